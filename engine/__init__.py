@@ -1,0 +1,62 @@
+"""Conductor Studio's engine: run Conductor workflows in this process.
+
+    >>> import engine
+    >>> with engine.Engine() as running:
+    ...     workflow = running.run("order_flow", {"order": 17})
+
+What is heavy is loaded on first use, so that importing this package stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .functions import TaskContext, task
+
+if TYPE_CHECKING:
+    from .client.base import Client
+    from .facade import Engine, connect
+    from .models.definitions import TaskDef, WorkflowDef, WorkflowTask
+    from .models.execution import Task, Workflow
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Client": ".client.base",
+    "Engine": ".facade",
+    "Task": ".models.execution",
+    "TaskDef": ".models.definitions",
+    "Workflow": ".models.execution",
+    "WorkflowDef": ".models.definitions",
+    "WorkflowTask": ".models.definitions",
+    "connect": ".facade",
+}
+
+__all__ = [
+    "Client",
+    "Engine",
+    "Task",
+    "TaskContext",
+    "TaskDef",
+    "Workflow",
+    "WorkflowDef",
+    "WorkflowTask",
+    "connect",
+    "errors",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

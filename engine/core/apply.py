@@ -1,0 +1,398 @@
+"""The fold: events in, state out.
+
+Rules of this file
+  1. The fold trusts the record: no expression, clock or registry is consulted. The only thing
+     looked up is the definition snapshot an event names by its hash.
+  2. ``apply`` changes the state it is given; its owner is one thread. Readers get snapshots.
+  3. Keys of ``event.data`` that name fields of ``TaskState`` are taken over as they are, so a
+     new field needs no new code here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from ..models.enums import TaskStatus, WorkflowStatus
+from .definition import CompiledDefinition
+from .events import EventKind, HistoryEvent
+from .state import TaskError, TaskState, WorkflowState
+
+DefinitionOf = Callable[[str], CompiledDefinition]
+"""The compiled definition of a snapshot hash."""
+
+_ALIASES: Final = {
+    "input": "input_data",
+    "output": "output_data",
+    "reason": "reason_for_incompletion",
+}
+_TASK_FIELDS: Final = frozenset(TaskState.__struct_fields__)
+_replace = msgspec.structs.replace
+
+
+def fold(
+    events: Iterable[HistoryEvent], definition_of: DefinitionOf, state: WorkflowState | None = None
+) -> WorkflowState:
+    """Return the state that a history leads to.
+
+    Args:
+        events: All events of one execution in order, or those after ``state``.
+        definition_of: Finds the definition snapshots that the events name.
+        state: Where to go on from; it is changed. None starts with nothing.
+
+    Raises:
+        ValueError: There is no event and no state, or a number is missing.
+    """
+    for event in events:
+        if state is None:
+            state = WorkflowState(event.workflow_id)
+        if event.number != state.last_event + 1:
+            raise ValueError(
+                f"History of {event.workflow_id}: event {event.number} follows {state.last_event}."
+            )
+        apply(state, event, definition_of)
+    if state is None:
+        raise ValueError("A history without events has no state.")
+    return state
+
+
+def apply(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    """Change ``state`` by one event."""
+    handler = _HANDLERS.get(event.kind)
+    if handler is not None:
+        handler(state, event, definition_of)
+    state.last_event = event.number
+    state.update_time = event.wall_ms
+
+
+# -- tasks ---------------------------------------------------------------------------------
+
+
+def _put(state: WorkflowState, task: TaskState) -> None:
+    """Store a record and keep the indexes in step with it."""
+    task_id = task.task_id
+    state.tasks[task_id] = task
+    terminal = task.status.is_terminal
+    if terminal:
+        state.open_task_ids.pop(task_id, None)
+    else:
+        state.open_task_ids[task_id] = None
+    if terminal and not task.executed and not task.retried and task.status is not _SKIPPED:
+        state.unprocessed[task_id] = None
+    else:
+        state.unprocessed.pop(task_id, None)
+    if task.revisit and not terminal:
+        state.revisited[task_id] = None
+    else:
+        state.revisited.pop(task_id, None)
+
+
+_SKIPPED = TaskStatus.SKIPPED
+
+
+def _changes(event: HistoryEvent) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for key, value in event.data.items():
+        name = _ALIASES.get(key, key)
+        if name not in _TASK_FIELDS:
+            continue
+        if name == "status":
+            value = TaskStatus(value)
+        elif name == "error" and value is not None and value.__class__ is dict:
+            value = msgspec.convert(value, TaskError)
+        changes[name] = value
+    return changes
+
+
+def _update(state: WorkflowState, event: HistoryEvent, changes: dict[str, Any]) -> None:
+    task = state.tasks.get(event.task_id)
+    if task is None:
+        return
+    changes["last_event"] = event.number
+    changes["update_time"] = event.wall_ms
+    _put(state, _replace(task, **changes))
+
+
+def _mark_executed(state: WorkflowState, task_ids: Iterable[str]) -> None:
+    for task_id in task_ids:
+        task = state.tasks.get(task_id)
+        if task is not None and not task.executed:
+            _put(state, _replace(task, executed=True))
+            state.executed_references.add(task.reference_task_name)
+
+
+def _scheduled(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    data = event.data
+    changes = _changes(event)
+    now = event.wall_ms
+    changes.setdefault("scheduled_time", now)
+    changes.setdefault("first_scheduled_time", now)
+    changes["update_time"] = now
+    changes["scheduled_event"] = changes["last_event"] = event.number
+    changes["task_id"] = event.task_id
+    changes["reference_task_name"] = event.reference
+    changes["retry_count"] = event.attempt
+    changes["iteration"] = event.iteration
+    changes["path"] = event.path
+    status = changes["status"]
+    if status.is_terminal:
+        changes.setdefault("start_time", now)
+        changes.setdefault("end_time", now)
+    elif status is TaskStatus.IN_PROGRESS:
+        changes.setdefault("start_time", now)
+    task = TaskState(**changes)
+    replaced = task.retried_task_id
+    if replaced is not None and replaced in state.tasks:
+        old = state.tasks[replaced]
+        executed = old.executed or bool(data.get("by_operator"))
+        _put(state, _replace(old, retried=True, executed=executed))
+    _mark_executed(state, data.get("settles") or ())
+    _put(state, task)
+    _index(state, task)
+    consumed = data.get("evaluation")
+    if consumed:
+        state.evaluations.pop(consumed, None)
+
+
+def _index(state: WorkflowState, task: TaskState) -> None:
+    state.latest[task.reference_task_name] = task.task_id
+    state.latest_by_base[task.base_reference] = task.task_id
+    state.last_seq = max(state.last_seq, task.seq)
+
+
+def _started(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    task = state.tasks.get(event.task_id)
+    if task is None:
+        return
+    changes = _changes(event)
+    changes["status"] = TaskStatus.IN_PROGRESS
+    if not task.start_time:
+        changes["start_time"] = event.wall_ms
+    changes.setdefault("poll_count", task.poll_count + 1)
+    changes["callback_after_seconds"] = 0
+    changes["not_before_ms"] = 0
+    _update(state, event, changes)
+
+
+def _updated(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    _update(state, event, _changes(event))
+
+
+def _ended(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    task = state.tasks.get(event.task_id)
+    if task is None:
+        return
+    changes = _changes(event)
+    if task.status.is_terminal:  # an optional failure that becomes COMPLETED_WITH_ERRORS
+        changes.setdefault("end_time", task.end_time or event.wall_ms)
+    else:
+        changes.setdefault("end_time", event.wall_ms)
+        if not task.start_time and event.kind is not EventKind.TASK_CANCELED:
+            changes.setdefault("start_time", event.wall_ms)
+    _update(state, event, changes)
+    consumed = event.data.get("evaluation")
+    if consumed:
+        state.evaluations.pop(consumed, None)
+
+
+def _evaluated(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    _mark_executed(state, event.data.get("task_ids") or ())
+
+
+def _removed(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    for task_id in event.data.get("task_ids") or ():
+        state.tasks.pop(task_id, None)
+        state.open_task_ids.pop(task_id, None)
+        state.unprocessed.pop(task_id, None)
+        state.revisited.pop(task_id, None)
+    reindex(state)
+
+
+def reindex(state: WorkflowState) -> None:
+    """Rebuild the derived tables of ``state`` from its task records."""
+    state.latest.clear()
+    state.latest_by_base.clear()
+    state.executed_references.clear()
+    state.last_seq = 0
+    for task in state.tasks.values():
+        _index(state, task)
+        if task.executed:
+            state.executed_references.add(task.reference_task_name)
+    for task in list(state.tasks.values()):
+        _put(state, task)
+
+
+def _loop_iterated(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    task = state.tasks.get(event.task_id)
+    if task is None:
+        return
+    changes = _changes(event)
+    output = dict(task.output_data)
+    for key in event.data.get("forget") or ():
+        output.pop(key, None)
+    output.update(event.data.get("collected") or {})
+    changes["output_data"] = output
+    changes["loop_over_task"] = True
+    _update(state, event, changes)
+
+
+# -- expressions and variables -------------------------------------------------------------
+
+
+def _expression(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.evaluations[event.data["key"]] = event.data
+
+
+def _condition(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    consumed = event.data.get("evaluation")
+    if consumed:
+        state.evaluations.pop(consumed, None)
+
+
+def _variables_set(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    _write_variables(state, event, event.data.get("variables") or {}, event.reference)
+
+
+def _write_variables(
+    state: WorkflowState, event: HistoryEvent, variables: dict[str, Any], reference: str
+) -> None:
+    state.variables = {**state.variables, **variables}
+    for name in variables:
+        state.variable_writers[name] = (event.task_id, event.number)
+
+
+# -- the execution -------------------------------------------------------------------------
+
+
+def _workflow_started(
+    state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf
+) -> None:
+    data = event.data
+    state.definition_hash = data["definition_hash"]
+    state.definition = definition_of(state.definition_hash)
+    state.status = WorkflowStatus.RUNNING
+    state.path = event.path
+    state.input = data.get("input") or {}
+    state.variables = dict(data.get("variables") or {})
+    state.correlation_id = data.get("correlation_id")
+    state.priority = data.get("priority") or 0
+    state.parent_workflow_id = data.get("parent_workflow_id")
+    state.parent_workflow_task_id = data.get("parent_workflow_task_id")
+    state.task_to_domain = data.get("task_to_domain") or {}
+    state.event = data.get("event")
+    state.created_by = data.get("created_by")
+    state.idempotency_key = data.get("idempotency_key")
+    state.branch = data.get("branch")
+    state.create_time = event.wall_ms
+
+
+def _paused(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.status = WorkflowStatus.PAUSED
+
+
+def _resumed(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.status = WorkflowStatus.RUNNING
+    state.last_retried_time = event.wall_ms
+
+
+def _retried(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.status = WorkflowStatus.RUNNING
+    state.last_retried_time = event.wall_ms
+    state.reason_for_incompletion = None
+
+
+def _revived(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    _retried(state, event, definition_of)
+    _forget_failure(state)
+
+
+def _forget_failure(state: WorkflowState) -> None:
+    state.failed_task_id = None
+    state.failed_reference_task_names = ()
+    state.failed_task_names = ()
+
+
+def _restarted(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    _clear_tasks(state)
+    state.definition_hash = event.data["definition_hash"]
+    state.definition = definition_of(state.definition_hash)
+    state.status = WorkflowStatus.RUNNING
+    state.create_time = event.wall_ms
+    state.end_time = 0
+    state.last_retried_time = 0
+    state.output = {}
+    state.reason_for_incompletion = None
+
+
+def _rerun(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.status = WorkflowStatus.RUNNING
+    state.reason_for_incompletion = None
+    _forget_failure(state)
+    if event.data.get("from_start"):
+        _clear_tasks(state)
+    if event.data.get("input") is not None:
+        state.input = event.data["input"]
+    if event.data.get("correlation_id"):
+        state.correlation_id = event.data["correlation_id"]
+
+
+def _clear_tasks(state: WorkflowState) -> None:
+    for table in (state.tasks, state.latest, state.latest_by_base, state.unprocessed):
+        table.clear()
+    state.open_task_ids.clear()
+    state.revisited.clear()
+    state.evaluations.clear()
+    state.executed_references.clear()
+    state.last_seq = 0
+
+
+def _output_set(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.output = event.data.get("output") or {}
+
+
+def _workflow_ended(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    data = event.data
+    state.status = WorkflowStatus(data["status"])
+    if "output" in data:
+        state.output = data["output"] or {}
+    state.reason_for_incompletion = data.get("reason")
+    state.end_time = event.wall_ms
+    if data.get("failed_task_id"):
+        state.failed_task_id = data["failed_task_id"]
+    names = data.get("failed_reference_task_names")
+    if names is not None:
+        state.failed_reference_task_names = tuple(names)
+        state.failed_task_names = tuple(data.get("failed_task_names") or ())
+    state.evaluations.clear()
+
+
+_HANDLERS: Final = {
+    EventKind.WORKFLOW_STARTED: _workflow_started,
+    EventKind.WORKFLOW_PAUSED: _paused,
+    EventKind.WORKFLOW_RESUMED: _resumed,
+    EventKind.WORKFLOW_RETRIED: _retried,
+    EventKind.WORKFLOW_REVIVED: _revived,
+    EventKind.WORKFLOW_RESTARTED: _restarted,
+    EventKind.WORKFLOW_RERUN: _rerun,
+    EventKind.WORKFLOW_ENDED: _workflow_ended,
+    EventKind.OUTPUT_SET: _output_set,
+    EventKind.TASK_SCHEDULED: _scheduled,
+    EventKind.TASK_REUSED: _scheduled,
+    EventKind.TASK_STARTED: _started,
+    EventKind.TASK_UPDATED: _updated,
+    EventKind.LEASE_EXTENDED: _updated,
+    EventKind.TASK_COMPLETED: _ended,
+    EventKind.TASK_FAILED: _ended,
+    EventKind.TASK_TIMED_OUT: _ended,
+    EventKind.TASK_CANCELED: _ended,
+    EventKind.TASK_RESET: _updated,
+    EventKind.SUB_WORKFLOW_STARTED: _updated,
+    EventKind.TASKS_EVALUATED: _evaluated,
+    EventKind.TASKS_REMOVED: _removed,
+    EventKind.LOOP_ITERATED: _loop_iterated,
+    EventKind.LOOP_CONDITION_EVALUATED: _condition,
+    EventKind.EXPRESSION_EVALUATED: _expression,
+    EventKind.VARIABLES_SET: _variables_set,
+}

@@ -1,0 +1,265 @@
+"""The decider: from a state, the events that move the execution on.
+
+Rules of this file (semantics reference §3)
+  1. Deciding reads nothing but its arguments. The same state, moment and registry give the same
+     events; folding them and deciding again gives none.
+  2. A turn goes round until nothing changes: ended tasks first (retry, or what follows), then
+     the open ones the engine moves on itself (scripts, loops, joins), then completion. Joins see
+     an attempt only after its retry has been decided.
+  3. A script that has not run yet stops only the branch that waits for it; the turn says what to
+     run in ``Turn.needs``.
+  4. A turn does at most ``MAX_EVENTS`` events; what is left is decided in the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..models.enums import TaskStatus, WorkflowStatus
+from .apply import DefinitionOf
+from .definition import SWITCH_TYPES, CompiledDefinition, Node
+from .ending import complete_workflow, end_workflow, permissive_failure, successful_terminate
+from .events import EventKind, HistoryEvent, Moment
+from .mapping import map_first, map_node, placement_of
+from .retries import retry_or_end
+from .state import TaskState, WorkflowState
+from .tasks.base import TaskType
+from .timeouts import check_task_timeouts, check_workflow_timeout
+from .turn import Draft, NeedsEvaluation, Placement, Terminate, Turn
+
+MAX_EVENTS: Final = 5000
+"""Events one turn may add before others get theirs: an endless loop never starves anyone."""
+
+
+def decide(
+    state: WorkflowState,
+    now: Moment,
+    task_types: Mapping[str, TaskType],
+    definition_of: DefinitionOf | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> list[HistoryEvent]:
+    """Return the events that move one execution forward.
+
+    Pure: none of the arguments is changed. Folding the result and deciding again gives ``[]``.
+
+    Args:
+        state: The folded execution. A terminal one yields no events, a paused one only time-outs.
+        now: The moment of decision, compared with the deadlines held in ``state``.
+        task_types: What each task type does when scheduled and when revisited.
+        definition_of: Finds snapshots by hash; only needed where a definition changes.
+        environment: What ``${workflow.env.NAME}`` reads.
+
+    Returns:
+        Events in order. Empty when only a worker, a timer, a script or a person can go on.
+    """
+    copy = state.snapshot()
+    turn = Turn(copy, now, task_types, definition_of or _no_definitions, environment or {})
+    advance(turn, list(copy.open_task_ids))
+    return turn.events
+
+
+def _no_definitions(definition_hash: str) -> CompiledDefinition:
+    raise KeyError(definition_hash)
+
+
+def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
+    """Move an execution on until nothing changes, on the turn's own state.
+
+    Args:
+        turn: The turn; its state is changed, its events, needs and effects collected.
+        due: Open tasks whose deadline may have passed (a timer rang).
+
+    Returns:
+        Whether the turn stopped at ``MAX_EVENTS`` and has to be gone on with.
+    """
+    try:
+        if turn.is_over:
+            return False
+        check_workflow_timeout(turn)
+        for task_id in due:
+            task = turn.state.tasks.get(task_id)
+            if task is not None and not task.status.is_terminal:
+                check_task_timeouts(turn, task, turn.node_of(task))
+                _start_when_due(turn, task)
+        while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:
+            before = turn.state.last_event
+            _process_ended(turn)
+            _revisit_open(turn)
+            if turn.state.last_event == before and not _finish(turn):
+                break
+            if len(turn.events) > MAX_EVENTS:
+                return True
+    except Terminate as end:
+        end_workflow(turn, end.status, end.reason, end.task_id, by_failure=True)
+    return False
+
+
+def _start_when_due(turn: Turn, task: TaskState) -> None:
+    """Begin a sub-workflow whose retry delay is over."""
+    if task.status is TaskStatus.SCHEDULED and 0 < task.not_before_ms <= turn.now.wall_ms:
+        task_type_of(turn, task).on_scheduled(turn, task)
+
+
+def task_type_of(turn: Turn, task: TaskState) -> TaskType:
+    """The task type of a record."""
+    node = turn.node_of(task)
+    name = node.type if node is not None else task.task_type
+    task_type: TaskType = turn.types[name]
+    return task_type
+
+
+def _process_ended(turn: Turn) -> None:
+    """Retry, or schedule what follows, for every ended task not yet looked at."""
+    state = turn.state
+    for task_id in list(state.unprocessed):
+        if turn.is_over:
+            return
+        task = state.tasks.get(task_id)
+        if task is None or task_id not in state.unprocessed:
+            continue
+        node = turn.node_of(task)
+        if not task.status.is_successful:
+            if retry_or_end(turn, task, node, task_type_of(turn, task)):
+                continue
+            task = state.tasks[task_id]
+        _schedule_successors(turn, task, node)
+
+
+def _schedule_successors(turn: Turn, task: TaskState, node: Node | None) -> None:
+    drafts: list[Draft] = []
+    try:
+        if node is not None:
+            drafts = successors(turn, task, node)
+    except NeedsEvaluation as need:
+        turn.needs_evaluation(need.request)
+        return
+    schedule_drafts(turn, drafts, task.last_event, [task.task_id])
+
+
+def schedule_drafts(
+    turn: Turn, drafts: list[Draft], parent: int, settles: list[str] | None
+) -> None:
+    """Record drafts in order; ``settles`` are the tasks whose successors these are."""
+    if not drafts:
+        if settles:
+            turn.emit(EventKind.TASKS_EVALUATED, {"task_ids": settles}, parent=parent)
+        return
+    scheduled = []
+    for draft in drafts:
+        scheduled.append((draft, turn.emit_scheduled(draft, parent, settles)))
+        settles = None
+    for draft, task in scheduled:
+        turn.types[draft.node.type].on_scheduled(turn, task)
+
+
+def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
+    """Drafts of what follows an ended task (semantics reference §3.5).
+
+    The children of a fork or a switch were drafted together with it. They are looked for again
+    here, because a branch or a rerun may have taken some of them away.
+    """
+    place = placement_of(turn, task, node)
+    if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
+        return _missing_case(turn, task, node, place)
+    if node.branches:
+        return _missing_branches(turn, node, place)
+    following = node.successor
+    while following is not None:
+        if following.type == "DO_WHILE" and _encloses(following, node):
+            return []
+        reference = following.reference
+        if place.iteration:
+            reference = f"{reference}__{place.iteration}"
+        existing = turn.existing(reference, following)
+        if existing is None:
+            return map_node(turn, following, place)
+        if existing.status is not TaskStatus.SKIPPED:
+            return []
+        following = following.successor
+    return []
+
+
+def _encloses(loop: Node, node: Node) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent is loop:
+            return True
+        parent = parent.parent
+    return False
+
+
+def _missing_case(turn: Turn, task: TaskState, node: Node, place: Placement) -> list[Draft]:
+    case = str(task.input_data.get("case"))
+    branch = node.cases[case] if node.cases.get(case) else node.default_case
+    return map_first(turn, branch, place)
+
+
+def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
+    drafts = []
+    for branch in node.branches:
+        drafts += map_first(turn, branch, place)
+    if node.successor is not None:
+        drafts += map_node(turn, node.successor, place)
+    return drafts
+
+
+def _revisit_open(turn: Turn) -> None:
+    """Let the engine's own open tasks move on; loops and joins see the newest attempts."""
+    state = turn.state
+    for task_id in list(state.revisited):
+        if turn.is_over:
+            return
+        task = state.tasks.get(task_id)
+        if task is None or task.status.is_terminal:
+            continue
+        if state.unprocessed and not task_type_of(turn, task).auto_retry:
+            continue  # a join or loop waits until what just ended has been processed
+        try:
+            task_type_of(turn, task).revisit(turn, task)
+        except NeedsEvaluation as need:
+            turn.needs_evaluation(need.request)
+
+
+def _finish(turn: Turn) -> bool:
+    """Start the first task, or end the execution when all is done; True if anything happened."""
+    state = turn.state
+    terminate = successful_terminate(state)
+    if terminate is not None:
+        complete_workflow(turn, terminate)
+        return True
+    if state.open_task_ids or state.unprocessed or turn.needs:
+        return False
+    if _start_first(turn):
+        return True
+    if turn.needs or not _all_top_level_done(turn):
+        return False
+    failure = permissive_failure(turn)
+    if failure is not None:
+        raise failure
+    complete_workflow(turn, None)
+    return True
+
+
+def _start_first(turn: Turn) -> bool:
+    """Schedule the first task of the definition if it has no record yet."""
+    tasks = turn.state.definition.tasks
+    if not tasks:
+        raise Terminate("No tasks found to be executed", WorkflowStatus.COMPLETED)
+    try:
+        drafts = map_first(turn, tasks, Placement())
+    except NeedsEvaluation as need:
+        turn.needs_evaluation(need.request)
+        return False
+    if not drafts:
+        return False
+    schedule_drafts(turn, drafts, turn.state.last_event, None)
+    return True
+
+
+def _all_top_level_done(turn: Turn) -> bool:
+    for node in turn.state.definition.tasks:
+        task = turn.state.task(node.reference)
+        if task is None or not task.status.is_terminal:
+            return False
+    return True

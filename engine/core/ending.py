@@ -1,0 +1,156 @@
+"""How an execution ends: its output, the tasks it cancels, whom it tells (§3.6 to §3.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..models.enums import TaskStatus, WorkflowStatus
+from .events import EventKind
+from .state import TaskState, WorkflowState
+from .turn import StartFailureWorkflow, TellParent, Terminate, Turn
+
+_FAILED = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
+
+
+def successful_terminate(state: WorkflowState) -> TaskState | None:
+    """The TERMINATE task that has completed, if any."""
+    for task_id in state.unprocessed:
+        task = state.tasks[task_id]
+        if task.task_type == "TERMINATE" and task.status is TaskStatus.COMPLETED:
+            return task
+    if not state.open_task_ids:
+        for task in state.tasks.values():
+            if task.task_type == "TERMINATE" and task.status is TaskStatus.COMPLETED:
+                return task
+    return None
+
+
+def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:
+    """End an execution whose work is done, or as its TERMINATE task says."""
+    if terminate is None:
+        end_workflow(turn, WorkflowStatus.COMPLETED, None)
+        return
+    given = terminate.input_data
+    status = WorkflowStatus(given.get("terminationStatus"))
+    reason = given.get("terminationReason")
+    if reason is None:
+        reason = f"Workflow is {status} by TERMINATE task: {terminate.task_id}"
+    end_workflow(
+        turn,
+        status,
+        str(reason),
+        terminate.task_id if status is not WorkflowStatus.COMPLETED else "",
+        by_failure=status is not WorkflowStatus.COMPLETED,
+        terminate=terminate,
+    )
+
+
+def permissive_failure(turn: Turn) -> Terminate | None:
+    """Why an execution whose tasks have all ended fails after all (§3.3, rule 7)."""
+    state = turn.state
+    failed = [
+        state.tasks[task_id]
+        for task_id in state.latest.values()
+        if not state.tasks[task_id].status.is_successful
+        and state.tasks[task_id].permissive
+        and not state.tasks[task_id].optional
+    ]
+    if not failed:
+        return None
+    failed.sort(key=lambda task: task.seq)
+    reason = ". ".join(
+        f"Task {t.task_id} failed with status: {t.status} and reason: "
+        f"'{'null' if t.reason_for_incompletion is None else t.reason_for_incompletion}'"
+        for t in failed
+    )
+    return Terminate(reason, WorkflowStatus.FAILED, failed[0].task_id)
+
+
+def end_workflow(
+    turn: Turn,
+    status: WorkflowStatus,
+    reason: str | None,
+    task_id: str = "",
+    by_failure: bool = False,
+    terminate: TaskState | None = None,
+    actor: str | None = None,
+) -> None:
+    """Record the end: output first, then cancellations, then the status.
+
+    Args:
+        turn: The turn of the execution.
+        status: COMPLETED, FAILED, TIMED_OUT or TERMINATED.
+        reason: Text for people; None on a plain completion.
+        task_id: The task that brought it about.
+        by_failure: Whether a failure workflow is due.
+        terminate: The TERMINATE task that ends it, whose output becomes the execution's.
+        actor: Who ended it, if not the engine.
+    """
+    state = turn.state
+    output = _output(turn, status, terminate)
+    failed = [t for t in state.tasks.values() if t.status in _FAILED]
+    data: dict[str, Any] = {"status": str(status), "output": output}
+    if reason is not None:
+        data["reason"] = reason
+    if task_id and status is not WorkflowStatus.COMPLETED:
+        data["failed_task_id"] = task_id
+    if failed or status is not WorkflowStatus.COMPLETED or state.failed_reference_task_names:
+        references = [*state.failed_reference_task_names, *(t.reference_task_name for t in failed)]
+        names = [*state.failed_task_names, *(t.task_def_name for t in failed)]
+        data["failed_reference_task_names"] = list(dict.fromkeys(references))
+        data["failed_task_names"] = list(dict.fromkeys(names))
+    cancel_open_tasks(turn, reason, status)
+    cause = state.tasks.get(task_id)
+    parent = cause.last_event if cause is not None else (turn.state.last_event)
+    turn.emit(EventKind.WORKFLOW_ENDED, data, parent=parent, actor=actor)
+    if by_failure and state.definition.failure_workflow:
+        _ask_for_failure_workflow(turn, reason, status)
+    if state.parent_workflow_id:
+        turn.effects.append(TellParent())
+
+
+def cancel_open_tasks(turn: Turn, reason: str | None, status: WorkflowStatus) -> None:
+    """Cancel every open task in order of scheduling, with its child executions."""
+    if reason:
+        message = f"Parent workflow has been terminated with reason: {reason}"
+    else:
+        message = f"Parent workflow has been terminated with status {status}"
+    for task in list(turn.state.open_tasks()):
+        node = turn.node_of(task)
+        if node is not None:
+            turn.types[node.type].cancel(turn, task, message)
+        turn.emit(EventKind.TASK_CANCELED, {"status": str(TaskStatus.CANCELED)}, task)
+
+
+def _output(turn: Turn, status: WorkflowStatus, terminate: TaskState | None) -> dict[str, Any]:
+    state = turn.state
+    if terminate is not None:
+        return dict(terminate.output_data)
+    template = state.definition.output_parameters
+    if template:
+        shown = "RUNNING" if status is WorkflowStatus.COMPLETED else str(status)
+        value = turn.resolve(template, None, shown).value
+        return value if isinstance(value, dict) else {}
+    last = max(state.tasks.values(), key=lambda task: task.seq, default=None)
+    return state.output if last is None else dict(last.output_data)
+
+
+def _ask_for_failure_workflow(turn: Turn, reason: str | None, status: WorkflowStatus) -> None:
+    state = turn.state
+    name = state.definition.failure_workflow or ""
+    if name.startswith("$"):
+        # Conductor reads "$workflow.input.key": the third part names a key of the input.
+        parts = name.split(".")
+        name = str(state.input.get(parts[2], "")) if len(parts) > 2 else ""
+        if not name:
+            return
+    given: dict[str, Any] = {
+        **state.input,
+        "workflowId": state.workflow_id,
+        "reason": reason,
+        "failureStatus": str(status),
+    }
+    if state.failed_task_id:
+        given["failureTaskId"] = state.failed_task_id
+    version = state.definition.failure_workflow_version
+    turn.effects.append(StartFailureWorkflow(name, version, given))

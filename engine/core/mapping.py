@@ -1,0 +1,45 @@
+"""From a workflow task to the records it starts with (Conductor's task mappers).
+
+A node whose reference already has a record of the present loop generation is not mapped again:
+that is how several fork branches that meet at one JOIN create it once.
+"""
+
+from __future__ import annotations
+
+from .definition import Node
+from .state import TaskState
+from .turn import Draft, Placement, Turn
+
+
+def map_node(turn: Turn, node: Node, place: Placement) -> list[Draft]:
+    """Draft ``node`` at ``place`` with its children; empty when it exists already."""
+    reference = f"{node.reference}__{place.iteration}" if place.iteration else node.reference
+    if turn.existing(reference, node) is not None:
+        return []
+    return list(turn.types[node.type].schedule(turn, node, place))
+
+
+def map_first(turn: Turn, nodes: list[Node], place: Placement) -> list[Draft]:
+    """Draft the first node of a list that is not skipped."""
+    for node in nodes:
+        reference = f"{node.reference}__{place.iteration}" if place.iteration else node.reference
+        task = turn.existing(reference, node)
+        if task is not None and task.status == "SKIPPED":
+            continue
+        return map_node(turn, node, place)
+    return []
+
+
+def placement_of(turn: Turn, task: TaskState, node: Node) -> Placement:
+    """Where the successors of a record stand: the same iteration of the same loop."""
+    path = task.path.rsplit("/", 1)[0]
+    if node.loop() is None:
+        return Placement(0, path)
+    suffix = task.reference_task_name.rsplit("__", 1)
+    iteration = int(suffix[1]) if len(suffix) == 2 and suffix[1].isdigit() else task.iteration
+    return Placement(iteration, path)
+
+
+def body_placement(task: TaskState, iteration: int) -> Placement:
+    """Where the body of a loop record stands in one iteration."""
+    return Placement(iteration, f"{task.path}[{iteration}]", task.retry_count)

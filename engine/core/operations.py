@@ -1,0 +1,286 @@
+"""Operator actions on one execution: pause, resume, terminate, retry, restart, rerun (§6).
+
+Each function checks Conductor's guards and emits events; the caller decides afterwards. What
+concerns parents and children leaves as effects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConflictError, IllegalStateError, InvalidRequestError, NotFoundError
+from ..models.enums import TaskStatus, WorkflowStatus
+from .decide import task_type_of
+from .ending import end_workflow
+from .events import EventKind
+from .retries import schedule_attempt
+from .state import TaskState, WorkflowState
+from .turn import EndChild, ReviveParent, StartChild, Turn
+
+_RETRYABLE = (
+    TaskStatus.FAILED,
+    TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+    TaskStatus.TIMED_OUT,
+    TaskStatus.CANCELED,
+)
+
+
+def name_of(state: WorkflowState) -> str:
+    """How messages name an execution: ``order_flow.7/7f3a91c2-…``."""
+    return f"{state.definition.name}.{state.definition.version}/{state.workflow_id}"
+
+
+def pause(turn: Turn) -> None:
+    """Stop scheduling; queued tasks can still be worked on.
+
+    Raises:
+        ConflictError: The execution has ended.
+    """
+    state = turn.state
+    if state.status.is_terminal:
+        raise ConflictError(f"Workflow {name_of(state)} has ended, status cannot be updated.")
+    if state.status is not WorkflowStatus.PAUSED:
+        turn.emit(EventKind.WORKFLOW_PAUSED)
+
+
+def resume(turn: Turn) -> None:
+    """Go on after a pause; the workflow time-out starts anew.
+
+    Raises:
+        IllegalStateError: The execution is not paused.
+    """
+    state = turn.state
+    if state.status is not WorkflowStatus.PAUSED:
+        raise IllegalStateError(
+            f"The workflow {state.workflow_id} is not PAUSED so cannot resume. "
+            f"Current status is {state.status}"
+        )
+    turn.emit(EventKind.WORKFLOW_RESUMED)
+
+
+def terminate(turn: Turn, reason: str | None) -> None:
+    """End the execution as TERMINATED; it never starts a failure workflow.
+
+    Raises:
+        ConflictError: It has completed.
+    """
+    state = turn.state
+    if state.status is WorkflowStatus.COMPLETED:
+        raise ConflictError("Cannot terminate a COMPLETED workflow.")
+    if state.status is not WorkflowStatus.TERMINATED:
+        end_workflow(turn, WorkflowStatus.TERMINATED, reason, actor=turn.actor)
+
+
+def retry(turn: Turn) -> None:
+    """Attempt the last failed and cancelled tasks again, in the same execution (§6.2).
+
+    Raises:
+        NotFoundError: Still running (Conductor's status code for it).
+        ConflictError: Nothing can be retried.
+    """
+    state = turn.state
+    if not state.status.is_terminal:
+        raise NotFoundError(f"Workflow is still running.  status={state.status}")
+    if not state.tasks:
+        raise ConflictError("Workflow has not started yet")
+    retryable = _retryable(state)
+    if not retryable and state.status is not WorkflowStatus.TIMED_OUT:
+        raise ConflictError(
+            "There are no retryable tasks! Use restart if you want to attempt entire workflow "
+            "execution again."
+        )
+    turn.emit(EventKind.WORKFLOW_RETRIED)
+    reopen_tasks(turn, retryable)
+    turn.effects.append(ReviveParent("retried"))
+
+
+def _retryable(state: WorkflowState) -> list[TaskState]:
+    """The newest attempt of each reference, where that failed or was cancelled."""
+    newest = [state.tasks[task_id] for task_id in state.latest.values()]
+    return sorted((t for t in newest if t.status in _RETRYABLE), key=lambda t: t.seq)
+
+
+def reopen_tasks(turn: Turn, tasks: list[TaskState]) -> None:
+    """Open tasks again: joins and loops in their own record, others as a new attempt."""
+    for task in tasks:
+        task_type = task_type_of(turn, task)
+        if task_type.reopens_in_place:
+            data: dict[str, Any] = {"status": str(TaskStatus.IN_PROGRESS), "executed": False}
+            data["end_time"] = 0
+            if task.status is not TaskStatus.CANCELED:
+                data["retry_count"] = task.retry_count + 1
+            turn.emit(EventKind.TASK_RESET, data, task)
+        else:
+            schedule_attempt(turn, task, turn.node_of(task), task_type, by_operator=True)
+
+
+def restart(turn: Turn, definition_hash: str) -> None:
+    """Start over in the same execution with a given definition snapshot (§6.3).
+
+    Raises:
+        ConflictError: Not ended.
+        NotFoundError: Completed and marked as not restartable.
+    """
+    state = turn.state
+    if not state.status.is_terminal:
+        raise ConflictError(
+            f"Workflow: {name_of(state)} is not in terminal state, unable to restart."
+        )
+    if state.status is WorkflowStatus.COMPLETED and not state.definition.restartable:
+        raise NotFoundError(f"Workflow: {name_of(state)} is non-restartable")
+    turn.emit(EventKind.WORKFLOW_RESTARTED, {"definition_hash": definition_hash})
+    turn.effects.append(ReviveParent("restarted"))
+
+
+def rerun_from_start(turn: Turn, given: dict[str, Any] | None, correlation_id: str | None) -> None:
+    """Run the whole execution again, optionally with another input (§6.4)."""
+    check_rerun(turn.state)
+    data: dict[str, Any] = {"from_start": True}
+    _rerun_data(data, given, correlation_id)
+    turn.emit(EventKind.WORKFLOW_RERUN, data)
+    turn.effects.append(ReviveParent("reran"))
+
+
+def check_rerun(state: WorkflowState) -> None:
+    """Refuse the rerun of an execution that has not ended."""
+    if not state.status.is_terminal:
+        raise ConflictError(
+            f"Workflow: {name_of(state)} is not in terminal state, unable to rerun."
+        )
+
+
+def _rerun_data(data: dict[str, Any], given: dict[str, Any] | None, corr: str | None) -> None:
+    if given is not None:
+        data["input"] = given
+    if corr:
+        data["correlation_id"] = corr
+
+
+def rerun_from_task(
+    turn: Turn,
+    task: TaskState,
+    task_input: dict[str, Any] | None,
+    workflow_input: dict[str, Any] | None = None,
+    correlation_id: str | None = None,
+) -> None:
+    """Run one task again and forget everything scheduled after it (§6.4).
+
+    A sibling branch whose records go with them is scheduled again by the next decision: the
+    fork above it looks for missing branches.
+
+    Raises:
+        InvalidRequestError: The task is a fork: rerun from a task of one of its branches.
+    """
+    check_rerun(turn.state)
+    if task.task_type == "FORK":
+        raise InvalidRequestError(
+            f"Task {task.task_id} is a fork, which has no run of its own; rerun from a task in it."
+        )
+    data: dict[str, Any] = {}
+    _rerun_data(data, workflow_input, correlation_id)
+    turn.emit(EventKind.WORKFLOW_RERUN, data)
+    later = [t for t in turn.state.tasks.values() if t.seq > task.seq]
+    for doomed in later:
+        if doomed.sub_workflow_id and not doomed.status.is_terminal:
+            turn.effects.append(EndChild(doomed.sub_workflow_id, "Parent workflow reran"))
+    if later:
+        turn.emit(EventKind.TASKS_REMOVED, {"task_ids": [t.task_id for t in later]})
+    _reset(turn, turn.state.tasks[task.task_id], task_input)
+    _reopen_others(turn, task.task_id)
+    _reopen_containers(turn)
+    turn.effects.append(ReviveParent("reran"))
+
+
+def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> None:
+    """The same record as if it had just been scheduled."""
+    task_type = task_type_of(turn, task)
+    data: dict[str, Any] = {
+        "status": str(task_type.initial_status),
+        "output": {},
+        "retried": False,
+        "executed": False,
+        "poll_count": 0,
+        "scheduled_time": turn.now.wall_ms,
+        "start_time": 0,
+        "end_time": 0,
+        "worker_id": None,
+        "error": None,
+        "not_before_ms": 0,
+        "sub_workflow_id": None,
+    }
+    if task_type.initial_status.is_terminal:
+        data["status"] = str(TaskStatus.COMPLETED)
+    if task_input is not None:
+        data["input"] = task_input
+    turn.emit(EventKind.TASK_RESET, data, task)
+    task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
+
+
+def _reopen_others(turn: Turn, task_id: str) -> None:
+    """Other references that ended badly before the target (cancelled siblings) run again too."""
+    state = turn.state
+    for other in list(state.tasks.values()):
+        if other.task_id == task_id or other.retried or other.status.is_successful:
+            continue
+        if state.latest.get(other.reference_task_name) == other.task_id:
+            _reset(turn, other, None)
+
+
+def _reopen_containers(turn: Turn) -> None:
+    """Forks and switches are looked at again, so that missing branches come back."""
+    for task in list(turn.state.tasks.values()):
+        node = turn.node_of(task)
+        if node is not None and node.branches and task.executed:
+            turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
+
+
+def rerun_in_child(turn: Turn, task: TaskState) -> None:
+    """A task of a child is rerun: this SUB_WORKFLOW task goes on with the same child."""
+    check_rerun(turn.state)
+    turn.emit(EventKind.WORKFLOW_RERUN, {})
+
+
+def revive(turn: Turn, task: TaskState, operation: str) -> bool:
+    """Reopen an ended parent whose child was reopened (§6.8); False where revival stops.
+
+    The SUB_WORKFLOW task goes on with the same child; cancelled siblings get their records back,
+    failed joins wait again.
+    """
+    if task.optional or task.retried:
+        return False
+    state = turn.state
+    if state.status.is_terminal:
+        turn.emit(EventKind.WORKFLOW_REVIVED, {"reason": operation})
+    if task.status.is_terminal:
+        data = {
+            "status": str(TaskStatus.IN_PROGRESS),
+            "reason": None,
+            "end_time": 0,
+            "executed": False,
+            "subworkflow_changed": True,
+        }
+        turn.emit(EventKind.TASK_RESET, data, task)
+    for other in list(state.tasks.values()):
+        if other.task_id == task.task_id or other.retried or other.status.is_successful:
+            continue
+        _revive_sibling(turn, other)
+    return True
+
+
+def _revive_sibling(turn: Turn, task: TaskState) -> None:
+    task_type = task_type_of(turn, task)
+    if task_type.reopens_in_place:
+        data = {"status": str(TaskStatus.IN_PROGRESS), "end_time": 0, "executed": False}
+        turn.emit(EventKind.TASK_RESET, data, task)
+    elif task.status is TaskStatus.CANCELED:
+        data = {
+            "status": str(task_type.initial_status),
+            "retry_count": task.retry_count + 1,
+            "end_time": 0,
+            "start_time": 0,
+            "executed": False,
+            "sub_workflow_id": None,
+        }
+        turn.emit(EventKind.TASK_RESET, data, task)
+        if task.task_type == "SUB_WORKFLOW":
+            turn.effects.append(StartChild(task.task_id))

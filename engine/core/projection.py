@@ -1,0 +1,160 @@
+"""Rows of the history, derived from the folded state: one per task attempt, one per execution.
+
+Pure. A row carries the number of the event it reflects as its ``version``; the newest wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..models.enums import TaskStatus, WorkflowStatus
+from .apply import DefinitionOf, fold
+from .causes import Evidence, Found, find_causes
+from .events import HistoryEvent
+from .failure_text import describe
+from .fingerprint import error_line, fingerprint, split_reason
+from .rows import ExecutionRow, TaskRow
+from .state import TaskState, WorkflowState
+
+_WITH_ERROR: Final = frozenset(
+    {
+        TaskStatus.FAILED,
+        TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+        TaskStatus.TIMED_OUT,
+        TaskStatus.COMPLETED_WITH_ERRORS,
+    }
+)
+_FAILED: Final = frozenset(
+    {WorkflowStatus.FAILED, WorkflowStatus.TIMED_OUT, WorkflowStatus.TERMINATED}
+)
+
+
+def task_row(state: WorkflowState, task: TaskState) -> TaskRow:
+    """The row of one attempt as it stands now."""
+    error_type = mark = None
+    if task.status in _WITH_ERROR:
+        kind, message = _error_of(state, Found(state=state, task=task, role="cause"))
+        error_type = kind or None
+        mark = fingerprint(kind, task.path, message)
+    return TaskRow(
+        workflow_id=state.workflow_id,
+        task_id=task.task_id,
+        version=task.last_event,
+        workflow_type=_workflow_type(state),
+        reference_task_name=task.reference_task_name,
+        node=task.node,
+        path=task.path,
+        task_type=task.task_type,
+        task_def_name=task.task_def_name,
+        status=str(task.status),
+        seq=task.seq,
+        retry_count=task.retry_count,
+        iteration=task.iteration,
+        scheduled_time=task.scheduled_time,
+        start_time=task.start_time,
+        end_time=task.end_time,
+        update_time=task.update_time,
+        worker_id=task.worker_id,
+        domain=task.domain,
+        reason_for_incompletion=task.reason_for_incompletion,
+        error_type=error_type,
+        fingerprint=mark,
+        sub_workflow_id=task.sub_workflow_id,
+        retried_task_id=task.retried_task_id,
+        poll_count=task.poll_count,
+        optional=task.optional,
+        input_data=task.input_data,
+        output_data=task.output_data,
+    )
+
+
+def execution_row(state: WorkflowState) -> ExecutionRow:
+    """The row of an execution as it stands now; one that failed names its first cause."""
+    failed_path, error, mark = _cause(state) if state.status in _FAILED else (None, None, None)
+    branch = state.branch or {}
+    return ExecutionRow(
+        workflow_id=state.workflow_id,
+        version=state.last_event,
+        workflow_type=_workflow_type(state),
+        workflow_version=state.definition.version if state.definition is not None else 0,
+        status=str(state.status),
+        correlation_id=state.correlation_id,
+        priority=state.priority,
+        create_time=state.create_time,
+        update_time=state.update_time,
+        end_time=state.end_time,
+        parent_workflow_id=state.parent_workflow_id,
+        parent_workflow_task_id=state.parent_workflow_task_id,
+        root_workflow_id=_root(state),
+        reason_for_incompletion=state.reason_for_incompletion,
+        failed_reference_task_names=list(state.failed_reference_task_names),
+        failed_task_names=list(state.failed_task_names),
+        failed_path=failed_path,
+        error=error,
+        fingerprint=mark,
+        with_errors=any(
+            task.status is TaskStatus.COMPLETED_WITH_ERRORS for task in state.tasks.values()
+        ),
+        task_count=len(state.tasks),
+        retry_count=sum(1 for task in state.tasks.values() if task.retry_count > 0),
+        definition_hash=state.definition_hash,
+        branch_of=branch.get("workflow_id"),
+        branch_reference=branch.get("reference"),
+        branch_edits=branch.get("edit_count", 0),
+        created_by=state.created_by,
+        event=state.event,
+        idempotency_key=state.idempotency_key,
+        task_to_domain=state.task_to_domain,
+        input=state.input,
+        output=state.output,
+        variables=state.variables,
+    )
+
+
+def projector(
+    definition_of: DefinitionOf,
+) -> Callable[[Sequence[HistoryEvent]], tuple[list[TaskRow], list[ExecutionRow]]]:
+    """A function from all events of one execution to its rows: what ``rebuild`` asks for.
+
+    Args:
+        definition_of: Finds the definition snapshots that the events name.
+    """
+
+    def project(events: Sequence[HistoryEvent]) -> tuple[list[TaskRow], list[ExecutionRow]]:
+        state = fold(events, definition_of)
+        return [task_row(state, task) for task in state.tasks.values()], [execution_row(state)]
+
+    return project
+
+
+def _cause(state: WorkflowState) -> tuple[str, str, str]:
+    """Run path, one line and fingerprint of the first cause found in this execution alone."""
+    causes, _ = find_causes(Evidence({state.workflow_id: state}, {}), state.workflow_id)
+    if causes:
+        found = causes[0]
+        path = found.task.path if found.task is not None and found.task.path else state.path
+        kind, message = _error_of(state, found)
+    else:
+        path = state.path
+        kind, message = split_reason(state.reason_for_incompletion)
+    line = error_line(kind, message) or str(state.status)
+    return path, line, fingerprint(kind, path, message)
+
+
+def _error_of(state: WorkflowState, found: Found) -> tuple[str, str]:
+    said = describe(Evidence({state.workflow_id: state}, {}), found)
+    return (said.type, said.message) if said.type else split_reason(said.message)
+
+
+def _root(state: WorkflowState) -> str | None:
+    """The original of a branch; a top-level execution itself; None inside another one."""
+    root = (state.branch or {}).get("root_id")
+    if isinstance(root, str):
+        return root
+    return None if state.parent_workflow_id else state.workflow_id
+
+
+def _workflow_type(state: WorkflowState) -> str:
+    return state.definition.name if state.definition is not None else ""
+

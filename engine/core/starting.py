@@ -1,0 +1,83 @@
+"""The first event of an execution, and what a SUB_WORKFLOW task learns of its child."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..models.enums import TaskStatus, WorkflowStatus
+from .events import EventKind
+from .state import TaskState, WorkflowState
+from .turn import Turn
+
+_TASK_STATUS = {
+    WorkflowStatus.COMPLETED: TaskStatus.COMPLETED,
+    WorkflowStatus.FAILED: TaskStatus.FAILED,
+    WorkflowStatus.TIMED_OUT: TaskStatus.TIMED_OUT,
+    WorkflowStatus.TERMINATED: TaskStatus.CANCELED,
+}
+
+
+def start(turn: Turn, data: dict[str, Any], path: str = "") -> None:
+    """Record the start of an execution.
+
+    Args:
+        turn: A turn over a state without events.
+        data: ``definition_hash``, ``input`` and the other keys of ``WorkflowStarted``.
+        path: Run path of the SUB_WORKFLOW task that starts it; empty for a root.
+    """
+    turn.state.path = path or data["name"]
+    turn.emit(EventKind.WORKFLOW_STARTED, data)
+
+
+def merged_input(given: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+    """The start input with the definition's defaults for absent keys; an empty one gets none."""
+    return {**template, **given} if given and template else given
+
+
+def child_started(turn: Turn, task: TaskState, child_id: str) -> None:
+    """The SUB_WORKFLOW task has its child."""
+    turn.emit(
+        EventKind.SUB_WORKFLOW_STARTED,
+        {
+            "status": str(TaskStatus.IN_PROGRESS),
+            "sub_workflow_id": child_id,
+            "start_time": task.start_time or turn.now.wall_ms,
+            "output": {**task.output_data, "subWorkflowId": child_id},
+        },
+        task,
+    )
+
+
+def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
+    """Bring a SUB_WORKFLOW task in line with its ended child; False if it no longer waits."""
+    if task.sub_workflow_id != child.workflow_id:
+        return False
+    status = _TASK_STATUS[child.status]
+    revived = task.status is TaskStatus.COMPLETED_WITH_ERRORS and status is TaskStatus.COMPLETED
+    if task.status.is_terminal and not revived:
+        return False
+    output = {**task.output_data, **child.output, "subWorkflowId": child.workflow_id}
+    data: dict[str, Any] = {
+        "status": str(status),
+        "output": output,
+        "cause": {"workflow_id": child.workflow_id, "number": child.last_event},
+    }
+    kind = EventKind.TASK_COMPLETED
+    if not status.is_successful:
+        kind = EventKind.TASK_TIMED_OUT if status is TaskStatus.TIMED_OUT else EventKind.TASK_FAILED
+        definition = child.definition
+        data["reason"] = (
+            f"Sub workflow {definition.name}.{definition.version}/{child.workflow_id} "
+            f"failure reason: {child.reason_for_incompletion}"
+        )
+    turn.emit(kind, data, task, actor=f"workflow:{child.workflow_id}")
+    return True
+
+
+def child_failed_to_start(turn: Turn, task: TaskState, reason: str) -> None:
+    """The child can't be started: unknown definition and the like."""
+    turn.emit(
+        EventKind.TASK_FAILED,
+        {"status": str(TaskStatus.FAILED), "reason": reason},
+        task,
+    )

@@ -1,0 +1,203 @@
+"""The folded state of one execution.
+
+Rules of this file
+  1. Only ``apply`` changes a ``WorkflowState``. Everybody else reads.
+  2. ``TaskState`` is frozen; a change replaces the record in ``WorkflowState.tasks``.
+  3. ``snapshot`` gives a copy that never changes again: what leaves the decider thread is one.
+  4. Times are epoch milliseconds, 0 = not set, as on Conductor's wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..models.enums import TaskStatus, WorkflowStatus
+
+if TYPE_CHECKING:
+    from .definition import CompiledDefinition
+
+
+class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a task's function raised, kept apart from the reason text."""
+
+    type: str
+    message: str
+    frames: list[dict[str, Any]] = []
+    """Frames of user code, innermost last: ``{file, line, function, source: [[line, text], …]}``."""
+
+
+class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt of one task (semantics reference §1.5)."""
+
+    task_id: str
+    task_type: str
+    task_def_name: str
+    reference_task_name: str
+    node: str
+    """Reference name of the workflow task in the definition: no ``__N`` suffix."""
+    status: TaskStatus
+    seq: int
+    input_data: dict[str, Any] = {}
+    output_data: dict[str, Any] = {}
+    retry_count: int = 0
+    retried_task_id: str | None = None
+    retried: bool = False
+    executed: bool = False
+    iteration: int = 0
+    loop_over_task: bool = False
+    poll_count: int = 0
+    scheduled_time: int = 0
+    start_time: int = 0
+    end_time: int = 0
+    update_time: int = 0
+    first_scheduled_time: int = 0
+    start_delay_in_seconds: int = 0
+    callback_after_seconds: int = 0
+    not_before_ms: int = 0
+    """Earliest moment a worker may be given the task (retry delay, start delay, callback)."""
+    wait_until_ms: int = 0
+    """Deadline of a WAIT; 0 = none."""
+    response_timeout_seconds: int = 0
+    worker_id: str | None = None
+    domain: str | None = None
+    reason_for_incompletion: str | None = None
+    workflow_priority: int = 0
+    sub_workflow_id: str | None = None
+    subworkflow_changed: bool = False
+    rate_limit_per_frequency: int = 0
+    rate_limit_frequency_in_seconds: int = 0
+    optional: bool = False
+    permissive: bool = False
+    async_complete: bool = False
+    revisit: bool = False
+    """The decider itself moves the task on: every decision looks at it while it is open."""
+    error: TaskError | None = None
+    origins: list[dict[str, Any]] = []
+    """Where each leaf of ``input_data`` that an expression filled came from."""
+    path: str = ""
+    workflow_task: dict[str, Any] | None = None
+    """The workflow task itself, for one that the definition does not hold (dynamic forks)."""
+    reused_from: dict[str, Any] | None = None
+    scheduled_event: int = 0
+    last_event: int = 0
+    """Number of the event that changed the record last: its version."""
+
+    @property
+    def base_reference(self) -> str:
+        """Reference name as expressions know it: the text before the first ``__``."""
+        return self.reference_task_name.split("__", 1)[0]
+
+
+class WorkflowState:
+    """One execution, folded from its events. Read-only outside ``core.apply``.
+
+    ``tasks`` holds every attempt by id in order of ``seq``; ``latest`` the newest attempt of
+    each reference; ``unprocessed`` the ended tasks that the next decision has to look at
+    (neither retried, nor evaluated, nor skipped); ``revisited`` the open ones that every
+    decision looks at. They are kept in step, so that a decision costs by what changed, not by
+    what has been.
+    """
+
+    __slots__ = (
+        "branch",
+        "correlation_id",
+        "create_time",
+        "created_by",
+        "definition",
+        "definition_hash",
+        "end_time",
+        "evaluations",
+        "event",
+        "executed_references",
+        "failed_reference_task_names",
+        "failed_task_id",
+        "failed_task_names",
+        "idempotency_key",
+        "input",
+        "last_event",
+        "last_retried_time",
+        "last_seq",
+        "latest",
+        "latest_by_base",
+        "open_task_ids",
+        "output",
+        "parent_workflow_id",
+        "parent_workflow_task_id",
+        "path",
+        "priority",
+        "reason_for_incompletion",
+        "revisited",
+        "scratch",
+        "status",
+        "task_to_domain",
+        "tasks",
+        "unprocessed",
+        "update_time",
+        "variable_writers",
+        "variables",
+        "workflow_id",
+    )
+
+    def __init__(self, workflow_id: str) -> None:
+        """An execution before its first event."""
+        self.workflow_id = workflow_id
+        self.definition: CompiledDefinition = None  # type: ignore[assignment]  # set by WorkflowStarted
+        self.definition_hash = ""
+        self.status = WorkflowStatus.RUNNING
+        self.path = ""
+        self.input: dict[str, Any] = {}
+        self.output: dict[str, Any] = {}
+        self.variables: dict[str, Any] = {}
+        self.variable_writers: dict[str, tuple[str, int]] = {}
+        self.correlation_id: str | None = None
+        self.priority = 0
+        self.parent_workflow_id: str | None = None
+        self.parent_workflow_task_id: str | None = None
+        self.task_to_domain: dict[str, str] = {}
+        self.event: str | None = None
+        self.created_by: str | None = None
+        self.idempotency_key: str | None = None
+        self.branch: dict[str, Any] | None = None
+        self.create_time = 0
+        self.update_time = 0
+        self.end_time = 0
+        self.last_retried_time = 0
+        self.reason_for_incompletion: str | None = None
+        self.failed_reference_task_names: tuple[str, ...] = ()
+        self.failed_task_names: tuple[str, ...] = ()
+        self.failed_task_id: str | None = None
+        self.tasks: dict[str, TaskState] = {}
+        self.latest: dict[str, str] = {}
+        self.latest_by_base: dict[str, str] = {}
+        self.unprocessed: dict[str, None] = {}
+        self.open_task_ids: dict[str, None] = {}
+        self.revisited: dict[str, None] = {}
+        self.scratch: dict[str, Any] = {}
+        """Notes a decision leaves to the next one to save work. Never truth, never recorded."""
+        self.executed_references: set[str] = set()
+        self.evaluations: dict[str, dict[str, Any]] = {}
+        self.last_seq = 0
+        self.last_event = 0
+
+    def task(self, reference: str) -> TaskState | None:
+        """The newest attempt of a full reference name (``charge_card__37``), or None."""
+        task_id = self.latest.get(reference)
+        return None if task_id is None else self.tasks[task_id]
+
+    def open_tasks(self) -> Iterator[TaskState]:
+        """Tasks that have not ended, in order of scheduling."""
+        for task_id in list(self.open_task_ids):
+            yield self.tasks[task_id]
+
+    def snapshot(self) -> WorkflowState:
+        """A copy that later events do not reach: containers copied, frozen records shared."""
+        copy = WorkflowState(self.workflow_id)
+        for name in WorkflowState.__slots__:
+            value = getattr(self, name)
+            if value.__class__ in (dict, set):
+                value = value.copy()
+            setattr(copy, name, value)
+        return copy

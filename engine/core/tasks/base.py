@@ -1,0 +1,206 @@
+"""The protocol every task type follows, and what most of them share.
+
+Adding a type: one file here with one class, one line in ``registry.py``, one decision-table
+test, one golden history. A type that does I/O is an ordinary queued task to the core; the I/O
+lives in ``engine/workers``.
+
+Life of a record: ``schedule`` drafts it (with its children, depth first, so that the order of
+``seq`` is Conductor's), ``on_scheduled`` may ask for effects, ``revisit`` moves it on in every
+decision while it is open, ``cancel`` adds what must happen when it is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..events import EventKind
+from ..expressions import apply_input_template
+from ..state import TaskState
+from ..turn import Draft, EndChild, NeedsEvaluation, Placement, Turn
+
+JsonSchema = Mapping[str, Any]
+
+
+class TaskType:
+    """What the decider asks of a task type. The base behaves like a worker's task."""
+
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    input_schema: ClassVar[JsonSchema] = {"type": "object"}
+    is_system: ClassVar[bool] = True
+    """Not polled by workers outside: no domain, and IN_PROGRESS updates stay IN_PROGRESS."""
+    auto_retry: ClassVar[bool] = True
+    """Whether a failed attempt may be followed by another (semantics reference §5.1)."""
+    uses_input_template: ClassVar[bool] = False
+    knows_task_id: ClassVar[bool] = True
+    """Whether ``${CPEWF_TASK_ID}`` is the record's id in its input, or stays as it is."""
+    initial_status: ClassVar[TaskStatus] = TaskStatus.IN_PROGRESS
+    revisits: ClassVar[bool] = True
+    reopens_in_place: ClassVar[bool] = False
+    """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
+
+    def record_type(self, node: Node) -> str:
+        """``taskType`` of the record."""
+        return node.type
+
+    def definition_name(self, node: Node) -> str:
+        """``taskDefName`` of the record."""
+        return node.name
+
+    def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
+        """Draft the record and those that must be created with it.
+
+        Raises:
+            NeedsEvaluation: A script has to run first; nothing was emitted.
+            Terminate: The execution can't go on.
+        """
+        return [self.draft(turn, node, place)]
+
+    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
+        """Draft the record itself with its resolved input."""
+        draft = turn.draft(node, place)
+        data = draft.data
+        data["task_type"] = self.record_type(node)
+        data["task_def_name"] = self.definition_name(node)
+        data["status"] = str(self.initial_status)
+        if self.revisits and not self.initial_status.is_terminal:
+            data["revisit"] = True
+        self.bind_input(turn, draft)
+        return draft
+
+    def bind_input(self, turn: Turn, draft: Draft) -> None:
+        """Resolve the input parameters into the draft, with where each leaf came from."""
+        node = draft.node
+        template = node.input_parameters
+        defaults = node.settings.input_template if node.settings else {}
+        if defaults and self.uses_input_template:
+            template = {**defaults, **template}
+        resolution = turn.resolve(template, draft.task_id if self.knows_task_id else None)
+        value = resolution.value
+        if defaults and self.uses_input_template:
+            value = apply_input_template(value, defaults)
+        edits = (turn.state.branch or {}).get("edits", {}).get(draft.reference)
+        if edits:  # replayed with edited input: what a person typed wins over expressions
+            value = {**(value or {}), **edits}
+            draft.data["edited"] = sorted(edits)
+        if value:
+            draft.data["input"] = value
+        if resolution.origins:
+            draft.data["origins"] = resolution.origins
+
+    def on_scheduled(self, turn: Turn, task: TaskState) -> None:
+        """Called once the record exists."""
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Move an open record on, if the state allows it."""
+
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> None:
+        """Called before an open record is cancelled."""
+
+
+class WorkerTaskType(TaskType):
+    """A task that a worker polls for."""
+
+    is_system = False
+    initial_status = TaskStatus.SCHEDULED
+    revisits = False
+    uses_input_template = True
+
+    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
+        """A queued record with the limits of its task definition."""
+        draft = super().draft(turn, node, place)
+        data = draft.data
+        settings = node.settings
+        if settings is not None:
+            if settings.response_timeout_seconds:
+                data["response_timeout_seconds"] = settings.response_timeout_seconds
+            if settings.rate_limit_per_frequency:
+                data["rate_limit_per_frequency"] = settings.rate_limit_per_frequency
+                data["rate_limit_frequency_in_seconds"] = settings.rate_limit_frequency_in_seconds
+        if turn.state.task_to_domain:
+            domain = choose_domain(turn, data["task_type"])
+            if domain:
+                data["domain"] = domain
+        delay_start(turn, draft)
+        return draft
+
+
+ACTIVE_POLL_MS = 10_000
+
+
+def choose_domain(turn: Turn, task_type: str) -> str | None:
+    """The domain a worker's task is queued in (semantics reference §8.4).
+
+    The first one of the list that somebody has polled within ten seconds, else the last entry;
+    ``NO_DOMAIN`` stands for none.
+    """
+    mapping = turn.state.task_to_domain
+    listed = mapping.get(task_type, mapping.get("*"))
+    if not listed:
+        return None
+    names = [name.strip() for name in listed.split(",")]
+    for name in names:
+        if name == "NO_DOMAIN":
+            continue
+        polled = turn.last_polls.get((task_type, name))
+        if polled is not None and turn.now.wall_ms - polled[1] <= ACTIVE_POLL_MS:
+            return name
+    return None if names[-1] == "NO_DOMAIN" else names[-1]
+
+
+def delay_start(turn: Turn, draft: Draft) -> None:
+    """Hold a queued record back for the node's ``startDelay``."""
+    if draft.node.start_delay > 0:
+        draft.data["start_delay_in_seconds"] = draft.node.start_delay
+        draft.data["callback_after_seconds"] = draft.node.start_delay
+        draft.data["not_before_ms"] = turn.now.wall_ms + draft.node.start_delay * 1000
+
+
+def complete(
+    turn: Turn,
+    task: TaskState,
+    output: dict[str, Any] | None = None,
+    status: TaskStatus = TaskStatus.COMPLETED,
+    parent: int = 0,
+    **data: Any,
+) -> None:
+    """End a record successfully; ``output`` None keeps what it has."""
+    if output is not None:
+        data["output"] = output
+    turn.emit(EventKind.TASK_COMPLETED, {"status": str(status), **data}, task, parent)
+
+
+def fail(
+    turn: Turn,
+    task: TaskState,
+    reason: str,
+    status: TaskStatus = TaskStatus.FAILED,
+    output: dict[str, Any] | None = None,
+    parent: int = 0,
+    **data: Any,
+) -> None:
+    """End a record unsuccessfully with a reason a person can read."""
+    if output is not None:
+        data["output"] = output
+    data = {"status": str(status), "reason": reason, **data}
+    turn.emit(EventKind.TASK_FAILED, data, task, parent)
+
+
+def outcome_of(
+    turn: Turn, task: TaskState, evaluator: str, source: str, value: Any
+) -> dict[str, Any] | None:
+    """The outcome of a script for an open record, or None after asking for it."""
+    try:
+        return turn.evaluation(task.task_id, evaluator, source, value, task.path)
+    except NeedsEvaluation as need:
+        turn.needs_evaluation(need.request)
+        return None
+
+
+def end_child(turn: Turn, task: TaskState, reason: str) -> None:
+    """Ask for the running sub-workflow of a record to be terminated."""
+    if task.sub_workflow_id:
+        turn.effects.append(EndChild(task.sub_workflow_id, reason))

@@ -1,0 +1,230 @@
+"""DO_WHILE: repeats its body while a condition holds, or once per item (semantics §5.12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..events import EventKind
+from ..mapping import body_placement, map_first
+from ..state import TaskState
+from ..turn import NeedsEvaluation, Turn
+from .base import TaskType, complete, fail
+
+
+class DoWhileTask(TaskType):
+    """A loop. Every task of its body carries the iteration as ``__N`` in its reference."""
+
+    name = "DO_WHILE"
+    summary = "Repeat the tasks inside while a condition holds, or once per item."
+    auto_retry = False
+    uses_input_template = True
+    reopens_in_place = True
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Start the first iteration, or the next one when the present one is done."""
+        node = turn.node_of(task)
+        if node is None:
+            return
+        if not task.loop_over_task:
+            self._begin(turn, node, task)
+            return
+        records = self._body(turn, node, task)
+        if not records:
+            self._start_iteration(turn, node, task, task.iteration, {}, [])
+            return
+        if not self._iteration_is_done(turn, node, task, records):
+            return
+        self._after_iteration(turn, node, task, records)
+
+    def _begin(self, turn: Turn, node: Node, task: TaskState) -> None:
+        items = self._items(turn, node)
+        if items is not None and not items:
+            complete(turn, task, {"iteration": 0})
+            return
+        extra = _item_output(items, 1)
+        self._start_iteration(turn, node, task, 1, extra, [])
+
+    def _start_iteration(
+        self,
+        turn: Turn,
+        node: Node,
+        task: TaskState,
+        iteration: int,
+        collected: dict[str, Any],
+        forget: list[str],
+    ) -> None:
+        """Record the iteration and schedule the first task of the body."""
+        data: dict[str, Any] = {
+            "iteration": iteration,
+            "collected": {**collected, "iteration": iteration},
+        }
+        if forget:
+            data["forget"] = forget
+        turn.emit(EventKind.LOOP_ITERATED, data, task)
+        loop = turn.state.tasks[task.task_id]
+        for draft in map_first(turn, node.loop_over, body_placement(loop, iteration)):
+            self._schedule(turn, draft, loop)
+
+    def _schedule(self, turn: Turn, draft: Any, loop: TaskState) -> None:
+        record = turn.emit_scheduled(draft, loop.last_event, None)
+        turn.types[draft.node.type].on_scheduled(turn, record)
+
+    def _body(self, turn: Turn, node: Node, task: TaskState) -> list[TaskState]:
+        """Newest attempts of the present iteration's records, in order of definition."""
+        records = []
+        for reference in node.body_references:
+            record = turn.state.task(f"{reference}__{task.iteration}")
+            if record is not None and record.seq > task.seq:
+                records.append(record)
+        return records
+
+    def _iteration_is_done(
+        self, turn: Turn, node: Node, task: TaskState, records: list[TaskState]
+    ) -> bool:
+        if any(not r.status.is_terminal or not (r.executed or r.retried) for r in records):
+            return False
+        present = {r.node for r in records}
+        return all(direct.reference in present for direct in node.loop_over)
+
+    def _after_iteration(
+        self, turn: Turn, node: Node, task: TaskState, records: list[TaskState]
+    ) -> None:
+        collected: dict[str, Any] = {}
+        failed = None
+        for record in records:
+            if not record.status.is_successful:
+                failed = record
+                break
+            collected[record.node] = record.output_data
+        outputs: dict[str, Any] = {str(task.iteration): collected}
+        if failed is not None:
+            fail(
+                turn,
+                task,
+                f"{failed.reason_for_incompletion} ",
+                output={**task.output_data, **outputs},
+                parent=failed.last_event,
+            )
+            return
+        try:
+            goes_on = self._goes_on(turn, node, task, outputs)
+        except NeedsEvaluation as need:
+            turn.needs_evaluation(need.request)
+            return
+        if goes_on is None:
+            return
+        task = turn.state.tasks[task.task_id]
+        forget = self._forget(turn, node, task)
+        items = self._items(turn, node)
+        if goes_on:
+            iteration = task.iteration + 1
+            extra = _item_output(items, iteration)
+            self._start_iteration(turn, node, task, iteration, {**outputs, **extra}, forget)
+            return
+        output = {k: v for k, v in task.output_data.items() if k not in forget}
+        complete(turn, task, {**output, **outputs}, parent=max(r.last_event for r in records))
+
+    def _goes_on(
+        self, turn: Turn, node: Node, task: TaskState, outputs: dict[str, Any]
+    ) -> bool | None:
+        """Whether another iteration follows; None when the record was failed instead."""
+        condition = node.wire.get("loopCondition")
+        items = self._items(turn, node)
+        if items is not None and task.iteration >= len(items):
+            return False
+        if not condition:
+            return items is not None
+        key = f"{task.task_id}:{task.iteration}"
+        context = self._context(turn, node, task, outputs, condition)
+        outcome = turn.evaluation(key, "condition", condition, context, task.path)
+        if "error" in outcome:
+            message = outcome["error"]["message"]
+            fail(
+                turn,
+                task,
+                f"Unable to evaluate condition {condition}, exception {message}",
+                TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+                evaluation=key,
+            )
+            return None
+        value = bool(outcome.get("result"))
+        turn.emit(
+            EventKind.LOOP_CONDITION_EVALUATED,
+            {
+                "at_iteration": task.iteration,
+                "expression": condition,
+                "value": value,
+                "evaluation": key,
+            },
+            task,
+        )
+        return value
+
+    def _context(
+        self, turn: Turn, node: Node, task: TaskState, outputs: dict[str, Any], condition: str
+    ) -> dict[str, Any]:
+        """What the condition reads as ``$``: inputs, the loop's output, the bodies' outputs."""
+        context = dict(turn.resolve(node.input_parameters, task.task_id).value or {})
+        loop_output: dict[str, Any] = {"iteration": task.iteration}
+        if _reads_iterations(condition, node.reference):
+            loop_output = {**task.output_data, **outputs, "iteration": task.iteration}
+        for key in ("loopIndex", "loopItem"):
+            if key in task.output_data:
+                loop_output[key] = context[key] = task.output_data[key]
+        context[node.reference] = loop_output
+        for reference in node.body_references:
+            record = turn.state.task(f"{reference}__{task.iteration}")
+            if record is not None:
+                context[reference] = record.output_data
+        return context
+
+    def _forget(self, turn: Turn, node: Node, task: TaskState) -> list[str]:
+        """Iterations that ``keepLastN`` drops: their outputs, and their records."""
+        keep = node.input_parameters.get("keepLastN")
+        if not isinstance(keep, int) or isinstance(keep, bool) or task.iteration <= keep:
+            return []
+        dropped = [str(n) for n in range(1, task.iteration - keep + 1) if str(n) in task.output_data]
+        if not dropped:
+            dropped = [str(task.iteration - keep)]
+        numbers = {int(n) for n in dropped}
+        inside = set(node.body_references)
+        doomed = [
+            t.task_id
+            for t in turn.state.tasks.values()
+            if t.node in inside and t.iteration in numbers and t.seq > task.seq
+        ]
+        if doomed:
+            turn.emit(EventKind.TASKS_REMOVED, {"task_ids": doomed})
+        return dropped
+
+    def _items(self, turn: Turn, node: Node) -> list[Any] | None:
+        """The list the loop runs over, resolved afresh; None in condition mode."""
+        template = node.wire.get("items")
+        if template is None:
+            template = node.input_parameters.get("_items")
+            if template is None:
+                return None
+        value = turn.resolve(template).value
+        if value is None:
+            return []
+        return value if isinstance(value, list) else [value]
+
+
+def _item_output(items: list[Any] | None, iteration: int) -> dict[str, Any]:
+    if items is None or iteration > len(items):
+        return {}
+    return {"loopIndex": iteration - 1, "loopItem": items[iteration - 1]}
+
+
+def _reads_iterations(condition: str, reference: str) -> bool:
+    """Whether a condition may read more of the loop's output than its counter.
+
+    Only then is the whole output handed over: otherwise a long loop would send all it has
+    gathered in every iteration.
+    """
+    rest = condition
+    for form in (f"$.{reference}['iteration']", f'$.{reference}["iteration"]', f"$.{reference}.iteration"):
+        rest = rest.replace(form, "")
+    return reference in rest or "Object" in rest or "JSON" in rest

@@ -1,0 +1,149 @@
+"""JOIN and EXCLUSIVE_JOIN: wait for branches and gather their outputs (semantics §5.8, §5.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..state import TaskState
+from ..turn import Draft, Placement, Turn
+from .base import TaskType, complete, fail
+
+
+class JoinTask(TaskType):
+    """Completes when every reference it waits for has ended."""
+
+    name = "JOIN"
+    summary = "Wait for the branches of a fork and gather their outputs."
+    auto_retry = False
+    reopens_in_place = True
+
+    def definition_name(self, node: Node) -> str:
+        """Conductor shows the type here, not the node's name."""
+        return self.name
+
+    def bind_input(self, turn: Turn, draft: Draft) -> None:
+        """The record's input is what it waits for; input parameters are ignored."""
+        draft.data["input"] = {"joinOn": list(draft.node.join_on)}
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Gather, fail on the first fatal branch, or go on waiting."""
+        references = joined_references(turn, task, task.input_data.get("joinOn") or [])
+        if _still_waits(turn, task, references):
+            return
+        nodes = turn.state.definition.nodes
+        records = [turn.existing(ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
+        output: dict[str, Any] = {}
+        ended = [r is not None and r.status.is_terminal for r in records]
+        all_ended = all(ended)
+        for reference, record in zip(references, records, strict=True):
+            if record is None:
+                continue
+            if record.output_data:
+                output[reference] = record.output_data
+            if _is_fatal(record, all_ended):
+                _fail_join(turn, task, records, output)
+                return
+        if not all_ended:
+            return
+        parent = max((r.last_event for r in records if r is not None), default=0)
+        with_errors = [
+            r for r in records if r is not None and r.status is TaskStatus.COMPLETED_WITH_ERRORS
+        ]
+        if with_errors:
+            reason = " ".join(
+                f"{r.task_def_name}/{r.task_id} {r.reason_for_incompletion or ''} "
+                "completed with errors"
+                for r in with_errors
+            )
+            complete(
+                turn, task, output, TaskStatus.COMPLETED_WITH_ERRORS, reason=reason, parent=parent
+            )
+        else:
+            complete(turn, task, output, parent=parent)
+
+
+def joined_references(turn: Turn, task: TaskState, join_on: list[str]) -> list[str]:
+    """Full references a join waits for: with the iteration suffix inside a loop."""
+    node = turn.node_of(task)
+    if node is None or node.loop() is None or "__" not in task.reference_task_name:
+        return join_on
+    suffix = task.reference_task_name.rsplit("__", 1)[1]
+    return [f"{reference}__{suffix}" for reference in join_on]
+
+
+def _still_waits(turn: Turn, task: TaskState, references: list[str]) -> bool:
+    """Quick answer for wide forks: the branch that was open last time still is.
+
+    Only a required failure could decide the join before that branch ends, and everything
+    before it ended well or is permissive, which decides nothing until all have ended.
+    """
+    scratch = turn.state.scratch
+    for position in range(scratch.get(task.task_id, 0), len(references)):
+        record = turn.state.task(references[position])
+        if record is None or not record.status.is_terminal:
+            scratch[task.task_id] = position
+            return True
+        if not record.status.is_successful and not record.permissive:
+            break
+    scratch.pop(task.task_id, None)
+    return False
+
+
+def _is_fatal(record: TaskState, all_ended: bool) -> bool:
+    if record.status.is_successful or record.optional:
+        return False
+    return not record.permissive or all_ended
+
+
+def _fail_join(
+    turn: Turn, task: TaskState, records: list[TaskState | None], output: dict[str, Any]
+) -> None:
+    failed = [
+        r
+        for r in records
+        if r is not None and r.status.is_terminal and not r.status.is_successful and not r.optional
+    ]
+    reason = " ".join(r.reason_for_incompletion or "" for r in failed)
+    canceled = all(r.status is TaskStatus.CANCELED for r in failed)
+    status = TaskStatus.CANCELED if canceled else TaskStatus.FAILED
+    fail(turn, task, reason, status, output, parent=max(r.last_event for r in failed))
+
+
+class ExclusiveJoinTask(TaskType):
+    """Takes the output of the one branch that ran."""
+
+    name = "EXCLUSIVE_JOIN"
+    summary = "Take the output of the first branch that exists."
+    auto_retry = False
+    reopens_in_place = True
+
+    def definition_name(self, node: Node) -> str:
+        """Conductor shows the type here, not the node's name."""
+        return self.name
+
+    def bind_input(self, turn: Turn, draft: Draft) -> None:
+        """The record's input names the candidates and the fallback."""
+        draft.data["input"] = {
+            "joinOn": list(draft.node.join_on),
+            "defaultExclusiveJoinTask": list(draft.node.wire.get("defaultExclusiveJoinTask") or ()),
+        }
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Decide by the first candidate with a record, else by the defaults."""
+        for key in ("joinOn", "defaultExclusiveJoinTask"):
+            references = joined_references(turn, task, task.input_data.get(key) or [])
+            records = [turn.state.task(reference) for reference in references]
+            found = next((r for r in records if r is not None and r.status != "SKIPPED"), None)
+            if found is None:
+                continue
+            if found.status.is_terminal and found.status.is_successful:
+                complete(turn, task, dict(found.output_data), parent=found.last_event)
+                return
+            if found.status.is_terminal:
+                all_ended = all(r is not None and r.status.is_terminal for r in records)
+                if not found.permissive or all_ended:
+                    reason = found.reason_for_incompletion or ""
+                    fail(turn, task, reason, parent=found.last_event)
+                    return

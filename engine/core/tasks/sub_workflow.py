@@ -1,0 +1,117 @@
+"""SUB_WORKFLOW and START_WORKFLOW: executions that this one starts (semantics §5.13, §5.14)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..state import TaskState
+from ..turn import Draft, Placement, StartChild, StartWorkflow, Terminate, Turn
+from .base import TaskType, complete, delay_start, end_child, fail
+
+
+class SubWorkflowTask(TaskType):
+    """Runs another definition as a child and takes over its status and output."""
+
+    name = "SUB_WORKFLOW"
+    summary = "Run another workflow as a step of this one."
+    initial_status = TaskStatus.SCHEDULED
+    revisits = False
+    knows_task_id = False
+
+    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
+        """A record that knows what to start, with what input."""
+        param = node.wire.get("subWorkflowParam")
+        if not param:
+            raise Terminate(
+                f"Task {node.name} is defined as sub-workflow and is missing subWorkflowParams. "
+                "Please check the workflow definition"
+            )
+        draft = super().draft(turn, node, place)
+        resolution = turn.resolve(
+            {k: v for k, v in param.items() if k != "workflowDefinition" or isinstance(v, str)},
+            None,
+        )
+        resolved = resolution.value
+        definition = param.get("workflowDefinition")
+        if isinstance(definition, str):
+            definition = resolved.get("workflowDefinition")
+        if isinstance(definition, dict):
+            resolved["name"] = definition.get("name")
+            resolved["version"] = definition.get("version", 1)
+        # Leaves of the child's input lie below workflowInput in this record's input.
+        for origin in draft.data.get("origins") or ():
+            origin["path"] = f"workflowInput.{origin['path']}"
+        data: dict[str, Any] = {
+            "subWorkflowName": resolved.get("name"),
+            "subWorkflowVersion": _version(resolved.get("version")),
+            "subWorkflowDefinition": definition if isinstance(definition, dict) else None,
+            "subWorkflowTaskToDomain": resolved.get("taskToDomain"),
+            "priority": resolved.get("priority"),
+            "workflowInput": draft.data.get("input") or {},
+        }
+        for key in ("idempotencyKey", "idempotencyStrategy"):
+            if resolved.get(key) is not None:
+                data[key] = resolved[key]
+        draft.data["input"] = {k: v for k, v in data.items() if v is not None}
+        priority = resolved.get("priority")
+        if isinstance(priority, int) and not isinstance(priority, bool):
+            draft.data["workflow_priority"] = priority
+        delay_start(turn, draft)
+        return draft
+
+    def on_scheduled(self, turn: Turn, task: TaskState) -> None:
+        """Start the child at once, unless a retry delay holds it back."""
+        if task.not_before_ms <= turn.now.wall_ms:
+            turn.effects.append(StartChild(task.task_id))
+
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> None:
+        """Cancelling the task ends the child."""
+        end_child(turn, task, reason)
+
+
+class StartWorkflowTask(TaskType):
+    """Starts an execution that lives on its own."""
+
+    name = "START_WORKFLOW"
+    summary = "Start another workflow without waiting for it."
+    initial_status = TaskStatus.SCHEDULED
+    revisits = False
+    knows_task_id = False
+
+    def on_scheduled(self, turn: Turn, task: TaskState) -> None:
+        """Start it within the same commit."""
+        request = task.input_data.get("startWorkflow")
+        if request is None:
+            fail(turn, task, "Missing 'startWorkflow' in input data.")
+        elif not isinstance(request, dict):
+            fail(turn, task, "Error reading StartWorkflowRequest. It is not an object.")
+        elif not request.get("name"):
+            reason = "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty."
+            fail(turn, task, reason)
+        elif task.not_before_ms <= turn.now.wall_ms:
+            turn.effects.append(StartWorkflow(task.task_id, request))
+
+
+def child_workflow_id(parent_workflow_id: str, task: TaskState) -> str:
+    """Conductor's deterministic child id: a name-based UUID, so launching twice is launching once."""
+    seed = f"subworkflow:{parent_workflow_id}:{task.task_id}:{task.retry_count}"
+    digest = bytearray(hashlib.md5(seed.encode(), usedforsecurity=False).digest())
+    digest[6] = (digest[6] & 0x0F) | 0x30
+    digest[8] = (digest[8] & 0x3F) | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def start_workflow_done(turn: Turn, task: TaskState, workflow_id: str) -> None:
+    """Complete a START_WORKFLOW task with the id of what it started."""
+    complete(turn, task, {**task.output_data, "workflowId": workflow_id})
+
+
+def _version(value: Any) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError):
+        return None

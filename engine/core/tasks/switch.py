@@ -1,0 +1,122 @@
+"""SWITCH and the older DECISION: one of several branches, chosen while the task is mapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..events import EventKind
+from ..expressions import java_text
+from ..mapping import map_first
+from ..turn import Draft, Placement, Terminate, Turn
+from .base import TaskType
+
+
+class SwitchTask(TaskType):
+    """Chooses a branch by an input key (``value-param``) or a script (``javascript``)."""
+
+    name = "SWITCH"
+    summary = "Choose one branch by a value or a script."
+    auto_retry = False
+    knows_task_id = False
+    initial_status = TaskStatus.COMPLETED
+    revisits = False
+
+    def definition_name(self, node: Node) -> str:
+        """Conductor shows the type here, not the node's name."""
+        return self.name
+
+    def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
+        """Choose, then draft the record together with the first task of its branch."""
+        draft = self.draft(turn, node, place)
+        value = self.select(turn, draft)
+        if draft.data["status"] != TaskStatus.COMPLETED:
+            return [draft]
+        case = java_text(value)
+        branch = self.branch_of(node, case)
+        children = map_first(turn, branch, place)
+        chosen_input = {**self.shown_input(draft), "case": case}
+        if branch:
+            chosen_input["hasChildren"] = "true"
+        draft.data["input"] = chosen_input
+        draft.data["output"] = self.output(case)
+        draft.after.append(
+            (
+                EventKind.BRANCH_CHOSEN,
+                {"case": case, "expression": self.expression(node), "has_children": bool(branch)},
+            )
+        )
+        return [draft, *children]
+
+    def expression(self, node: Node) -> str:
+        """The text that chooses, for people."""
+        return node.wire.get("expression") or ""
+
+    def shown_input(self, draft: Draft) -> dict[str, Any]:
+        """What of the resolved input stays on the record."""
+        return dict(draft.data.get("input") or {})
+
+    def output(self, case: str) -> dict[str, Any]:
+        """The record's output."""
+        return {"evaluationResult": [case], "selectedCase": case}
+
+    def branch_of(self, node: Node, case: str) -> list[Node]:
+        """A matching case counts even when it is empty."""
+        return node.cases[case] if case in node.cases else node.default_case
+
+    def select(self, turn: Turn, draft: Draft) -> Any:
+        """The value that chooses; a script's error fails the record."""
+        node = draft.node
+        evaluator = node.wire.get("evaluatorType") or ""
+        source = node.wire.get("expression") or ""
+        value = draft.data.get("input") or {}
+        if evaluator == "value-param":
+            return value.get(source)
+        if evaluator not in ("javascript", "graaljs", "python"):
+            raise Terminate(f"No evaluator registered for type: {evaluator}")
+        key = f"case:{draft.reference}:{draft.retry_count}:{turn.state.last_seq}"
+        outcome = turn.evaluation(key, evaluator, source, value, draft.path)
+        draft.data["evaluation"] = key
+        if "error" in outcome:
+            draft.data["status"] = str(TaskStatus.FAILED)
+            draft.data["reason"] = outcome["error"]["message"]
+            return None
+        return outcome.get("result")
+
+
+class DecisionTask(SwitchTask):
+    """Conductor's older SWITCH: ``caseValueParam`` or ``caseExpression``."""
+
+    name = "DECISION"
+    summary = "Choose one branch by an input key or a script (older form of SWITCH)."
+
+    def expression(self, node: Node) -> str:
+        """The key or the script that chooses."""
+        return node.wire.get("caseExpression") or node.wire.get("caseValueParam") or ""
+
+    def shown_input(self, draft: Draft) -> dict[str, Any]:
+        """DECISION records hide their input parameters."""
+        return {}
+
+    def output(self, case: str) -> dict[str, Any]:
+        """The record's output."""
+        return {"caseOutput": [case]}
+
+    def branch_of(self, node: Node, case: str) -> list[Node]:
+        """An empty case falls back to the default, unlike in SWITCH."""
+        return node.cases.get(case) or node.default_case
+
+    def select(self, turn: Turn, draft: Draft) -> Any:
+        """The value that chooses; a script's error ends the execution."""
+        node = draft.node
+        value = draft.data.get("input") or {}
+        source = node.wire.get("caseExpression")
+        if not source:
+            return value.get(node.wire.get("caseValueParam") or "")
+        key = f"case:{draft.reference}:{draft.retry_count}:{turn.state.last_seq}"
+        outcome = turn.evaluation(key, "javascript", source, value, draft.path)
+        draft.data["evaluation"] = key
+        if "error" in outcome:
+            raise Terminate(f"Error while evaluating script: {source}")
+        return outcome.get("result")

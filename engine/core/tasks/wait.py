@@ -1,0 +1,82 @@
+"""WAIT and HUMAN: open until a moment has come or somebody completes them."""
+
+from __future__ import annotations
+
+from ...models.enums import TaskStatus
+from ..definition import Node
+from ..durations import parse_duration_seconds, parse_until_ms
+from ..state import TaskState
+from ..turn import Draft, Placement, Turn
+from .base import TaskType, complete
+
+INDEFINITE_CALLBACK_SECONDS = 2147483647
+
+
+class WaitTask(TaskType):
+    """Waits for a duration, until a moment, or for a signal."""
+
+    name = "WAIT"
+    summary = "Wait for a time or for a signal."
+    input_schema = {
+        "type": "object",
+        "properties": {"duration": {"type": "string"}, "until": {"type": "string"}},
+    }
+
+    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
+        """Fix the deadline now: it does not move, whatever happens to the clock's owner."""
+        draft = super().draft(turn, node, place)
+        data = draft.data
+        given = data.get("input") or {}
+        duration, until = _text(given.get("duration")), _text(given.get("until"))
+        if duration and until:
+            self._refuse(draft, "Both 'duration' and 'until' specified. Please provide only one input")
+        elif duration:
+            seconds = parse_duration_seconds(duration)
+            data["wait_until_ms"] = turn.now.wall_ms + int(seconds * 1000)
+            data["callback_after_seconds"] = int(seconds)
+        elif until:
+            moment = parse_until_ms(until)
+            if moment is None:
+                self._refuse(
+                    draft, f"Invalid/Unsupported Wait Until format.  Provided: {until}"
+                )
+            else:
+                data["wait_until_ms"] = max(moment, 1)
+                data["callback_after_seconds"] = max(0, (moment - turn.now.wall_ms) // 1000)
+        else:
+            data["callback_after_seconds"] = INDEFINITE_CALLBACK_SECONDS
+        return draft
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Complete once the deadline has passed."""
+        if task.wait_until_ms and turn.now.wall_ms >= task.wait_until_ms:
+            complete(turn, task)
+
+    def _refuse(self, draft: Draft, reason: str) -> None:
+        draft.data["status"] = str(TaskStatus.FAILED_WITH_TERMINAL_ERROR)
+        draft.data["reason"] = reason
+
+
+class HumanTask(TaskType):
+    """Open until a person completes it."""
+
+    name = "HUMAN"
+    summary = "Wait for a person."
+    revisits = False
+
+
+class NoopTask(TaskType):
+    """Completes at once."""
+
+    name = "NOOP"
+    summary = "Do nothing."
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Complete."""
+        complete(turn, task)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+

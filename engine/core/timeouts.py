@@ -1,0 +1,141 @@
+"""Deadlines: when a task or an execution has to be looked at, and what happens then (§7).
+
+``task_deadline_ms`` and ``workflow_deadline_ms`` tell the runtime when to ring;
+``check_task_timeouts`` decides by the same figures. Both read only the state.
+"""
+
+from __future__ import annotations
+
+from ..models.enums import TaskStatus, TaskTimeoutPolicy, WorkflowStatus, WorkflowTimeoutPolicy
+from .definition import Node, TaskSettings
+from .events import EventKind
+from .state import TaskState, WorkflowState
+from .turn import Terminate, Turn
+
+
+def workflow_deadline_ms(state: WorkflowState) -> int:
+    """Moment the execution times out, 0 for never."""
+    definition = state.definition
+    if definition.timeout_seconds <= 0 or state.status.is_terminal:
+        return 0
+    if definition.timeout_policy != WorkflowTimeoutPolicy.TIME_OUT_WF:
+        return 0
+    return (state.last_retried_time or state.create_time) + definition.timeout_seconds * 1000
+
+
+TOTAL_GRACE_MS = 30_000
+"""A used-up total budget is noticed when an attempt ends or somebody asks for a decision; by
+itself only this much later, so that the attempt at work can still report (Conductor's sweep)."""
+
+
+def task_deadline_ms(task: TaskState, settings: TaskSettings | None) -> int:
+    """Earliest moment something is due for an open task, 0 for never."""
+    due = []
+    if task.status.is_terminal:
+        return 0
+    if task.wait_until_ms:
+        due.append(task.wait_until_ms)
+    if task.task_type == "SUB_WORKFLOW" and task.not_before_ms and not task.sub_workflow_id:
+        due.append(task.not_before_ms)
+    if settings is not None and settings.has_timeout:
+        due += [
+            moment + TOTAL_GRACE_MS if which == "total" else moment
+            for moment, which, *_ in _timers(task, settings)
+        ]
+    return min(due, default=0)
+
+
+def _timers(task: TaskState, settings: TaskSettings) -> list[tuple[int, str, int, int]]:
+    """Running timers of an open task: (moment, which, limit in seconds, begun at)."""
+    timers = []
+    if settings.total_timeout_seconds > 0 and task.first_scheduled_time:
+        begun = task.first_scheduled_time
+        limit = settings.total_timeout_seconds
+        timers.append((begun + limit * 1000, "total", limit, begun))
+    if settings.timeout_seconds > 0 and task.start_time:
+        begun = task.start_time + task.start_delay_in_seconds * 1000
+        limit = settings.timeout_seconds
+        timers.append((begun + limit * 1000, "task", limit, begun))
+    if settings.poll_timeout_seconds > 0 and task.status is TaskStatus.SCHEDULED:
+        begun = task.scheduled_time + task.start_delay_in_seconds * 1000
+        limit = settings.poll_timeout_seconds
+        moment = begun + (limit + task.callback_after_seconds) * 1000
+        timers.append((moment, "poll", limit, begun))
+    response = task.response_timeout_seconds or settings.response_timeout_seconds
+    exempt = task.async_complete or task.task_type == "SUB_WORKFLOW"
+    if response > 0 and task.status is TaskStatus.IN_PROGRESS and not exempt:
+        begun = task.update_time
+        moment = begun + (response + task.callback_after_seconds) * 1000
+        timers.append((moment, "response", response, begun))
+    return timers
+
+
+def check_workflow_timeout(turn: Turn) -> None:
+    """End the execution when its time is up.
+
+    Raises:
+        Terminate: With status TIMED_OUT.
+    """
+    deadline = workflow_deadline_ms(turn.state)
+    if not deadline or turn.now.wall_ms < deadline:
+        return
+    state = turn.state
+    elapsed = (turn.now.wall_ms - (state.last_retried_time or state.create_time)) // 1000
+    definition = state.definition
+    raise Terminate(
+        f"Workflow timed out after {elapsed} seconds. Timeout configured as "
+        f"{definition.timeout_seconds} seconds. Timeout policy configured to "
+        f"{definition.timeout_policy}",
+        WorkflowStatus.TIMED_OUT,
+    )
+
+
+def check_task_timeouts(turn: Turn, task: TaskState, node: Node | None) -> None:
+    """Time a task out when one of its four timers has run down.
+
+    Raises:
+        Terminate: The policy is TIME_OUT_WF.
+    """
+    settings = node.settings if node is not None else None
+    if settings is None:
+        return
+    for moment, which, limit, begun in _timers(task, settings):
+        if turn.now.wall_ms >= moment:
+            elapsed = (turn.now.wall_ms - begun) // 1000
+            _time_out(turn, task, settings, which, limit, elapsed)
+            return
+
+
+def _time_out(
+    turn: Turn, task: TaskState, settings: TaskSettings, which: str, limit: int, elapsed: int
+) -> None:
+    policy = settings.timeout_policy
+    if which == "response":
+        reason = (
+            f"responseTimeout: {limit} exceeded for the taskId: {task.task_id} "
+            f"with Task Definition: {task.task_def_name}"
+        )
+        _emit(turn, task, reason, which)
+        return
+    if policy == TaskTimeoutPolicy.ALERT_ONLY:
+        return
+    if which == "total":
+        reason = (
+            f"Task {task.task_def_name}/{task.task_id} exceeded total timeout of {limit} seconds "
+            f"(elapsed {elapsed} seconds across all attempts including retry delays). "
+            f"Timeout policy: {policy}"
+        )
+    else:
+        word, setting = ("Task poll", "Poll timeout") if which == "poll" else ("Task", "Timeout")
+        reason = (
+            f"{word} timed out after {elapsed} seconds. {setting} configured as {limit} seconds. "
+            f"Timeout policy configured to {policy}"
+        )
+    _emit(turn, task, reason, which)
+    if policy == TaskTimeoutPolicy.TIME_OUT_WF:
+        raise Terminate(reason, WorkflowStatus.TIMED_OUT, task.task_id)
+
+
+def _emit(turn: Turn, task: TaskState, reason: str, which: str) -> None:
+    data = {"status": str(TaskStatus.TIMED_OUT), "reason": reason, "timeout": which}
+    turn.emit(EventKind.TASK_TIMED_OUT, data, task)

@@ -1,0 +1,98 @@
+"""What workers and people say about a task (semantics reference §8.2, §8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..models.enums import TaskStatus
+from .decide import task_type_of
+from .events import EventKind
+from .state import TaskState
+from .turn import Turn
+
+_KIND = {
+    TaskStatus.COMPLETED: EventKind.TASK_COMPLETED,
+    TaskStatus.COMPLETED_WITH_ERRORS: EventKind.TASK_COMPLETED,
+    TaskStatus.FAILED: EventKind.TASK_FAILED,
+    TaskStatus.FAILED_WITH_TERMINAL_ERROR: EventKind.TASK_FAILED,
+    TaskStatus.TIMED_OUT: EventKind.TASK_TIMED_OUT,
+    TaskStatus.CANCELED: EventKind.TASK_CANCELED,
+}
+
+
+def start_task(turn: Turn, task: TaskState, worker_id: str | None) -> TaskState:
+    """Hand a queued task to a worker."""
+    actor = f"worker:{worker_id}" if worker_id else "engine"
+    data = {"worker_id": worker_id} if worker_id else {}
+    turn.emit(EventKind.TASK_STARTED, data, task, actor=actor)
+    return turn.state.tasks[task.task_id]
+
+
+def update_task(
+    turn: Turn,
+    task: TaskState,
+    result: Mapping[str, Any],
+    error: Mapping[str, Any] | None = None,
+    merge: bool = False,
+) -> bool:
+    """Apply a worker's result to an open task; False when it comes too late and is ignored.
+
+    Args:
+        turn: The turn of the execution.
+        task: The task the result is for.
+        result: A TaskResult in wire form, its status already checked.
+        error: What the function raised: ``{type, message, frames}``.
+        merge: An update by reference name: output is merged, reason and callback are kept.
+    """
+    if task.status.is_terminal or turn.is_over:
+        return False
+    worker_id = result.get("workerId") or None
+    actor = f"worker:{worker_id}" if worker_id else "user"
+    if result.get("extendLease"):
+        turn.emit(EventKind.LEASE_EXTENDED, {}, task, actor=actor)
+        return True
+    status = TaskStatus(result["status"])
+    data = _changes(task, result, merge)
+    if error is not None:
+        data["error"] = dict(error)
+    if status is TaskStatus.IN_PROGRESS:
+        _put_back(turn, task, data, actor)
+    else:
+        data["status"] = str(status)
+        turn.emit(_KIND[status], data, task, actor=actor)
+    return True
+
+
+def _changes(task: TaskState, result: Mapping[str, Any], merge: bool) -> dict[str, Any]:
+    output = result.get("outputData") or {}
+    data: dict[str, Any] = {}
+    if result.get("workerId"):
+        data["worker_id"] = result["workerId"]
+    if merge:
+        merged = {**task.output_data, **output}
+        if merged:
+            data["output"] = merged
+        return data
+    if output or task.output_data:
+        data["output"] = output
+    reason = result.get("reasonForIncompletion")
+    if reason is not None or task.reason_for_incompletion is not None:
+        data["reason"] = reason
+    callback = int(result.get("callbackAfterSeconds") or 0)
+    if callback or task.callback_after_seconds:
+        data["callback_after_seconds"] = callback
+    if result.get("subWorkflowId"):
+        data["sub_workflow_id"] = result["subWorkflowId"]
+    return data
+
+
+def _put_back(turn: Turn, task: TaskState, data: dict[str, Any], actor: str) -> None:
+    """IN_PROGRESS: a worker's task goes back to its queue, an engine's own task stays."""
+    callback = data.get("callback_after_seconds", task.callback_after_seconds)
+    if task_type_of(turn, task).is_system:
+        data["status"] = str(TaskStatus.IN_PROGRESS)
+    else:
+        data["status"] = str(TaskStatus.SCHEDULED)
+        data["not_before_ms"] = turn.now.wall_ms + callback * 1000 if callback else 0
+    turn.emit(EventKind.TASK_UPDATED, data, task, actor=actor)

@@ -1,0 +1,161 @@
+"""Every error the engine raises on purpose.
+
+::
+
+    EngineError                      500  ENGINE_ERROR
+    ├─ InvalidRequestError           400  also a ValueError
+    │  └─ InvalidDefinitionError     400  carries ``problems``
+    │     └─ UnknownTaskTypeError    400
+    ├─ ForbiddenError                403
+    ├─ NotFoundError                 404  also a LookupError
+    ├─ ConflictError                 409
+    │  └─ HistoryConflictError       409  retryable
+    ├─ IllegalStateError             500  Conductor answers 500 here; its SDKs rely on it
+    ├─ UnsupportedError              501  names the missing capability
+    ├─ UnavailableError              503  retryable
+    ├─ StoreError                    500
+    │  ├─ StoreLockedError           500  names the owner of the file
+    │  ├─ StoreCorruptError          500  never answered from
+    │  └─ StoreClosedError           500
+    └─ ReplayMismatchError           500  first differing event
+
+A failing task is not an exception of the engine: it is a ``TaskFailed`` event. Worker code
+raises; ``NonRetryableError`` there means FAILED_WITH_TERMINAL_ERROR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a definition or request: where, what, and what to do about it."""
+
+    path: str
+    message: str
+    suggestion: str = ""
+    invalid_value: str | None = None
+    wire_path: str | None = None
+    """Conductor's own path where it is coarser than ``path``; None: the same."""
+
+
+class EngineError(Exception):
+    """Base of all errors the engine raises on purpose.
+
+    ``status`` is the HTTP status a door answers with, ``code`` a stable word for scripts,
+    ``retryable`` whether the same call may succeed later without a change.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "ENGINE_ERROR"
+    retryable: ClassVar[bool] = False
+
+
+class InvalidRequestError(EngineError, ValueError):
+    """The request can't be carried out as it stands; nothing was changed.
+
+    ``problems`` says where and why, when single parts of the request are at fault.
+    """
+
+    status = 400
+    code = "INVALID_REQUEST"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = tuple(problems)
+
+
+class InvalidDefinitionError(InvalidRequestError):
+    """A definition was refused; ``problems`` says where and why."""
+
+    code = "INVALID_DEFINITION"
+
+
+class UnknownTaskTypeError(InvalidDefinitionError):
+    """A definition names a task type that is not registered."""
+
+    code = "UNKNOWN_TASK_TYPE"
+
+
+class ForbiddenError(EngineError):
+    """The caller may not do this."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
+class NotFoundError(EngineError, LookupError):
+    """What the request names does not exist."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
+class ConflictError(EngineError):
+    """The object is in a state that does not allow this."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class HistoryConflictError(ConflictError):
+    """Another event already has that number."""
+
+    code = "HISTORY_CONFLICT"
+    retryable = True
+
+
+class IllegalStateError(EngineError):
+    """Conductor's ``IllegalStateException``: answered with 500, as its SDKs expect."""
+
+    code = "ILLEGAL_STATE"
+
+
+class UnsupportedError(EngineError):
+    """This back end can't do that; the message names the missing capability."""
+
+    status = 501
+    code = "UNSUPPORTED"
+
+
+class UnavailableError(EngineError):
+    """The back end can't be reached right now."""
+
+    status = 503
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class StoreError(EngineError):
+    """The store can't do its work."""
+
+    code = "STORE_ERROR"
+
+
+class StoreLockedError(StoreError):
+    """Another process owns the database file; the message names it and what to do."""
+
+    code = "STORE_LOCKED"
+
+
+class StoreCorruptError(StoreError):
+    """The store is damaged. It is never answered from; the message says how to go on."""
+
+    code = "STORE_CORRUPT"
+
+
+class StoreClosedError(StoreError):
+    """The store is closed; nothing was written."""
+
+    code = "STORE_CLOSED"
+
+
+class ReplayMismatchError(EngineError):
+    """A recorded history decides otherwise today: the first event that differs."""
+
+    code = "REPLAY_MISMATCH"
+
+
+class NonRetryableError(Exception):
+    """Raised by worker code: fail the task for good (FAILED_WITH_TERMINAL_ERROR)."""

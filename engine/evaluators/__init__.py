@@ -1,0 +1,16 @@
+"""Runs the scripts of definitions, JavaScript and jq, where they can do no harm."""
+
+from __future__ import annotations
+
+from .constants import wants_truth
+from .errors import EvaluationError, EvaluatorCrashed, ExpressionError, ExpressionTimeout
+from .pool import EvaluatorPool
+
+__all__ = [
+    "EvaluationError",
+    "EvaluatorCrashed",
+    "EvaluatorPool",
+    "ExpressionError",
+    "ExpressionTimeout",
+    "wants_truth",
+]

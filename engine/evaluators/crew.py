@@ -1,0 +1,213 @@
+"""The threads behind a pool, each with a process of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+
+from ..errors import UnavailableError
+from .errors import EvaluatorCrashed, ExpressionTimeout
+from .evaluator_process import EvaluatorProcess
+from .job import Job, Limits
+from .watchdog import Watchdog
+
+_START_SECONDS = 30.0
+_GRACE_SECONDS = 0.5
+_MAX_ATTEMPTS = 2
+_CLOSED = "The evaluator pool was closed."
+_CRASHED = "The evaluator process died while it ran the script."
+
+Batch = list[Job]
+
+
+class Crew:
+    """Hands batches to threads, the one that worked last first: its process is warm."""
+
+    def __init__(self, limits: Limits) -> None:
+        """A crew without members; they join when there is work for them."""
+        self._limits = limits
+        self._watchdog = Watchdog()
+        # Reentrant: a collection of garbage inside it may run the finalizer, which is ``close``.
+        self._lock = threading.RLock()
+        self._idle: list[_Member] = []
+        self._members: list[_Member] = []
+        self._pending: deque[Batch] = deque()
+        self._closed = False
+
+    def dispatch(self, batch: Batch) -> None:
+        """Have a batch run.
+
+        Raises:
+            UnavailableError: The pool is closed.
+        """
+        with self._lock:
+            self._refuse_if_closed()
+            if self._idle:
+                self._idle.pop().inbox.put(batch)
+            elif len(self._members) < self._limits.size:
+                self._hire().inbox.put(batch)
+            else:
+                self._pending.append(batch)
+
+    def prewarm(self) -> None:
+        """Have the first member start its process, unless there is one already.
+
+        It counts as idle meanwhile: the first batch waits for it instead of starting another.
+
+        Raises:
+            UnavailableError: The pool is closed.
+        """
+        with self._lock:
+            self._refuse_if_closed()
+            if not self._members:
+                member = self._hire()
+                member.inbox.put([])
+                self._idle.append(member)
+
+    def next_batch(self, member: _Member) -> Batch | None:
+        """What a member does next: a batch that waits, or rest until one comes; None: go."""
+        with self._lock:
+            if self._pending:
+                return self._pending.popleft()
+            if not self._closed:
+                self._idle.append(member)
+        return member.inbox.get()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise UnavailableError("The evaluator pool is closed.")
+
+    def _hire(self) -> _Member:
+        member = _Member(self, self._limits, self._watchdog)
+        self._members.append(member)
+        member.thread.start()
+        return member
+
+    def close(self) -> None:
+        """End all processes and threads. Batches under way or waiting fail. Repeatable."""
+        with self._lock:
+            self._closed = True
+            pending, self._pending = self._pending, deque()
+            members = list(self._members)
+        for batch in pending:
+            for job in batch:
+                if job.start():
+                    job.future.set_exception(EvaluatorCrashed(_CLOSED))
+        for member in members:
+            member.dismiss()
+        for member in members:
+            if member.thread is not threading.current_thread():
+                member.thread.join()
+        self._watchdog.close()
+
+    def disown(self) -> None:
+        """Forget everything without ending it: in a forked child it belongs to the parent."""
+        for member in self._members:
+            if member.process is not None:
+                member.process.disown()
+
+
+class _Member:
+    """One thread and the process it talks to."""
+
+    def __init__(self, crew: Crew, limits: Limits, watchdog: Watchdog) -> None:
+        self.thread = threading.Thread(target=self._serve, name="evaluator", daemon=True)
+        self.inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self.process: EvaluatorProcess | None = None
+        self._crew = crew
+        self._limits = limits
+        self._watchdog = watchdog
+        self._dismissed = False
+
+    def dismiss(self) -> None:
+        """End the thread soon; called from another one."""
+        self._dismissed = True
+        process = self.process
+        if process is not None:
+            process.kill()
+        self.inbox.put(None)
+
+    def _serve(self) -> None:
+        batch = self.inbox.get()
+        while batch is not None:
+            waiting = deque(job for job in batch if job.start())
+            try:
+                self._work(waiting)
+            except Exception as error:
+                # Whatever went wrong here, nobody may be left waiting for it, and no answer may
+                # be left in the pipe for the next job to read.
+                self._replace()
+                for job in waiting:
+                    job.future.set_exception(error)
+            batch = self._crew.next_batch(self) if batch else self.inbox.get()
+        self._replace()
+
+    def _work(self, waiting: deque[Job]) -> None:
+        while True:
+            try:
+                process = self._started()
+                self._run(process, waiting)
+            except (EOFError, EvaluatorCrashed) as error:
+                process_expired = self.process is not None and self.process.expired
+                self._replace()
+                if waiting:
+                    self._blame(waiting, process_expired, error)
+            if not waiting:
+                return
+
+    def _started(self) -> EvaluatorProcess:
+        process = self.process
+        if process is not None and process.uses < self._limits.max_uses and process.is_alive:
+            return process
+        self._replace()
+        if self._dismissed:
+            raise EvaluatorCrashed(_CLOSED)
+        process = EvaluatorProcess(self._limits.heap_bytes, self._limits.max_output_bytes)
+        self.process = process
+        if self._dismissed:  # by now whoever dismisses sees the process, or this sees that
+            raise EvaluatorCrashed(_CLOSED)
+        self._watchdog.arm(process, _START_SECONDS)
+        process.wait_ready()
+        self._watchdog.disarm(process)
+        return process
+
+    def _run(self, process: EvaluatorProcess, waiting: deque[Job]) -> None:
+        """Send all jobs, take each off as its answer comes."""
+        if not waiting:
+            return
+        limits = self._limits
+        # An endless loop stops by itself at the limit; the kill is for what does not.
+        patience = limits.wall_seconds + _GRACE_SECONDS
+        process.uses += len(waiting)
+        self._watchdog.arm(process, patience)
+        jobs = [(job.lane, job.source, job.given) for job in waiting]
+        process.ask(jobs, limits.wall_seconds, limits.heap_bytes)
+        while waiting:
+            letter, body = process.receive()
+            if len(waiting) > 1:
+                self._watchdog.arm(process, patience)
+            else:
+                self._watchdog.disarm(process)
+            waiting[0].conclude(letter, body, limits)
+            waiting.popleft()
+
+    def _blame(self, waiting: deque[Job], expired: bool, error: Exception) -> None:
+        """Settle who was running when the process ended."""
+        job = waiting[0]
+        job.attempts += 1
+        if self._dismissed:
+            error = EvaluatorCrashed(_CLOSED)
+        elif expired:
+            error = ExpressionTimeout(self._limits.wall_seconds)
+        elif job.attempts < _MAX_ATTEMPTS:
+            return
+        elif isinstance(error, EOFError):
+            error = EvaluatorCrashed(_CRASHED)
+        waiting.popleft().future.set_exception(error)
+
+    def _replace(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            self._watchdog.disarm(process)
+            process.close()

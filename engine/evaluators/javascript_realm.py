@@ -1,0 +1,114 @@
+"""What surrounds a script in its JavaScript realm: binding of ``$``, the result, the error.
+
+The text runs in every new realm before the script does, and keeps its own references to the
+built-ins it uses, so a script that replaces them only fools itself. It answers with
+``{"value": …}`` or ``{"error": {"message", "stack"}}`` as JSON.
+
+Conversion of the result (semantics reference §5.4): whole numbers are integers, NaN and the
+infinities null (JSON has none), a function or an object its members. Beyond Conductor, which
+gives ``{}`` for them, a Date is its ISO text, a BigInt an exact integer, a Set a list and an
+Error its name and message.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PRELUDE: Final = r"""
+(function () {
+  'use strict';
+  const evaluate = (0, eval), parse = JSON.parse, stringify = JSON.stringify, raw = JSON.rawJSON;
+  const isArray = Array.isArray, isView = ArrayBuffer.isView, keysOf = Object.keys;
+  const define = Object.defineProperty, bare = Object.create, text = String;
+  const setPrototype = Object.setPrototypeOf;
+  const isFinite = Number.isFinite, isInteger = Number.isInteger, BeyondDepth = RangeError;
+  const exponential = Function.prototype.call.bind(Number.prototype.toExponential);
+  const isoText = Function.prototype.call.bind(Date.prototype.toISOString);
+  const dateValue = Function.prototype.call.bind(Date.prototype.getTime);
+  const eachOfMap = Function.prototype.call.bind(Map.prototype.forEach);
+  const eachOfSet = Function.prototype.call.bind(Set.prototype.forEach);
+  const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
+  const MapType = Map, SetType = Set, DateType = Date, ErrorType = Error;
+  const LONG = 9223372036854775808;
+
+  function put(target, key, value) {
+    const name = typeof key === 'string' ? wellFormed(key) : key;
+    define(target, name, {value: value, enumerable: true});
+  }
+
+  function plain(value, depth) {
+    if (depth > 200) throw new BeyondDepth('result nested deeper than 200 levels');
+    switch (typeof value) {
+      case 'undefined': return null;
+      case 'boolean': return value;
+      case 'string': return wellFormed(value);
+      case 'number':
+        if (!isFinite(value)) return null;
+        // Beyond a long Conductor gives a double; an exponent keeps it one on the way out.
+        if (isInteger(value) && (value >= LONG || value < -LONG)) return raw(exponential(value));
+        return value;
+      case 'bigint': return raw(text(value));
+      case 'symbol': return text(value);
+      case 'function': return bare(null);
+    }
+    if (value === null) return null;
+    if (isArray(value) || isView(value)) {
+      const list = setPrototype([], null);
+      for (let i = 0; i < value.length; i++) put(list, i, plain(value[i], depth + 1));
+      return list;
+    }
+    if (value instanceof DateType) {
+      return isFinite(dateValue(value)) ? isoText(value) : null;
+    }
+    if (value instanceof SetType) {
+      const list = setPrototype([], null);
+      eachOfSet(value, function (item) { put(list, list.length, plain(item, depth + 1)); });
+      return list;
+    }
+    const map = bare(null);
+    if (value instanceof MapType) {
+      eachOfMap(value, function (item, key) { put(map, text(key), plain(item, depth + 1)); });
+      return map;
+    }
+    if (value instanceof ErrorType) {
+      put(map, 'name', text(value.name));
+      put(map, 'message', text(value.message));
+      return map;
+    }
+    const keys = keysOf(value);
+    for (let i = 0; i < keys.length; i++) put(map, keys[i], plain(value[keys[i]], depth + 1));
+    return map;
+  }
+
+  // One piece of text: QuickJS can't hand out what '+' has joined.
+  function answer(kind, value) {
+    const wrapped = bare(null);
+    put(wrapped, kind, value);
+    return stringify(wrapped);
+  }
+
+  function failure(thrown, inScript) {
+    const described = bare(null);
+    put(described, 'message', thrown === null ? null : wellFormed(text(thrown)));
+    const hasStack = inScript && thrown instanceof ErrorType;
+    put(described, 'stack', hasStack ? wellFormed(text(thrown.stack)) : null);
+    return answer('error', described);
+  }
+
+  return function (source, input) {
+    let value;
+    define(globalThis, '$', {value: parse(input), writable: true, configurable: true,
+                             enumerable: true});
+    try {
+      value = evaluate(source);
+    } catch (thrown) {
+      return failure(thrown, true);
+    }
+    try {
+      return answer('value', plain(value, 0));
+    } catch (thrown) {
+      return failure(thrown, false);
+    }
+  };
+})()
+"""

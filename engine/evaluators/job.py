@@ -1,0 +1,105 @@
+"""One script on its way through the pool, and how its answer becomes a result."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import UnavailableError, UnsupportedError
+from ..models import codec
+from .constants import NOT_CONSTANT, constant_value
+from .errors import EvaluationError, ExpressionError, ExpressionTimeout
+from .evaluator_process import is_installed
+from .jq_programs import forbidden_word, with_whole_numbers
+from .wording import script_error
+
+_JAVASCRIPT: Final = 0
+_JQ: Final = 1
+_LANES: Final = {"javascript": _JAVASCRIPT, "graaljs": _JAVASCRIPT, "jq": _JQ}
+_MAX_SOURCE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the processes of a pool may use."""
+
+    size: int
+    wall_seconds: float
+    heap_bytes: int
+    max_input_bytes: int
+    max_output_bytes: int
+    max_uses: int
+
+
+class Job:
+    """A script with its future. ``start`` and everything after it run on one thread."""
+
+    __slots__ = ("attempts", "future", "given", "lane", "source")
+
+    def __init__(self, evaluator: str, source: str, input_value: Any, limits: Limits) -> None:
+        """Prepare a script; a fault found here ends its future at once, so does a constant."""
+        self.future: Future[Any] = Future()
+        self.attempts = 0
+        self.lane = _LANES.get(evaluator, _JAVASCRIPT)
+        self.source = source.encode("utf-8", "replace")
+        self.given = b""
+        error = self._refusal(evaluator, source)
+        if error is not None:
+            self.future.set_exception(error)
+            return
+        constant = constant_value(source) if self.lane == _JAVASCRIPT else NOT_CONSTANT
+        if constant is not NOT_CONSTANT:
+            self.future.set_result(constant)
+            return
+        self.given = codec.dumps(input_value)
+        if len(self.given) > limits.max_input_bytes:
+            size, most = len(self.given), limits.max_input_bytes
+            text = f"The input of the script has {size} bytes, the limit is {most}."
+            self.future.set_exception(ExpressionError(text, text=text))
+
+    def start(self) -> bool:
+        """Whether the job still has to be run: its caller may have cancelled it meanwhile."""
+        return self.future.set_running_or_notify_cancel()
+
+    def conclude(self, letter: bytes, body: bytes, limits: Limits) -> None:
+        """Resolve the future with what the process answered."""
+        try:
+            self.future.set_result(self._value(letter, body, limits))
+        except EvaluationError as error:
+            self.future.set_exception(error)
+        except (ValueError, RecursionError) as error:
+            self.future.set_exception(ExpressionError(f"The result is not JSON: {error}"))
+
+    def _value(self, letter: bytes, body: bytes, limits: Limits) -> Any:
+        if letter == b"T":
+            raise ExpressionTimeout(limits.wall_seconds)
+        if letter == b"X":
+            text = body.decode("utf-8", "replace")
+            if self.lane == _JQ:
+                raise ExpressionError(text, text=text)
+            raise ExpressionError(*script_error(None if text == "null" else text, None))
+        answer = codec.loads(body)
+        if self.lane == _JQ:
+            return with_whole_numbers(answer)
+        if "value" in answer:
+            return answer["value"]
+        raise ExpressionError(*script_error(answer["error"]["message"], answer["error"]["stack"]))
+
+    def _refusal(self, evaluator: str, source: str) -> Exception | None:
+        if evaluator not in _LANES:
+            return UnsupportedError(f"There is no evaluator '{evaluator}'.")
+        package = "jq" if self.lane == _JQ else "quickjs"
+        if not is_installed(package):
+            kind = UnsupportedError if package == "jq" else UnavailableError
+            return kind(f"The evaluator '{evaluator}' needs the Python package '{package}'.")
+        if len(self.source) > _MAX_SOURCE_BYTES:
+            text = f"The script has {len(self.source)} bytes, the limit is {_MAX_SOURCE_BYTES}."
+            return ExpressionError(text, text=text)
+        if "\0" in source:
+            return ExpressionError("SyntaxError: a script can't hold a NUL character")
+        word = forbidden_word(source) if self.lane == _JQ else None
+        if word is not None:
+            text = f"jq: '{word}' is not available here."
+            return ExpressionError(text, text=text)
+        return None

@@ -1,0 +1,48 @@
+"""The words of JavaScript errors as Conductor's engine has them, and the line they happened on."""
+
+from __future__ import annotations
+
+import re
+
+OUT_OF_MEMORY = "InternalError: out of memory"
+
+_FRAME = re.compile(
+    r"\s*at (?:(?P<function>.+) \()?"
+    r"(?:(?P<native>native)|<input>:(?P<line>\d+)(?::(?P<column>\d+))?)"
+)
+_TOKEN = re.compile(r"SyntaxError: unexpected token: '(.)", re.DOTALL)
+_ACCESS = re.compile(r"TypeError: cannot (read|set) property ")
+
+
+def script_error(message: str | None, stack: str | None) -> tuple[str, int | None]:
+    """Return the message and the line of what a script threw.
+
+    The line is None when a built-in function threw (``JSON.parse``): Conductor names none then.
+    QuickJS throws null when it has no memory left for an error object.
+    """
+    if message is None:
+        return OUT_OF_MEMORY, None
+    frames = [match for text in (stack or "").splitlines() if (match := _FRAME.match(text))]
+    if not frames or frames[0]["native"]:
+        return _graal_words(message), None
+    first = frames[0]
+    if first["function"] is None:
+        # A text that can't be parsed: the script itself, or what it handed to a built-in.
+        parser = frames[1]["function"] if len(frames) > 1 else None
+        if parser != "eval":
+            return _json_words(message, first), None
+    return _graal_words(message), int(first["line"])
+
+
+def _graal_words(message: str) -> str:
+    return _ACCESS.sub(lambda match: f"TypeError: Cannot {match[1]} property ", message)
+
+
+def _json_words(message: str, frame: re.Match[str]) -> str:
+    token = _TOKEN.match(message)
+    if token is None:
+        return message
+    # The frame counts columns; across lines the position can't be told from it.
+    known = frame["line"] == "1" and frame["column"]
+    where = f" at position {int(frame['column']) - 1}" if known else ""
+    return f"SyntaxError: Unexpected token {token[1]} in JSON{where}"

@@ -1,0 +1,182 @@
+"""``Engine`` and ``connect``: the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .functions import DEFAULT_REGISTRY, FunctionRegistry, TaskFunction
+
+if TYPE_CHECKING:
+    from .client.local import LocalClient
+    from .models.execution import Workflow
+    from .runtime.clock import Clock
+    from .service import Service
+
+
+class Engine:
+    """A workflow engine in this process, over one database file.
+
+    Use it as a context manager, or call ``close``. All methods may be called from any thread;
+    those of ``client`` block until what they did is durable.
+
+    Example:
+        >>> with Engine() as engine:
+        ...     engine.client.register_workflow_def(definition)
+        ...     workflow = engine.run("order_flow", {"order": 17})
+    """
+
+    def __init__(
+        self,
+        db: str | Path = ":memory:",
+        *,
+        functions: FunctionRegistry | None = None,
+        threads: int = 8,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        http_tasks: bool = True,
+        allow_private_addresses: bool = True,
+    ) -> None:
+        """Open the store, take up what is open, and start working.
+
+        Args:
+            db: A ``.duckdb`` file (its journal lies beside it), or ``:memory:``.
+            functions: Whose functions run as workers here; by default all made with
+                ``@engine.task``.
+            threads: How many sync functions run at once; 0 runs no functions.
+            clock: The machine's by default; tests hand in their own.
+            environment: ``${workflow.env.NAME}``; by default variables ``CONDUCTOR_ENV_NAME``.
+            secrets: ``${workflow.secrets.NAME}``; by default variables ``CONDUCTOR_SECRET_NAME``.
+            http_tasks: Whether HTTP tasks run here.
+            allow_private_addresses: Whether HTTP tasks may call this machine and its network.
+
+        Raises:
+            StoreLockedError: Another process owns the file.
+            StoreCorruptError: The journal is damaged.
+        """
+        from .client.local import LocalClient
+        from .core.projection import projector
+        from .runtime.polling import IN_PROCESS_PREFIX
+        from .runtime.runtime import Runtime
+        from .runtime.workers import FunctionWorkers
+        from .service import Service
+        from .store import open_store
+
+        self.functions = functions or DEFAULT_REGISTRY
+        self._closed = False
+        store = open_store(str(db))
+        try:
+            self._runtime = Runtime(store, clock, environment, secrets)
+            store.start_feeding(projector(self._runtime.registry.definition_of))
+            self.open_at_start = self._runtime.start()
+        except BaseException:
+            store.close()
+            raise
+        self.service: Service = Service(self._runtime)
+        self.client: LocalClient = LocalClient(self.service)
+        self._workers: list[Any] = []
+        if threads > 0:
+            self._register_functions()
+            workers = FunctionWorkers(
+                self.service.poll,
+                self.service.update_task,
+                self.functions,
+                threads=threads,
+                worker_id=f"{IN_PROCESS_PREFIX}{os.getpid()}",
+            )
+            self._workers.append(workers.start())
+        if http_tasks:
+            from .runtime.system_workers import HttpTaskWorkers
+            from .workers.address_guard import AddressGuard
+            from .workers.http import HttpWorker
+
+            http = HttpTaskWorkers(self.service, HttpWorker(AddressGuard(allow_private=allow_private_addresses)))
+            http.start()
+            self._workers.append(http)
+
+    def _register_functions(self) -> None:
+        """Register task definitions of the functions, now and as they come."""
+        self._unsubscribe = self.functions.subscribe(self._register_function)
+        for function in self.functions:
+            self._register_function(function)
+
+    def _register_function(self, function: TaskFunction) -> None:
+        self.service.create_task_defs([function.definition]).result(timeout=60)
+
+    # -- the everyday calls --------------------------------------------------------------
+
+    def start(self, name: str, input: Mapping[str, Any] | None = None, **more: Any) -> str:  # noqa: A002
+        """Start an execution of a registered definition; returns its id."""
+        return self.client.start_workflow(name, dict(input or {}), **more)
+
+    def run(
+        self,
+        name: str,
+        input: Mapping[str, Any] | None = None,  # noqa: A002
+        timeout_seconds: float = 60.0,
+        **more: Any,
+    ) -> Workflow:
+        """Start an execution and wait for its end.
+
+        Raises:
+            TimeoutError: It has not ended in time; it goes on.
+        """
+        return self.wait(self.start(name, input, **more), timeout_seconds)
+
+    def wait(self, workflow_id: str, timeout_seconds: float = 60.0) -> Workflow:
+        """Wait until an execution has ended; returns it with its tasks.
+
+        Raises:
+            TimeoutError: It has not ended in time; it goes on.
+        """
+        return self.client.wait(workflow_id, timeout_seconds)
+
+    def close(self) -> None:
+        """Stop the workers, finish what was accepted, close the files. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        for workers in self._workers:
+            workers.close()
+        self.service.close()
+        self._runtime.close()
+
+    def __enter__(self) -> Engine:
+        """The engine itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def connect(target: str | Path | None = None, **settings: Any) -> LocalClient:
+    """A client of an engine in this process.
+
+    Args:
+        target: A database file, or None for one in memory. Addresses of servers
+            (``http://…``) come with a later version.
+        settings: As for ``Engine``.
+
+    Raises:
+        UnsupportedError: The target is an address.
+    """
+    if target is not None and str(target).startswith(("http://", "https://")):
+        from .errors import UnsupportedError
+
+        raise UnsupportedError(
+            f"Connecting to {target} is not in this version; give a database file or nothing."
+        )
+    engine = Engine(target or ":memory:", **settings)
+    engine.client.owns(engine)
+    return engine.client
+

@@ -1,0 +1,113 @@
+"""The one Tornado handler of the door: guard, route, call, answer.
+
+One handler and a segment tree instead of a hundred patterns: Tornado tries patterns one after the
+other, decodes path variables before routing, and answers unknown paths in HTML.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import RequestHandler
+
+from .answers import Answer, error_answer, status_answer
+from .call import Call
+from .guard import Guard
+from .routing import Router
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+
+class Door:
+    """What every request of one door shares. Immutable."""
+
+    __slots__ = ("guard", "prefix_length", "router", "service")
+
+    def __init__(self, service: Service, router: Router, guard: Guard, prefix: str = "") -> None:
+        """``prefix``: what stands before ``/api`` when the door is mounted below a path."""
+        self.service = service
+        self.router = router
+        self.guard = guard
+        self.prefix_length = len(prefix)
+
+
+class ApiHandler(RequestHandler):
+    """Answers every method of every path below ``/api``, and ``/health``."""
+
+    def initialize(self, door: Door) -> None:
+        """Called by Tornado with the arguments of the route."""
+        self._door = door
+        self._call: Call | None = None
+        self._gone = False
+
+    def clear(self) -> None:
+        """Start with no headers at all: Tornado's (Server, Date, text/html) say nothing useful."""
+        super().clear()
+        for name in ("Server", "Date", "Content-Type"):
+            self.clear_header(name)
+
+    def compute_etag(self) -> None:
+        """No entity tags: hashing every answer costs more than a repeated one."""
+
+    def check_xsrf_cookie(self) -> None:
+        """The guard replaces it: SDKs have no cookies, browsers send their origin."""
+
+    async def get(self) -> None:
+        """Answer the request, whatever its method."""
+        answer = await self._answer()
+        if self._gone:
+            return
+        self.set_status(answer.status)
+        if answer.content_type is not None:
+            self.set_header("Content-Type", answer.content_type)
+        if answer.allow is not None:
+            self.set_header("Allow", answer.allow)
+        self.finish(answer.body or None)
+
+    head = post = put = delete = patch = options = get
+
+    def on_connection_close(self) -> None:
+        """The client went away: give up what it waited for."""
+        self._gone = True
+        if self._call is not None and self._call.waiting is not None:
+            self._call.waiting.cancel()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Errors Tornado finds itself (an unknown method), in Conductor's shape."""
+        if status_code == 405:
+            message = f"Request method {self.request.method!r} is not supported"
+        else:
+            message = self._reason
+        answer = status_answer(status_code, message)
+        self.set_header("Content-Type", answer.content_type or "")
+        self.finish(answer.body)
+
+    async def _answer(self) -> Answer:
+        request, door = self.request, self._door
+        path = request.path[door.prefix_length :]
+        method = request.method or "GET"
+        argument = ""
+        try:
+            door.guard.check(method, path, request.host, request.headers)
+            match = door.router.match(method, path)
+            if match is None:
+                return _unrouted(door.router, method, path)
+            argument = match.route.argument
+            self._call = Call(door.service, request.query_arguments, request.body)
+            return await match.route.endpoint(self._call, *match.variables)
+        except Exception as error:
+            return error_answer(error, argument)
+
+    def _log(self) -> None:
+        """No line per request: errors are logged where they are made, the rest is noise."""
+
+
+def _unrouted(router: Router, method: str, path: str) -> Answer:
+    methods = router.methods(path)
+    if not methods:
+        return status_answer(404, f"No static resource {path.strip('/')}.")
+    allow = ",".join(methods)
+    if method == "OPTIONS":
+        return Answer(200, allow=allow)
+    return status_answer(405, f"Request method '{method}' is not supported", allow)

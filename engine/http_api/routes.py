@@ -1,0 +1,45 @@
+"""The whole door in one table, and the Tornado routes that serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from . import bulk, health, metadata, search, tasks, workflows
+from .guard import LOOPBACK_HOSTS, Guard
+from .handler import ApiHandler, Door
+from .routing import Route, Router
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *health.ROUTES,
+    *metadata.ROUTES,
+    *workflows.ROUTES,
+    *bulk.ROUTES,
+    *search.ROUTES,
+    *tasks.ROUTES,
+)
+"""Every documented route. A path not listed here is 404, a method not listed 405."""
+
+
+def routes(
+    service: Service,
+    *,
+    allowed_hosts: Iterable[str] | None = LOOPBACK_HOSTS,
+    prefix: str = "",
+) -> list[tuple[str, type[ApiHandler], dict[str, Any]]]:
+    """Tornado routes of Conductor's HTTP API.
+
+    For ``tornado.web.Application`` and for ``extra_patterns`` of ``pn.serve`` alike.
+
+    Args:
+        service: What carries the requests out.
+        allowed_hosts: Names a request may address the server by, without port. None lets every
+            name in: only for a server that others on the network are meant to reach.
+        prefix: Path before ``/api``. Panel's own ``prefix`` is added to the patterns by Panel;
+            name it here so that it is not taken for a part of the route.
+    """
+    door = Door(service, Router(ROUTES), Guard(allowed_hosts), prefix.rstrip("/"))
+    return [(r"/(?:api|health)(?:/.*)?", ApiHandler, {"door": door})]

@@ -1,0 +1,75 @@
+"""The one way JSON comes in and goes out: bounded, exact for integers, never NaN."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from ..errors import InvalidRequestError
+
+JsonValue = Any
+"""A JSON value: dict with str keys, list, str, int, float, bool or None."""
+
+MAX_DEPTH: Final = 200
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_canonical = msgspec.json.Encoder(order="deterministic", enc_hook=str)
+_decoder = msgspec.json.Decoder()
+
+
+def dumps(value: JsonValue) -> bytes:
+    """Return compact UTF-8 JSON. NaN and infinities become null; foreign objects their text."""
+    return _encoder.encode(value)
+
+
+def loads(data: bytes | str) -> JsonValue:
+    """Return the value of a JSON text this process wrote itself (no limits checked)."""
+    return _decoder.decode(data)
+
+
+def loads_untrusted(data: bytes, max_bytes: int = MAX_BODY_BYTES) -> JsonValue:
+    """Return the value of a JSON text from outside.
+
+    Raises:
+        InvalidRequestError: Too long, nested deeper than 200, or not JSON (NaN is not JSON).
+    """
+    if len(data) > max_bytes:
+        raise InvalidRequestError(f"The body has {len(data)} bytes; the limit is {max_bytes}.")
+    if _depth_exceeds(data, MAX_DEPTH):
+        raise InvalidRequestError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestError(f"The body is not valid JSON: {error}") from None
+
+
+def payload_hash(value: JsonValue) -> str:
+    """Return the content address of a JSON value: 32 hex digits, the same for equal values."""
+    return hashlib.blake2b(_canonical.encode(value), digest_size=16).hexdigest()
+
+
+def _depth_exceeds(data: bytes, limit: int) -> bool:
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in (0x5B, 0x7B):
+            depth += 1
+            if depth > limit:
+                return True
+        elif byte in (0x5D, 0x7D):
+            depth -= 1
+    return False

@@ -1,0 +1,94 @@
+"""Conductor's status words, with the flags that its engine derives from them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class WorkflowStatus(StrEnum):
+    """Status of an execution (semantics reference §2.1)."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    TERMINATED = "TERMINATED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the execution has ended (an operator action may reopen it)."""
+        return self not in _OPEN_WORKFLOW
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether Conductor counts the status as a success (PAUSED does)."""
+        return self in _GOOD_WORKFLOW
+
+
+class TaskStatus(StrEnum):
+    """Status of one attempt of a task (semantics reference §2.2)."""
+
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
+    SKIPPED = "SKIPPED"
+    CANCELED = "CANCELED"
+    FAILED = "FAILED"
+    FAILED_WITH_TERMINAL_ERROR = "FAILED_WITH_TERMINAL_ERROR"
+    TIMED_OUT = "TIMED_OUT"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more is expected of this attempt."""
+        return self not in _OPEN_TASK
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether the flow may go on after it (open ones count as successful, as in Conductor)."""
+        return self not in _BAD_TASK
+
+    @property
+    def is_retriable(self) -> bool:
+        """Whether a new attempt may follow."""
+        return self not in _FINAL_TASK
+
+
+_OPEN_WORKFLOW = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PAUSED})
+_GOOD_WORKFLOW = frozenset({WorkflowStatus.PAUSED, WorkflowStatus.COMPLETED})
+_OPEN_TASK = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
+_BAD_TASK = frozenset(
+    {
+        TaskStatus.CANCELED,
+        TaskStatus.FAILED,
+        TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+        TaskStatus.TIMED_OUT,
+    }
+)
+_FINAL_TASK = frozenset(
+    {TaskStatus.SKIPPED, TaskStatus.CANCELED, TaskStatus.FAILED_WITH_TERMINAL_ERROR}
+)
+
+
+class RetryLogic(StrEnum):
+    """How the delay before the next attempt grows (semantics reference §6.1)."""
+
+    FIXED = "FIXED"
+    EXPONENTIAL_BACKOFF = "EXPONENTIAL_BACKOFF"
+    LINEAR_BACKOFF = "LINEAR_BACKOFF"
+
+
+class TaskTimeoutPolicy(StrEnum):
+    """What a task, poll or total time-out does."""
+
+    RETRY = "RETRY"
+    TIME_OUT_WF = "TIME_OUT_WF"
+    ALERT_ONLY = "ALERT_ONLY"
+
+
+class WorkflowTimeoutPolicy(StrEnum):
+    """What a workflow time-out does."""
+
+    TIME_OUT_WF = "TIME_OUT_WF"
+    ALERT_ONLY = "ALERT_ONLY"

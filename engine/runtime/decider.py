@@ -1,0 +1,210 @@
+"""The decider thread: one mailbox, one thread that changes executions.
+
+It takes whatever waits in the mailbox as one batch, runs the commands, rings the timers that are
+due, pairs tasks with waiting polls, and hands the whole to the writer. Answers leave the writer
+after the commit; a command whose execution still waits for a script is answered when that script
+has run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from ..errors import EngineError, StoreClosedError
+from .desk import Desk
+from .writer import Outbox, Writer
+
+logger = logging.getLogger(__name__)
+
+Command = Callable[[Desk], Any]
+MAX_BATCH: Final = 256
+MAX_SLEEP_SECONDS: Final = 60.0
+
+
+class _Letter:
+    __slots__ = ("command", "future")
+
+    def __init__(self, command: Command, future: Future[Any]) -> None:
+        self.command = command
+        self.future = future
+
+
+class Settled:
+    """A command's value that is answered once an execution has settled."""
+
+    __slots__ = ("value", "workflow_id")
+
+    def __init__(self, workflow_id: str, value: Any) -> None:
+        self.workflow_id = workflow_id
+        self.value = value
+
+
+class Parked:
+    """A command that will be answered by somebody else (a poll that waits)."""
+
+
+PARKED: Final = Parked()
+
+
+class Decider:
+    """Runs commands one after the other and commits what they bring about."""
+
+    def __init__(self, desk: Desk, writer: Writer, hand_out: Callable[[Desk], None]) -> None:
+        """Start the thread.
+
+        Args:
+            desk: The executions; from now on only this thread touches it.
+            writer: Makes batches durable.
+            hand_out: Pairs waiting polls with tasks at the end of each batch.
+        """
+        self._desk = desk
+        self._writer = writer
+        self._hand_out = hand_out
+        self._mail: deque[_Letter] = deque()
+        self._signal = threading.Condition(threading.Lock())
+        self._waiting: dict[str, list[tuple[Future[Any], Any]]] = {}
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take commands."""
+        self._thread.start()
+
+    def submit(self, command: Command) -> Future[Any]:
+        """Queue a command; its future resolves after what it did is durable.
+
+        Callable from any thread. The command runs on the decider thread with the desk. If it
+        returns ``Settled`` the answer waits until the execution has no script running.
+
+        Raises:
+            StoreClosedError: (from the future) the engine is closed.
+        """
+        future: Future[Any] = Future()
+        with self._signal:
+            if self._closing:
+                future.set_exception(StoreClosedError("The engine is closed."))
+                return future
+            self._mail.append(_Letter(command, future))
+            self._signal.notify()
+        return future
+
+    def post(self, command: Command) -> None:
+        """Queue a command nobody waits for."""
+        self.submit(command)
+
+    def close(self) -> None:
+        """Finish what is in the mailbox, then end the thread."""
+        with self._signal:
+            self._closing = True
+            self._signal.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # -- the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        left_over = False
+        while True:
+            letters = self._take(0.0 if left_over else self._sleep_seconds())
+            if letters is None:
+                break
+            left_over = self._batch(letters)
+        self._refuse_waiting()
+
+    def _take(self, timeout: float) -> list[_Letter] | None:
+        with self._signal:
+            if not self._mail and not self._closing and timeout > 0:
+                self._signal.wait(timeout)
+            if self._closing and not self._mail:
+                return None
+            letters = []
+            while self._mail and len(letters) < MAX_BATCH:
+                letters.append(self._mail.popleft())
+            return letters
+
+    def _sleep_seconds(self) -> float:
+        desk = self._desk
+        moments = [desk.timers.next_moment_ms(), desk.queues.next_moment_ms()]
+        due = min((m for m in moments if m), default=0)
+        if not due:
+            return MAX_SLEEP_SECONDS
+        wait = (due - desk.clock.now().wall_ms) / 1000
+        return min(max(wait, 0.0), MAX_SLEEP_SECONDS)
+
+    def _batch(self, letters: list[_Letter]) -> bool:
+        desk = self._desk
+        outbox = desk.outbox = Outbox()
+        for letter in letters:
+            self._execute(letter, outbox)
+        self._ring()
+        left_over = desk.carry_out_effects()
+        if desk.unfinished:
+            desk.go_on_unfinished()
+            left_over = True
+        self._hand_out(desk)
+        self._answer_settled(outbox)
+        if not outbox.is_empty():
+            self._writer.submit(outbox)
+        return left_over
+
+    def _execute(self, letter: _Letter, outbox: Outbox) -> None:
+        if letter.future.cancelled():
+            return
+        try:
+            if self._writer.failure is not None:
+                raise self._writer.failure
+            value = letter.command(self._desk)
+            self._desk.carry_out_effects()
+        except EngineError as error:
+            outbox.answers.append((letter.future, error))
+            return
+        except Exception as error:
+            logger.exception("A command failed.")
+            outbox.answers.append((letter.future, EngineError(f"{type(error).__name__}: {error}")))
+            return
+        if value is PARKED:
+            return
+        if isinstance(value, Settled):
+            waiting = self._waiting.setdefault(value.workflow_id, [])
+            waiting.append((letter.future, value.value))
+            return
+        outbox.answers.append((letter.future, value))
+
+    def _answer_settled(self, outbox: Outbox) -> None:
+        for workflow_id in list(self._waiting):
+            if self._desk.is_settled(workflow_id):
+                for future, value in self._waiting.pop(workflow_id):
+                    answer = value(self._desk) if callable(value) else value
+                    outbox.answers.append((future, answer))
+
+    def _ring(self) -> None:
+        desk = self._desk
+        for workflow_id, task_ids in desk.timers.due(desk.clock.now().wall_ms).items():
+            if workflow_id not in desk.executions:
+                continue
+            try:
+                desk.act(workflow_id, due=[task_id for task_id in task_ids if task_id])
+                self._set_again(workflow_id, task_ids)
+            except Exception:
+                logger.exception("A timer of execution %s failed.", workflow_id)
+
+    def _set_again(self, workflow_id: str, task_ids: list[str]) -> None:
+        """A deadline that moved is set anew."""
+        desk = self._desk
+        state = desk.executions.get(workflow_id)
+        if state is not None:
+            desk.set_timers(state, task_ids)
+
+    def _refuse_waiting(self) -> None:
+        for waiting in self._waiting.values():
+            for future, _ in waiting:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(StoreClosedError("The engine is closed."))
+        for waiter in self._desk.queues.expired(2**62):
+            if waiter.future.set_running_or_notify_cancel():
+                waiter.future.set_result([])

@@ -1,0 +1,214 @@
+"""What one execution's turn asks of others, done on the decider thread within the same commit."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..core import operations, starting
+from ..core.definition import CompiledDefinition
+from ..core.ending import end_workflow
+from ..core.events import EventKind
+from ..core.state import TaskState, WorkflowState
+from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
+from ..core.turn import (
+    Effect,
+    EndChild,
+    ReviveParent,
+    StartChild,
+    StartFailureWorkflow,
+    StartWorkflow,
+    TellParent,
+    Terminate,
+    Turn,
+)
+from ..errors import EngineError
+from ..models.enums import WorkflowStatus
+from .desk import Desk
+
+logger = logging.getLogger(__name__)
+
+
+def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
+    """Do what ``effect`` says on behalf of the execution of ``turn``."""
+    if isinstance(effect, StartChild):
+        _start_child(desk, turn, effect)
+    elif isinstance(effect, EndChild):
+        end_child(desk, effect.workflow_id, effect.reason)
+    elif isinstance(effect, TellParent):
+        tell_parent(desk, turn.state)
+    elif isinstance(effect, StartFailureWorkflow):
+        _start_failure_workflow(desk, turn, effect)
+    elif isinstance(effect, StartWorkflow):
+        _start_workflow(desk, turn, effect)
+    elif isinstance(effect, ReviveParent):
+        _revive_parent(desk, turn.state, effect.operation)
+
+
+def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
+    task = turn.state.tasks.get(effect.task_id)
+    if task is None or task.status.is_terminal or task.sub_workflow_id:
+        return
+    given = task.input_data
+    try:
+        definition = _child_definition(desk, given)
+    except (EngineError, Terminate) as error:
+        starting.child_failed_to_start(turn, task, str(error))
+        desk.go_on(turn)
+        return
+    child_id = child_workflow_id(turn.state.workflow_id, task)
+    if desk.knows(child_id):
+        child_id = turn.new_id()
+    data = start_data(
+        definition,
+        given.get("workflowInput") or {k: v for k, v in given.items() if v is not None},
+        correlation_id=turn.state.correlation_id,
+        priority=given["priority"] if isinstance(given.get("priority"), int) else 0,
+        task_to_domain=given.get("subWorkflowTaskToDomain") or turn.state.task_to_domain,
+        parent_workflow_id=turn.state.workflow_id,
+        parent_workflow_task_id=task.task_id,
+    )
+    if given.get("subWorkflowDefinition"):
+        data["input"] = {**data["input"], "_systemMetadata": {"dynamic": True}}
+    starting.child_started(turn, task, child_id)
+    data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
+    desk.file(turn)
+    actor = f"workflow:{turn.state.workflow_id}"
+    desk.begin(child_id, lambda child: starting.start(child, data, task.path), actor)
+
+
+def _child_definition(desk: Desk, given: dict[str, Any]) -> CompiledDefinition:
+    inline = given.get("subWorkflowDefinition")
+    if inline:
+        return desk.registry.snapshot_of(inline)
+    # Version 0 means the latest at launch.
+    return desk.registry.snapshot(given.get("subWorkflowName") or "", given.get("subWorkflowVersion") or None)
+
+
+def start_data(definition: CompiledDefinition, given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """``data`` of a ``WorkflowStarted`` event; keys without a value are left out."""
+    template = definition.wire.get("inputTemplate") or {}
+    data: dict[str, Any] = {
+        "name": definition.name,
+        "version": definition.version,
+        "definition_hash": definition.hash,
+        "input": starting.merged_input(given, template),
+    }
+    variables = definition.wire.get("variables")
+    if variables:
+        data["variables"] = variables
+    data.update({key: value for key, value in more.items() if value})
+    return data
+
+
+def end_child(desk: Desk, workflow_id: str, reason: str) -> None:
+    """Terminate a running child on its parent's behalf."""
+    child = desk.executions.get(workflow_id)
+    if child is None:
+        return
+
+    def terminate(turn: Turn) -> None:
+        end_workflow(turn, WorkflowStatus.TERMINATED, reason)
+
+    desk.act(workflow_id, terminate, actor=f"workflow:{child.parent_workflow_id}")
+
+
+def tell_parent(desk: Desk, child: WorkflowState) -> None:
+    """Bring the parent's SUB_WORKFLOW task in line with an ended child."""
+    parent_id, task_id = child.parent_workflow_id, child.parent_workflow_task_id
+    if not parent_id or not task_id or not child.status.is_terminal:
+        return
+    try:
+        parent = desk.state(parent_id)
+    except EngineError:
+        return
+    task = parent.tasks.get(task_id)
+    if task is None:
+        return
+    turn = desk.turn(parent)
+    if starting.child_ended(turn, task, child):
+        desk.go_on(turn)
+
+
+def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow) -> None:
+    state = turn.state
+    try:
+        definition = desk.registry.snapshot(effect.name, effect.version)
+        workflow_id = turn.new_id()
+        data = start_data(
+            definition,
+            effect.input,
+            correlation_id=state.correlation_id,
+            task_to_domain=state.task_to_domain,
+        )
+        data["cause"] = {"workflow_id": state.workflow_id, "number": state.last_event}
+        actor = f"workflow:{state.workflow_id}"
+        desk.begin(workflow_id, lambda new: starting.start(new, data), actor)
+        told = workflow_id
+    except (EngineError, Terminate) as error:
+        told = f"Error workflow {effect.name} failed to start.  reason: {error}"
+    output = {**state.output, "conductor.failure_workflow": told}
+    turn.emit(EventKind.OUTPUT_SET, {"output": output}, parent=state.last_event)
+    desk.file(turn)
+
+
+def _start_workflow(desk: Desk, turn: Turn, effect: StartWorkflow) -> None:
+    task = turn.state.tasks.get(effect.task_id)
+    if task is None or task.status.is_terminal:
+        return
+    request = effect.request
+    try:
+        inline = request.get("workflowDef")
+        definition = (
+            desk.registry.snapshot_of(inline)
+            if inline
+            else desk.registry.snapshot(request["name"], request.get("version"))
+        )
+    except (EngineError, Terminate) as error:
+        starting.child_failed_to_start(turn, task, str(error))
+        desk.go_on(turn)
+        return
+    workflow_id = turn.new_id()
+    data = start_data(
+        definition,
+        request.get("input") or {},
+        correlation_id=request.get("correlationId") or turn.state.correlation_id,
+        task_to_domain=request.get("taskToDomain") or turn.state.task_to_domain,
+        priority=request.get("priority") or 0,
+    )
+    data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
+    actor = f"workflow:{turn.state.workflow_id}"
+    desk.begin(workflow_id, lambda new: starting.start(new, data), actor)
+    start_workflow_done(turn, turn.state.tasks[task.task_id], workflow_id)
+    desk.go_on(turn)
+
+
+def _revive_parent(desk: Desk, child: WorkflowState, operation: str) -> None:
+    """Reopen the parents of a reopened execution, one after the other."""
+    while child.parent_workflow_id and child.parent_workflow_task_id:
+        try:
+            parent = desk.state(child.parent_workflow_id)
+        except EngineError:
+            return
+        task = parent.tasks.get(child.parent_workflow_task_id)
+        if task is None or child.status.is_terminal:
+            return
+        turn = desk.turn(parent)
+        if not operations.revive(turn, task, operation):
+            return
+        desk.file(turn)
+        desk.go_on(desk.turn(parent))
+        child = parent
+
+
+def resume_children(desk: Desk, state: WorkflowState, task: TaskState) -> None:
+    """After a restart of the process: start a child that was due, or take over one that ended."""
+    if task.sub_workflow_id is None:
+        turn = desk.turn(state)
+        turn.effects.append(StartChild(task.task_id))
+        desk.file(turn)
+    elif task.sub_workflow_id not in desk.executions:
+        try:
+            tell_parent(desk, desk.state(task.sub_workflow_id))
+        except EngineError:
+            logger.warning("Sub-workflow %s of %s is gone.", task.sub_workflow_id, state.workflow_id)

@@ -1,0 +1,108 @@
+"""Workers at the desk: polls, hand-outs, results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from ..core.expressions import substitute_secrets
+from ..core.state import TaskState, WorkflowState
+from ..core.turn import Turn
+from ..core.updates import start_task, update_task
+from ..core.wire import task_wire
+from ..errors import NotFoundError
+from .desk import Desk
+from .queues import Entry, PollWaiter, queue_name
+
+Wire = dict[str, Any]
+HandOver = Callable[[WorkflowState, TaskState], Wire]
+
+IN_PROCESS_PREFIX: Final = "in-process/"
+"""Worker ids of this process begin so: their tasks are queued again when the process restarts."""
+
+
+class Polling:
+    """Hands tasks to workers and takes their results. Decider thread only."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """``secrets`` fill ``${workflow.secrets.NAME}`` in the copy that a worker gets."""
+        self._secrets = secrets
+
+    def poll(
+        self,
+        desk: Desk,
+        task_type: str,
+        worker_id: str | None,
+        domain: str | None,
+        count: int,
+        timeout_ms: int,
+        future: Future[list[Wire]],
+    ) -> list[Wire] | None:
+        """Tasks that can be handed out now; None after parking the poll."""
+        desk.note_poll(task_type, domain, worker_id)
+        name = queue_name(task_type, domain)
+        now_ms = desk.clock.now().wall_ms
+        if count <= 0:
+            return []
+        tasks = self._hand_over(desk, desk.queues.take(name, count, now_ms), worker_id)
+        if tasks or timeout_ms <= 0:
+            return tasks
+        desk.queues.wait(PollWaiter(name, worker_id, count, now_ms + timeout_ms, future))
+        return None
+
+    def hand_out(self, desk: Desk) -> None:
+        """Pair parked polls with tasks, and answer the polls whose time is up."""
+        now_ms = desk.clock.now().wall_ms
+        for waiter, entries in desk.queues.match(now_ms):
+            tasks = self._hand_over(desk, entries, waiter.worker_id)
+            if tasks:
+                desk.outbox.answers.append((waiter.future, tasks))
+            else:
+                desk.queues.wait(waiter)
+        for waiter in desk.queues.expired(now_ms):
+            desk.outbox.answers.append((waiter.future, []))
+
+    def _hand_over(self, desk: Desk, entries: list[Entry], worker_id: str | None) -> list[Wire]:
+        tasks = []
+        for entry in entries:
+            state = desk.executions.get(entry.workflow_id)
+            task = None if state is None else state.tasks.get(entry.task_id)
+            if state is None or task is None or task.status.is_terminal:
+                continue
+            turn = desk.turn(state)
+            task = start_task(turn, task, worker_id)
+            desk.file(turn)
+            tasks.append(self._wire(state, task))
+        return tasks
+
+    def _wire(self, state: WorkflowState, task: TaskState) -> Wire:
+        wire = task_wire(state, task)
+        if any("workflow.secrets" in origin["expression"] for origin in task.origins):
+            wire["inputData"] = substitute_secrets(task.input_data, self._secrets)
+        return wire
+
+    def update(
+        self,
+        desk: Desk,
+        result: Wire,
+        error: Wire | None = None,
+        merge: bool = False,
+    ) -> TaskState:
+        """Apply a worker's result; one that comes too late changes nothing.
+
+        Raises:
+            NotFoundError: The execution or the task does not exist.
+        """
+        workflow_id, task_id = result["workflowInstanceId"], result["taskId"]
+        state = desk.state(workflow_id)
+        task = state.tasks.get(task_id)
+        if task is None:
+            raise NotFoundError(f"No such task found by id: {task_id}")
+
+        def apply_result(turn: Turn) -> bool:
+            return update_task(turn, task, result, error, merge)
+
+        if not task.status.is_terminal and not state.status.is_terminal:
+            desk.act(workflow_id, apply_result)
+        return state.tasks.get(task_id) or task

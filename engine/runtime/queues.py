@@ -1,0 +1,177 @@
+"""Queues of tasks that wait for a worker, and of workers that wait for a task.
+
+Only the decider thread touches them. They hold nothing that the histories do not: at start they
+are filled again from the open executions. Order: higher priority first, then the one that could
+be handed out first (semantics reference §8.1, FINDINGS).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True, order=False):
+    """One waiting task."""
+
+    workflow_id: str
+    task_id: str
+    queue: str
+    priority: int
+    visible_ms: int
+
+
+class PollWaiter:
+    """A worker's long poll that found nothing yet."""
+
+    __slots__ = ("count", "deadline_ms", "future", "queue", "worker_id")
+
+    def __init__(
+        self, queue: str, worker_id: str | None, count: int, deadline_ms: int, future: Future[Any]
+    ) -> None:
+        self.queue = queue
+        self.worker_id = worker_id
+        self.count = count
+        self.deadline_ms = deadline_ms
+        self.future = future
+
+
+class _Queue:
+    __slots__ = ("delayed", "ready", "waiters")
+
+    def __init__(self) -> None:
+        self.ready: list[tuple[int, int, int, Entry]] = []
+        self.delayed: list[tuple[int, int, Entry]] = []
+        self.waiters: deque[PollWaiter] = deque()
+
+
+class TaskQueues:
+    """All queues by name: ``[domain:]taskType``."""
+
+    def __init__(self) -> None:
+        """No queue yet; they come into being by use."""
+        self._queues: dict[str, _Queue] = {}
+        self._entries: dict[str, Entry] = {}
+        self._sizes: dict[str, int] = {}
+        self._pushed = 0
+        self._dirty: dict[str, None] = {}
+
+    def push(self, entry: Entry, now_ms: int) -> None:
+        """Add a task, or move it: a task is in at most one queue, once."""
+        self.remove(entry.task_id)
+        queue = self._queues.setdefault(entry.queue, _Queue())
+        self._entries[entry.task_id] = entry
+        self._sizes[entry.queue] = self._sizes.get(entry.queue, 0) + 1
+        self._pushed += 1
+        if entry.visible_ms > now_ms:
+            heapq.heappush(queue.delayed, (entry.visible_ms, self._pushed, entry))
+        else:
+            item = (-entry.priority, entry.visible_ms, self._pushed, entry)
+            heapq.heappush(queue.ready, item)
+            if queue.waiters:
+                self._dirty[entry.queue] = None
+
+    def remove(self, task_id: str) -> None:
+        """Take a task out, wherever it is; unknown ids are fine."""
+        entry = self._entries.pop(task_id, None)
+        if entry is not None:
+            self._sizes[entry.queue] -= 1
+
+    def take(self, name: str, count: int, now_ms: int) -> list[Entry]:
+        """Take up to ``count`` tasks that may be handed out now."""
+        queue = self._queues.get(name)
+        if queue is None:
+            return []
+        self._ripen(name, queue, now_ms)
+        taken = []
+        while queue.ready and len(taken) < count:
+            entry = heapq.heappop(queue.ready)[3]
+            if self._entries.get(entry.task_id) is entry:
+                self.remove(entry.task_id)
+                taken.append(entry)
+        return taken
+
+    def _ripen(self, name: str, queue: _Queue, now_ms: int) -> None:
+        while queue.delayed and queue.delayed[0][0] <= now_ms:
+            visible_ms, order, entry = heapq.heappop(queue.delayed)
+            if self._entries.get(entry.task_id) is entry:
+                heapq.heappush(queue.ready, (-entry.priority, visible_ms, order, entry))
+                if queue.waiters:
+                    self._dirty[name] = None
+
+    # -- waiting workers -----------------------------------------------------------------
+
+    def wait(self, waiter: PollWaiter) -> None:
+        """Park a poll until a task comes or its time is up."""
+        self._queues.setdefault(waiter.queue, _Queue()).waiters.append(waiter)
+
+    def expired(self, now_ms: int) -> Iterator[PollWaiter]:
+        """Take out the polls whose time is up or whose caller has gone."""
+        for queue in self._queues.values():
+            if not queue.waiters:
+                continue
+            kept: deque[PollWaiter] = deque()
+            for waiter in queue.waiters:
+                if waiter.deadline_ms <= now_ms or waiter.future.cancelled():
+                    yield waiter
+                else:
+                    kept.append(waiter)
+            queue.waiters = kept
+
+    def match(self, now_ms: int) -> Iterator[tuple[PollWaiter, list[Entry]]]:
+        """Pair tasks that can be handed out with the polls that wait for them, oldest first."""
+        for name, queue in self._queues.items():
+            if queue.delayed and queue.waiters and queue.delayed[0][0] <= now_ms:
+                self._ripen(name, queue, now_ms)
+        while self._dirty:
+            name = next(iter(self._dirty))
+            del self._dirty[name]
+            queue = self._queues[name]
+            while queue.waiters:
+                waiter = queue.waiters[0]
+                if waiter.future.cancelled():
+                    queue.waiters.popleft()
+                    continue
+                taken = self.take(name, waiter.count, now_ms)
+                if not taken:
+                    break
+                queue.waiters.popleft()
+                yield waiter, taken
+
+    def next_moment_ms(self) -> int:
+        """When something here is due next (a delayed task with a poll waiting, a poll's end); 0: never."""
+        moments = []
+        for queue in self._queues.values():
+            if queue.waiters:
+                moments.append(min(waiter.deadline_ms for waiter in queue.waiters))
+                if queue.delayed:
+                    moments.append(queue.delayed[0][0])
+        return min(moments, default=0)
+
+    # -- questions -----------------------------------------------------------------------
+
+    def size(self, name: str) -> int:
+        """Tasks in a queue, delayed ones included."""
+        return self._sizes.get(name, 0)
+
+    def sizes(self) -> dict[str, int]:
+        """Tasks by queue, sorted by name."""
+        return {name: self._sizes.get(name, 0) for name in sorted(self._queues)}
+
+    def entries(self, condition: Callable[[Entry], bool]) -> list[Entry]:
+        """Waiting tasks that meet a condition."""
+        return [entry for entry in list(self._entries.values()) if condition(entry)]
+
+    def contains(self, task_id: str) -> bool:
+        """Whether a task waits in some queue."""
+        return task_id in self._entries
+
+
+def queue_name(task_type: str, domain: str | None) -> str:
+    """Conductor's name of a queue."""
+    return f"{domain}:{task_type}" if domain else task_type

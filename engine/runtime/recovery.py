@@ -1,0 +1,73 @@
+"""After a start: fold the open executions and set everything going again."""
+
+from __future__ import annotations
+
+import logging
+
+from ..core.apply import fold
+from ..core.events import EventKind
+from ..core.state import TaskState, WorkflowState
+from ..models.enums import TaskStatus
+from .desk import Desk
+from .effects import end_child, resume_children, tell_parent
+from .polling import IN_PROCESS_PREFIX
+
+logger = logging.getLogger(__name__)
+
+
+def recover(desk: Desk) -> int:
+    """Take up every open execution of the store; returns how many there are.
+
+    Queues, timers and running scripts are derived from the histories. A task that an in-process
+    worker held when the last process ended goes back to its queue: that worker is gone.
+    """
+    for workflow_id in desk.store.open_executions():
+        state = fold(desk.store.events(workflow_id), desk.registry.definition_of)
+        desk.executions[workflow_id] = state
+        for task_id in state.tasks:
+            desk.task_home[task_id] = workflow_id
+    for state in list(desk.executions.values()):
+        _take_up(desk, state)
+    _mend_families(desk)
+    while desk.carry_out_effects():
+        pass
+    if desk.executions:
+        logger.info("Took up %d open executions.", len(desk.executions))
+    return len(desk.executions)
+
+
+def _take_up(desk: Desk, state: WorkflowState) -> None:
+    turn = desk.turn(state)
+    for task in list(state.open_tasks()):
+        if _held_by_a_dead_worker(state, task):
+            data = {"status": str(TaskStatus.SCHEDULED), "not_before_ms": 0}
+            turn.emit(EventKind.TASK_UPDATED, data, task)
+        elif task.status is TaskStatus.SCHEDULED and task.task_type != "SUB_WORKFLOW":
+            desk.enqueue(state, task)
+    desk.set_timers(state, ["", *state.open_task_ids])
+    desk.go_on(turn, due=list(state.open_task_ids))
+
+
+def _held_by_a_dead_worker(state: WorkflowState, task: TaskState) -> bool:
+    if task.status is not TaskStatus.IN_PROGRESS or task.async_complete:
+        return False
+    return (task.worker_id or "").startswith(IN_PROCESS_PREFIX)
+
+
+def _mend_families(desk: Desk) -> None:
+    """Parents and children agree even if the last process ended between two commits."""
+    for state in list(desk.executions.values()):
+        for task in list(state.open_tasks()):
+            if task.task_type == "SUB_WORKFLOW" and not task.not_before_ms:
+                resume_children(desk, state, task)
+        parent_id, task_id = state.parent_workflow_id, state.parent_workflow_task_id
+        if parent_id and task_id and parent_id not in desk.executions:
+            _end_orphan(desk, state, parent_id, task_id)
+
+
+def _end_orphan(desk: Desk, state: WorkflowState, parent_id: str, task_id: str) -> None:
+    task = desk.state(parent_id).tasks.get(task_id)
+    if task is not None and task.status is TaskStatus.CANCELED:
+        end_child(desk, state.workflow_id, "Parent workflow has been terminated")
+    else:
+        tell_parent(desk, state)

@@ -1,0 +1,87 @@
+"""The running engine: threads, store, queues and evaluators, started and ended together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from ..core.turn import EvaluationRequest
+from ..evaluators import EvaluatorPool
+from ..store.base import Store
+from .clock import Clock, SystemClock
+from .decider import Decider
+from .desk import Desk
+from .effects import carry_out
+from .evaluations import Evaluations
+from .polling import Polling
+from .recovery import recover
+from .registry import Registry
+from .subscriptions import Subscriptions
+from .writer import Writer
+
+
+class Runtime:
+    """Everything that runs, wired. ``start`` takes up the open executions."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        evaluators: EvaluatorPool | None = None,
+    ) -> None:
+        """Wire the parts.
+
+        Args:
+            store: Open store; closed with the runtime.
+            clock: The machine's by default.
+            environment: ``${workflow.env.NAME}``; by default what ``CONDUCTOR_ENV_NAME`` says.
+            secrets: ``${workflow.secrets.NAME}``; by default what ``CONDUCTOR_SECRET_NAME`` says.
+            evaluators: Where scripts run.
+        """
+        self.store = store
+        self.clock = clock or SystemClock()
+        self.registry = Registry(store)
+        self.subscriptions = Subscriptions()
+        self.writer = Writer(store, self.subscriptions)
+        self.evaluators = evaluators or EvaluatorPool()
+        self.polling = Polling(_prefixed("CONDUCTOR_SECRET_") if secrets is None else secrets)
+        self._evaluations = Evaluations(self.evaluators, self._report)
+        self.desk = Desk(
+            store,
+            self.registry,
+            self.clock,
+            _prefixed("CONDUCTOR_ENV_") if environment is None else environment,
+            self._evaluate,
+            carry_out,
+        )
+        self.decider = Decider(self.desk, self.writer, self.polling.hand_out)
+
+    def start(self) -> int:
+        """Begin; returns how many open executions were taken up."""
+        self.decider.start()
+        taken: Future[int] = self.decider.submit(recover)
+        return taken.result()
+
+    def close(self) -> None:
+        """Finish what was accepted, then end all threads and close the store."""
+        self.decider.close()
+        self.writer.close()
+        self.subscriptions.close()
+        self.evaluators.close()
+        self.store.close()
+
+    def _evaluate(self, workflow_id: str, request: EvaluationRequest) -> None:
+        self._evaluations.begin(workflow_id, request)
+
+    def _report(self, workflow_id: str, key: str, outcome: dict[str, Any]) -> None:
+        self.decider.post(lambda desk: desk.evaluated(workflow_id, key, outcome))
+
+
+def _prefixed(prefix: str) -> dict[str, str]:
+    return {k[len(prefix) :]: v for k, v in os.environ.items() if k.startswith(prefix)}
+
+

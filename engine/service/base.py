@@ -1,0 +1,105 @@
+"""What the parts of the service share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from ..errors import NotFoundError
+from ..runtime.decider import Command
+from ..runtime.desk import Desk
+from ..runtime.runtime import Runtime
+
+Wire = dict[str, Any]
+"""A JSON-ready object in Conductor's camelCase shape."""
+
+
+class ServiceBase:
+    """The runtime, and how a command reaches an execution that may have ended long ago."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """A service over a running engine."""
+        self._runtime = runtime
+        self._registry = runtime.registry
+        self._readers = ThreadPoolExecutor(4, "history-reader")
+
+    def _submit(self, command: Command) -> Future[Any]:
+        return self._runtime.decider.submit(command)
+
+    def _with_execution(self, workflow_id: str, command: Command) -> Future[Any]:
+        """Run a command on an execution; an ended one is read from the history first.
+
+        Reading happens on a reader thread, so that the decider never waits for the history.
+        """
+        if workflow_id in self._runtime.desk.executions or workflow_id in self._runtime.desk.ended:
+            return self._submit(command)
+        answer: Future[Any] = Future()
+
+        def adopt_and_run(events: list[Any]) -> None:
+            def adopted(desk: Desk) -> Any:
+                desk.adopt(workflow_id, events)
+                if not desk.knows(workflow_id):
+                    raise NotFoundError(f"No such workflow found by id: {workflow_id}")
+                return command(desk)
+
+            _chain(self._submit(adopted), answer)
+
+        self._read(lambda: self._runtime.store.events(workflow_id), adopt_and_run, answer)
+        return answer
+
+    def _read(
+        self, read: Callable[[], Any], use: Callable[[Any], None], answer: Future[Any]
+    ) -> None:
+        def work() -> None:
+            try:
+                use(read())
+            except BaseException as error:
+                if not answer.done():
+                    answer.set_exception(error)
+
+        self._readers.submit(work)
+
+    def close(self) -> None:
+        """End the reader threads."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
+
+
+def _chain(source: Future[Any], target: Future[Any]) -> None:
+    def done(finished: Future[Any]) -> None:
+        if target.cancelled():
+            return
+        error = finished.exception()
+        if error is not None:
+            target.set_exception(error)
+        else:
+            target.set_result(finished.result())
+
+    source.add_done_callback(done)
+
+
+def mapped(source: Future[Any], function: Callable[[Any], Any]) -> Future[Any]:
+    """A future of ``function(result)``; the function runs on the thread that answers."""
+    target: Future[Any] = Future()
+
+    def done(finished: Future[Any]) -> None:
+        if not target.set_running_or_notify_cancel():
+            return
+        error = finished.exception()
+        if error is not None:
+            target.set_exception(error)
+            return
+        try:
+            target.set_result(function(finished.result()))
+        except BaseException as failure:
+            target.set_exception(failure)
+
+    source.add_done_callback(done)
+    return target
+
+
+def resolved(value: Any) -> Future[Any]:
+    """A future that already has its value."""
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future

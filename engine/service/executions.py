@@ -1,0 +1,356 @@
+"""Executions: start, look at, operate on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from ..core import operations, starting
+from ..core.definition import CompiledDefinition
+from ..core.events import HistoryEvent
+from ..core.state import TaskState, WorkflowState
+from ..core.turn import Terminate, Turn
+from ..core.wire import search_result, task_wire, workflow_status_wire, workflow_wire
+from ..errors import ConflictError, EngineError, InvalidRequestError, NotFoundError
+from ..evaluators.syntax import check_javascript
+from ..models.requests import RerunWorkflowRequest, StartWorkflowRequest
+from ..runtime.decider import Settled
+from ..runtime.desk import Desk
+from ..runtime.effects import start_data
+from .base import Wire
+from .metadata import MetadataService
+
+
+class ExecutionService(MetadataService):
+    """Everything that concerns whole executions."""
+
+    def start_workflow(self, request: Wire, actor: str = "user") -> Future[str]:
+        """Start an execution; resolves to its id once it is durable and has settled.
+
+        Raises:
+            InvalidRequestError: The request or its inline definition breaks a rule.
+            NotFoundError: (from the future) no such definition.
+        """
+        asked = StartWorkflowRequest.from_wire(request)
+        asked.validate_request(self._task_def_of, check_javascript)
+        workflow_id = str(uuid.uuid4())
+
+        def start(desk: Desk) -> Settled:
+            definition = self._definition(desk, asked)
+            data = start_data(
+                definition,
+                asked.input or {},
+                correlation_id=asked.correlation_id,
+                priority=asked.priority,
+                task_to_domain=asked.task_to_domain,
+                created_by=asked.created_by,
+                idempotency_key=asked.idempotency_key,
+                event=request.get("event"),
+            )
+            desk.begin(workflow_id, lambda turn: starting.start(turn, data), actor)
+            return Settled(workflow_id, workflow_id)
+
+        return self._submit(start)
+
+    def _definition(self, desk: Desk, asked: StartWorkflowRequest) -> CompiledDefinition:
+        try:
+            if asked.workflow_def is not None:
+                return desk.registry.snapshot_of(asked.workflow_def.to_wire())
+            return desk.registry.snapshot(asked.name, asked.version)
+        except Terminate as error:
+            raise EngineError(error.reason) from None
+
+    # -- reading -------------------------------------------------------------------------
+
+    def state(self, workflow_id: str) -> Future[WorkflowState]:
+        """A snapshot of an execution that never changes again.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+        """
+        return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
+
+    def workflow(self, workflow_id: str, include_tasks: bool = True) -> Future[Wire]:
+        """An execution on the wire, with its tasks in order of scheduling."""
+
+        def read(desk: Desk) -> Wire:
+            return workflow_wire(desk.state(workflow_id), include_tasks, desk.clock.now().wall_ms)
+
+        return self._with_execution(workflow_id, read)
+
+    def workflow_status(
+        self, workflow_id: str, include_output: bool = False, include_variables: bool = False
+    ) -> Future[Wire]:
+        """Status of an execution, with output and variables on demand."""
+
+        def read(desk: Desk) -> Wire:
+            return workflow_status_wire(desk.state(workflow_id), include_output, include_variables)
+
+        return self._with_execution(workflow_id, read)
+
+    def workflow_tasks(
+        self, workflow_id: str, start: int = 0, count: int = 15, statuses: Sequence[str] = ()
+    ) -> Future[Wire]:
+        """One page of an execution's tasks, filtered by status (any case) before paging."""
+        wanted = {status.upper() for status in statuses}
+
+        def read(desk: Desk) -> Wire:
+            state = desk.state(workflow_id)
+            found = [t for t in state.tasks.values() if not wanted or str(t.status) in wanted]
+            found.sort(key=lambda task: task.seq)
+            page = found[start : start + count]
+            return search_result(len(found), [task_wire(state, task) for task in page])
+
+        return self._with_execution(workflow_id, read)
+
+    def task(self, task_id: str) -> Future[Wire]:
+        """One task by its id.
+
+        Raises:
+            NotFoundError: (from the future) no such task.
+        """
+
+        def read(desk: Desk) -> Wire:
+            state, task = self._find(desk, task_id)
+            return task_wire(state, task, desk.clock.now().wall_ms)
+
+        return self._with_task(task_id, read, f"Task not found for taskId: {task_id}")
+
+    def _with_task(self, task_id: str, command: Any, missing: str) -> Future[Any]:
+        """Run a command for a task whose execution has to be found first."""
+        workflow_id = self._runtime.desk.task_home.get(task_id)
+        if workflow_id is not None:
+            return self._submit(command)
+        answer: Future[Any] = Future()
+
+        def found(rows: list[dict[str, Any]]) -> None:
+            if not rows:
+                raise NotFoundError(missing)
+            from .base import _chain
+
+            _chain(self._with_execution(rows[0]["workflow_id"], command), answer)
+
+        def look_up() -> list[dict[str, Any]]:
+            sql = "SELECT workflow_id FROM tasks WHERE task_id = ? LIMIT 1"
+            return self._runtime.store.query(sql, [task_id])
+
+        self._read(look_up, found, answer)
+        return answer
+
+    def _find(self, desk: Desk, task_id: str) -> tuple[WorkflowState, TaskState]:
+        workflow_id = desk.task_home.get(task_id)
+        if workflow_id is not None:
+            state = desk.state(workflow_id)
+            if task_id in state.tasks:
+                return state, state.tasks[task_id]
+        for state in desk.ended.values():
+            if task_id in state.tasks:
+                return state, state.tasks[task_id]
+        raise NotFoundError(f"Task not found for taskId: {task_id}")
+
+    def running(self, name: str) -> list[str]:
+        """Ids of the open executions of a definition, newest first."""
+        states = list(self._runtime.desk.executions.values())
+        mine = [s for s in states if s.definition is not None and s.definition.name == name]
+        return [s.workflow_id for s in sorted(mine, key=lambda s: -s.create_time)]
+
+    def events(self, workflow_id: str, after: int = 0) -> Future[list[HistoryEvent]]:
+        """Committed events of an execution with numbers above ``after``.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+        """
+        answer: Future[list[HistoryEvent]] = Future()
+
+        def use(events: list[HistoryEvent]) -> None:
+            if not events and not after:
+                raise NotFoundError(f"No such workflow found by id: {workflow_id}")
+            answer.set_result(events)
+
+        self._read(lambda: self._runtime.store.events(workflow_id, after), use, answer)
+        return answer
+
+    # -- operating -----------------------------------------------------------------------
+
+    def _operate(self, workflow_id: str, action: Any, actor: str = "user") -> Future[None]:
+        def run(desk: Desk) -> Settled:
+            desk.act(workflow_id, action, actor)
+            return Settled(workflow_id, None)
+
+        return self._with_execution(workflow_id, run)
+
+    def pause(self, workflow_id: str) -> Future[None]:
+        """Stop scheduling in an execution."""
+        return self._operate(workflow_id, operations.pause)
+
+    def resume(self, workflow_id: str) -> Future[None]:
+        """Go on after a pause."""
+        return self._operate(workflow_id, operations.resume)
+
+    def terminate(self, workflow_id: str, reason: str | None = None) -> Future[None]:
+        """End an execution as TERMINATED, with its children."""
+        return self._operate(workflow_id, lambda turn: operations.terminate(turn, reason))
+
+    def decide(self, workflow_id: str) -> Future[None]:
+        """Look at an execution now, time-outs included."""
+
+        def run(desk: Desk) -> Settled:
+            state = desk.state(workflow_id)
+            desk.act(workflow_id, due=list(state.open_task_ids))
+            return Settled(workflow_id, None)
+
+        return self._with_execution(workflow_id, run)
+
+    def retry(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> Future[None]:
+        """Attempt the failed tasks of an ended execution again.
+
+        Args:
+            workflow_id: The execution.
+            resume_subworkflow_tasks: Go down to the failed task of the failed child and retry
+                there, instead of starting the child afresh.
+        """
+
+        def run(desk: Desk) -> Settled:
+            target = workflow_id
+            if resume_subworkflow_tasks:
+                target = self._failed_child(desk, workflow_id)
+            desk.act(target, operations.retry, "user")
+            return Settled(target, None)
+
+        return self._with_execution(workflow_id, run)
+
+    def _failed_child(self, desk: Desk, workflow_id: str) -> str:
+        """The execution deepest down the first failed SUB_WORKFLOW task of each level."""
+        while True:
+            state = desk.state(workflow_id)
+            if not state.status.is_terminal:
+                raise NotFoundError(f"Workflow is still running.  status={state.status}")
+            failed = sorted(
+                (t for t in state.tasks.values() if not t.status.is_successful and not t.retried),
+                key=lambda task: task.seq,
+            )
+            first = next((t for t in failed if t.task_type != "DO_WHILE"), None)
+            if first is None or first.sub_workflow_id is None:
+                return workflow_id
+            workflow_id = first.sub_workflow_id
+
+    def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> Future[None]:
+        """Start an ended execution over, with its own or the latest definition."""
+
+        def run(desk: Desk) -> Settled:
+            state = desk.state(workflow_id)
+            definition = state.definition
+            if use_latest_definitions and state.status.is_terminal:
+                if desk.registry.workflow_def(definition.name) is None:
+                    raise NotFoundError(f"Unable to find latest definition for {workflow_id}")
+                definition = desk.registry.snapshot(definition.name, None)
+            text = desk.registry.text_if_new(definition)
+            if text is not None:
+                desk.outbox.commit.definitions[definition.hash] = text
+            desk.act(workflow_id, lambda turn: operations.restart(turn, definition.hash), "user")
+            return Settled(workflow_id, None)
+
+        return self._with_execution(workflow_id, run)
+
+    def rerun(self, workflow_id: str, request: Wire) -> Future[str]:
+        """Run an ended execution again from one of its tasks, or from the start."""
+        asked = RerunWorkflowRequest.from_wire(request)
+
+        def run(desk: Desk) -> Settled:
+            given, corr = asked.workflow_input, asked.correlation_id
+            if not asked.re_run_from_task_id:
+                desk.act(
+                    workflow_id, lambda turn: operations.rerun_from_start(turn, given, corr), "user"
+                )
+                return Settled(workflow_id, workflow_id)
+            operations.check_rerun(desk.state(workflow_id))
+            home, task = self._find_below(desk, workflow_id, asked.re_run_from_task_id)
+
+            def from_task(turn: Turn) -> None:
+                operations.rerun_from_task(turn, task, asked.task_input, given, corr)
+
+            desk.act(home, from_task, "user")
+            return Settled(home, workflow_id)
+
+        return self._with_execution(workflow_id, run)
+
+    def _find_below(self, desk: Desk, workflow_id: str, task_id: str) -> tuple[str, TaskState]:
+        """The execution that holds a task: this one or one of its children."""
+        waiting = [workflow_id]
+        while waiting:
+            current = waiting.pop(0)
+            state = desk.state(current)
+            if task_id in state.tasks:
+                return current, state.tasks[task_id]
+            waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+        raise InvalidRequestError(f"Task {task_id} not found")
+
+    def reset_callbacks(self, workflow_id: str) -> Future[None]:
+        """Make tasks that wait for a callback available at once."""
+
+        def run(desk: Desk) -> None:
+            from ..core.events import EventKind
+
+            state = desk.state(workflow_id)
+            if state.status.is_terminal:
+                raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
+            turn = desk.turn(state, "user")
+            for task in list(state.open_tasks()):
+                if task.not_before_ms and task.callback_after_seconds:
+                    turn.emit(
+                        EventKind.TASK_UPDATED,
+                        {"callback_after_seconds": 0, "not_before_ms": 0},
+                        task,
+                    )
+            desk.go_on(turn)
+
+        return self._with_execution(workflow_id, run)
+
+    def remove(self, workflow_id: str, archive: bool = True) -> Future[None]:
+        """Delete an execution with its history.
+
+        Raises:
+            InvalidRequestError: (from the future) it has not ended and is to be archived.
+        """
+
+        def run(desk: Desk) -> None:
+            state = desk.state(workflow_id)
+            if archive and not state.status.is_terminal:
+                raise InvalidRequestError(
+                    f"Cannot archive workflow: {workflow_id} with status: {state.status}"
+                )
+            desk.forget(state)
+
+        return self._with_execution(workflow_id, run)
+
+    def correlated(
+        self,
+        name: str,
+        correlation_ids: Sequence[str],
+        include_closed: bool = False,
+        include_tasks: bool = False,
+    ) -> Future[dict[str, list[Wire]]]:
+        """Executions of a definition by correlation id; every id asked for is a key."""
+        wanted = list(dict.fromkeys(correlation_ids))
+        answer: Future[dict[str, list[Wire]]] = Future()
+
+        def look_up() -> list[dict[str, Any]]:
+            marks = ", ".join("?" for _ in wanted)
+            running = "" if include_closed else " AND status = 'RUNNING'"
+            sql = (
+                "SELECT workflow_id, correlation_id FROM executions WHERE workflow_type = ? "
+                f"AND correlation_id IN ({marks}){running} ORDER BY create_time"
+            )
+            return self._runtime.store.query(sql, [name, *wanted]) if wanted else []
+
+        def use(rows: list[dict[str, Any]]) -> None:
+            found: dict[str, list[Wire]] = {key: [] for key in wanted}
+            for row in rows:
+                wire = self.workflow(row["workflow_id"], include_tasks).result(timeout=30)
+                found[row["correlation_id"]].append(wire)
+            answer.set_result(found)
+
+        self._read(look_up, use, answer)
+        return answer

@@ -1,0 +1,215 @@
+"""Questions about what happened: search, SQL, causes, origins, branches, news."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from ..core.branching import BranchPlan, plan_branch
+from ..core.events import HistoryEvent
+from ..core.failure import FailureReport, explain_failure
+from ..core.origins import origin
+from ..core.state import WorkflowState
+from ..core.wire import search_result, task_summary, workflow_summary
+from ..runtime.branches import begin_branch, with_parents
+from ..runtime.decider import Settled
+from ..runtime.desk import Desk
+from ..runtime.subscriptions import Subscription
+from .base import Wire
+from .search import TASK_FIELDS, WORKFLOW_FIELDS, condition, order
+from .work import WorkerService
+
+_TREE_LIMIT = 200
+
+
+class Service(WorkerService):
+    """The one service layer behind every door.
+
+    Commands return futures that resolve after what they did is durable. Methods that ask the
+    history (``search_*``, ``query*``, ``family``, ``counts``, ``logs``) block for milliseconds and
+    belong on a worker thread, never on an event loop. Every other method returns at once.
+    """
+
+    # -- search --------------------------------------------------------------------------
+
+    def search_workflows(
+        self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
+    ) -> Wire:
+        """A page of execution summaries in Conductor's grammar. Blocks."""
+        columns = ["workflow_id", "workflow_type", "correlation_id", "reason_for_incompletion"]
+        columns += ["error", "input", "output", "failed_reference_task_names"]
+        found = condition(query, free_text, WORKFLOW_FIELDS, columns)
+        by = order(sort, WORKFLOW_FIELDS, "create_time DESC, workflow_id")
+        return self._page("executions", found, by, start, size, workflow_summary)
+
+    def search_tasks(
+        self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
+    ) -> Wire:
+        """A page of task summaries in Conductor's grammar. Blocks."""
+        columns = ["task_id", "task_type", "task_def_name", "workflow_type", "status"]
+        columns += ["reason_for_incompletion", "input_data", "output_data"]
+        found = condition(query, free_text, TASK_FIELDS, columns)
+        by = order(sort, TASK_FIELDS, "update_time DESC, task_id")
+        return self._page("tasks", found, by, start, size, task_summary)
+
+    def _page(
+        self, table: str, found: Any, by: str, start: int, size: int, shape: Callable[[Any], Wire]
+    ) -> Wire:
+        store = self._runtime.store
+        where = f"FROM {table} WHERE {found.sql}"
+        hits = store.query(f"SELECT count(*) AS hits {where}", found.parameters)[0]["hits"]
+        rows = store.query(
+            f"SELECT * {where} ORDER BY {by} LIMIT ? OFFSET ?",
+            [*found.parameters, max(size, 0), max(start, 0)],
+        )
+        return search_result(hits, [shape(row) for row in rows])
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT over the history, everything committed included. Blocks."""
+        return self._runtime.store.query(sql, parameters)
+
+    def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The same as a pandas DataFrame. Blocks."""
+        return self._runtime.store.query_frame(sql, parameters)
+
+    def counts(self) -> dict[str, int]:
+        """Executions by status. Blocks."""
+        sql = "SELECT status, count(*) AS n FROM executions GROUP BY status"
+        return {row["status"]: row["n"] for row in self._runtime.store.query(sql)}
+
+    def family(self, workflow_id: str) -> list[dict[str, Any]]:
+        """The original of an execution and all its branches, oldest first. Blocks."""
+        sql = (
+            "WITH RECURSIVE up AS (SELECT workflow_id, branch_of FROM executions WHERE workflow_id = ? "
+            "UNION SELECT e.workflow_id, e.branch_of FROM executions e JOIN up ON e.workflow_id = up.branch_of), "
+            "root AS (SELECT workflow_id FROM up WHERE branch_of IS NULL), "
+            "down AS (SELECT workflow_id FROM root UNION "
+            "SELECT e.workflow_id FROM executions e JOIN down ON e.branch_of = down.workflow_id) "
+            "SELECT e.workflow_id, e.status, e.branch_of, e.branch_reference, e.branch_edits, e.create_time "
+            "FROM executions e JOIN down USING (workflow_id) ORDER BY e.create_time"
+        )
+        return self._runtime.store.query(sql, [workflow_id])
+
+    # -- one execution tree --------------------------------------------------------------
+
+    def tree(self, workflow_id: str) -> Future[dict[str, WorkflowState]]:
+        """Snapshots of an execution and of its sub-workflows, the root first."""
+
+        def read(desk: Desk) -> dict[str, WorkflowState]:
+            found: dict[str, WorkflowState] = {}
+            waiting = [workflow_id]
+            while waiting and len(found) < _TREE_LIMIT:
+                current = waiting.pop(0)
+                if current in found:
+                    continue
+                state = found[current] = desk.state(current).snapshot()
+                waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+            return found
+
+        return self._with_execution(workflow_id, read)
+
+    def tree_events(self, workflow_ids: Sequence[str]) -> Future[dict[str, list[HistoryEvent]]]:
+        """Committed events of several executions by id."""
+        answer: Future[dict[str, list[HistoryEvent]]] = Future()
+        store = self._runtime.store
+        self._read(lambda: {key: store.events(key) for key in workflow_ids}, answer.set_result, answer)
+        return answer
+
+    def failure(self, workflow_id: str) -> Future[FailureReport]:
+        """Why an execution failed, from the outermost execution to the deepest cause."""
+        answer: Future[FailureReport] = Future()
+
+        def explain() -> FailureReport:
+            states = self.tree(workflow_id).result(timeout=60)
+            events = {key: self._runtime.store.events(key) for key in states}
+            return explain_failure(workflow_id, states, events)
+
+        self._read(explain, answer.set_result, answer)
+        return answer
+
+    def origin(self, workflow_id: str, task_id: str, leaf: str) -> Future[list[Wire]]:
+        """Where a value of a task's input came from, newest hop first."""
+        answer: Future[list[Wire]] = Future()
+
+        def trace() -> list[Wire]:
+            root = self._root(workflow_id)
+            states = self.tree(root).result(timeout=60)
+            events = {key: self._runtime.store.events(key) for key in states}
+            hops = origin(states, workflow_id, task_id, leaf, events=events)
+            return [msgspec.to_builtins(hop) for hop in hops]
+
+        self._read(trace, answer.set_result, answer)
+        return answer
+
+    def _root(self, workflow_id: str) -> str:
+        state = self.state(workflow_id).result(timeout=60)
+        while state.parent_workflow_id:
+            state = self.state(state.parent_workflow_id).result(timeout=60)
+        return state.workflow_id
+
+    # -- branches ------------------------------------------------------------------------
+
+    def plan_branch(self, workflow_id: str, task_id: str) -> Future[BranchPlan]:
+        """What replaying from a task would take over and run; nothing happens.
+
+        Raises:
+            InvalidRequestError: (from the future) there is no such task, or it can't be begun at.
+        """
+
+        def plan(desk: Desk) -> BranchPlan:
+            return plan_branch(with_parents(desk, workflow_id), workflow_id, task_id)
+
+        return self._with_execution(workflow_id, plan)
+
+    def branch(
+        self,
+        workflow_id: str,
+        task_id: str,
+        input_edits: Wire | None = None,
+        workflow_input: Wire | None = None,
+        actor: str = "user",
+    ) -> Future[str]:
+        """Replay from a task as a new execution; the original is not changed.
+
+        Args:
+            workflow_id: The execution that holds the task (a sub-workflow as well).
+            task_id: The task to begin at.
+            input_edits: Keys of the task's input to replace.
+            workflow_input: Another input for the outermost execution; None keeps it.
+            actor: Who asked for it.
+
+        Returns:
+            Resolves to the id of the new outermost execution.
+        """
+
+        def run(desk: Desk) -> Settled:
+            states = with_parents(desk, workflow_id)
+            plan = plan_branch(states, workflow_id, task_id)
+            new_id = begin_branch(desk, plan, states, input_edits or {}, workflow_input, actor)
+            return Settled(new_id, new_id)
+
+        return self._with_execution(workflow_id, run)
+
+    # -- news and health -----------------------------------------------------------------
+
+    def subscribe(
+        self,
+        callback: Callable[[list[HistoryEvent]], None],
+        workflow_id: str | Sequence[str] | None = None,
+    ) -> Subscription:
+        """Hear of committed events, in order, on one notifier thread; close it when done."""
+        chosen = [workflow_id] if isinstance(workflow_id, str) else workflow_id
+        return self._runtime.subscriptions.add(callback, chosen)
+
+    def health(self) -> Wire:
+        """Whether the engine takes commands, in Conductor's shape."""
+        failure = self._runtime.writer.failure
+        results = [] if failure is None else [{"details": {"message": str(failure)}}]
+        return {
+            "healthResults": results,
+            "suppressedHealthResults": [],
+            "healthy": failure is None,
+        }

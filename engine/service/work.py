@@ -1,0 +1,350 @@
+"""Workers: polls, results, logs, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+from ..core.state import TaskState, WorkflowState
+
+from ..errors import InvalidRequestError, NotFoundError
+from ..models.requests import TaskResult
+from ..runtime.decider import PARKED, Settled
+from ..runtime.desk import Desk
+from ..store.base import LogRow
+from .base import Wire
+from .executions import ExecutionService
+
+MAX_POLL_TIMEOUT_MS: Final = 5000
+MAX_LOGS_PER_UPDATE: Final = 10
+_STATUSES: Final = frozenset(
+    {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
+)
+
+
+class WorkerService(ExecutionService):
+    """What workers need."""
+
+    def poll(
+        self,
+        task_type: str,
+        worker_id: str | None = None,
+        domain: str | None = None,
+        count: int = 1,
+        timeout_ms: int = 100,
+    ) -> Future[list[Wire]]:
+        """Up to ``count`` tasks; waits for the first one for ``timeout_ms``.
+
+        Each task is IN_PROGRESS, durably, before the future resolves. Cancelling the future
+        gives the wait up.
+
+        Raises:
+            InvalidRequestError: The wait is longer than five seconds.
+        """
+        if timeout_ms > MAX_POLL_TIMEOUT_MS:
+            raise InvalidRequestError("Long Poll Timeout value cannot be more than 5 seconds")
+        polling = self._runtime.polling
+        answer: Future[list[Wire]] = Future()
+
+        def take(desk: Desk) -> Any:
+            tasks = polling.poll(desk, task_type, worker_id, domain, count, timeout_ms, answer)
+            if tasks is not None:
+                desk.outbox.answers.append((answer, tasks))
+            return PARKED
+
+        submitted = self._submit(take)
+        if submitted.done():  # the engine is closed
+            return submitted
+        return answer
+
+    def update_task(self, result: Wire, error: Wire | None = None) -> Future[str]:
+        """Apply a worker's result; resolves to the task id, also when it came too late.
+
+        Args:
+            result: A TaskResult.
+            error: What the function raised, for workers in this process.
+
+        Raises:
+            InvalidRequestError: Ids or status are missing or wrong.
+            NotFoundError: (from the future) no such execution or task.
+        """
+        checked = _checked(result)
+
+        def update(desk: Desk) -> Settled:
+            task = self._apply(desk, checked, error)
+            return Settled(checked["workflowInstanceId"], task.task_id)
+
+        return self._with_execution(checked["workflowInstanceId"], update)
+
+    def _apply(
+        self, desk: Desk, result: Wire, error: Wire | None = None, merge: bool = False
+    ) -> TaskState:
+        self._file_logs(desk, result)
+        return self._runtime.polling.update(desk, result, error, merge)
+
+    def _file_logs(self, desk: Desk, result: Wire) -> None:
+        for line in (result.get("logs") or [])[:MAX_LOGS_PER_UPDATE]:
+            text = line.get("log") if isinstance(line, dict) else str(line)
+            created = line.get("createdTime") if isinstance(line, dict) else 0
+            desk.outbox.commit.logs.append(
+                LogRow(
+                    workflow_id=result["workflowInstanceId"],
+                    task_id=result["taskId"],
+                    created_time=int(created or desk.clock.now().wall_ms),
+                    log=str(text),
+                )
+            )
+
+    def update_task_and_poll(self, result: Wire) -> Future[Wire | None]:
+        """Apply a result and hand the same worker its next task of that type, if there is one."""
+        checked = _checked(result)
+        workflow_id = checked["workflowInstanceId"]
+
+        def update(desk: Desk) -> Any:
+            task = self._apply(desk, checked)
+            if checked.get("extendLease") or checked["status"] == "IN_PROGRESS":
+                return None
+            polling = self._runtime.polling
+            nothing: Future[list[Wire]] = Future()
+            tasks = polling.poll(
+                desk, task.task_type, checked.get("workerId"), task.domain, 1, 0, nothing
+            )
+            return tasks[0] if tasks else None
+
+        return self._with_execution(workflow_id, update)
+
+    def update_task_by_reference(
+        self,
+        workflow_id: str,
+        reference: str,
+        status: str,
+        output: Wire,
+        worker_id: str | None = None,
+    ) -> Future[str | None]:
+        """Complete the first open task of a reference; None when there is none."""
+        if status not in _STATUSES:
+            raise InvalidRequestError(f"'{status}' is no status of a task result.")
+
+        def update(desk: Desk) -> Any:
+            try:
+                state = desk.state(workflow_id)
+            except NotFoundError:
+                return None
+            task = _open_task(state, reference)
+            if task is None or state.status.is_terminal:
+                return None
+            result = {
+                "workflowInstanceId": workflow_id,
+                "taskId": task.task_id,
+                "status": status,
+                "outputData": output,
+                "workerId": worker_id,
+            }
+            self._apply(desk, result, merge=True)
+            return Settled(workflow_id, task.task_id)
+
+        answer: Future[str | None] = Future()
+
+        def done(finished: Future[Any]) -> None:
+            error = finished.exception()
+            if isinstance(error, NotFoundError):
+                answer.set_result(None)
+            elif error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(finished.result())
+
+        self._with_execution(workflow_id, update).add_done_callback(done)
+        return answer
+
+    def update_task_by_reference_sync(
+        self,
+        workflow_id: str,
+        reference: str,
+        status: str,
+        output: Wire,
+        worker_id: str | None = None,
+    ) -> Future[Wire]:
+        """The same; resolves to the execution afterwards.
+
+        Raises:
+            NotFoundError: (from the future) no open task of that reference.
+        """
+        answer: Future[Wire] = Future()
+        updated = self.update_task_by_reference(workflow_id, reference, status, output, worker_id)
+
+        def done(finished: Future[str | None]) -> None:
+            error = finished.exception()
+            if error is None and finished.result() is None:
+                error = NotFoundError(
+                    f"Found no running task {reference} of workflow {workflow_id} to update"
+                )
+            if error is not None:
+                answer.set_exception(error)
+                return
+            from .base import _chain
+
+            _chain(self.workflow(workflow_id), answer)
+
+        updated.add_done_callback(done)
+        return answer
+
+    def signal(self, workflow_id: str, status: str, output: Wire) -> Future[str | None]:
+        """Complete the first open WAIT of an execution or of its running children."""
+        if status not in _STATUSES:
+            raise InvalidRequestError(f"'{status}' is no status of a task result.")
+
+        def run(desk: Desk) -> Any:
+            found = _blocked(desk, desk.state(workflow_id))
+            if found is None:
+                return None
+            state, task = found
+            result = {
+                "workflowInstanceId": state.workflow_id,
+                "taskId": task.task_id,
+                "status": status,
+                "outputData": output,
+            }
+            self._apply(desk, result, merge=True)
+            return Settled(state.workflow_id, task.task_id)
+
+        return self._with_execution(workflow_id, run)
+
+    def signal_sync(self, workflow_id: str, status: str, output: Wire) -> Future[Wire]:
+        """The same; resolves to the execution, or fails when nothing waits."""
+        answer: Future[Wire] = Future()
+
+        def done(finished: Future[str | None]) -> None:
+            error = finished.exception()
+            if error is None and finished.result() is None:
+                error = NotFoundError(f"Found no blocked task in workflow {workflow_id} to signal")
+            if error is not None:
+                answer.set_exception(error)
+                return
+            from .base import _chain
+
+            _chain(self.workflow(workflow_id), answer)
+
+        self.signal(workflow_id, status, output).add_done_callback(done)
+        return answer
+
+    # -- logs ----------------------------------------------------------------------------
+
+    def add_log(self, task_id: str, text: str) -> Future[None]:
+        """Add a log line to a task; the task need not exist (as in Conductor)."""
+
+        def add(desk: Desk) -> None:
+            desk.outbox.commit.logs.append(
+                LogRow(
+                    workflow_id=desk.task_home.get(task_id, ""),
+                    task_id=task_id,
+                    created_time=desk.clock.now().wall_ms,
+                    log=text,
+                )
+            )
+
+        return self._submit(add)
+
+    def logs(self, task_id: str) -> list[Wire]:
+        """Log lines of a task, oldest first. Reads the store: not for the event loop."""
+        rows = self._runtime.store.logs(task_id)
+        return [
+            {"log": row.log, "taskId": row.task_id, "createdTime": row.created_time} for row in rows
+        ]
+
+    # -- queues --------------------------------------------------------------------------
+
+    def queue_sizes(self, task_types: Sequence[str]) -> dict[str, int]:
+        """Waiting tasks by queue name, 0 for unknown ones."""
+        queues = self._runtime.desk.queues
+        return {name: queues.size(name) for name in task_types}
+
+    def queue_all(self) -> dict[str, int]:
+        """Waiting tasks of every queue."""
+        return self._runtime.desk.queues.sizes()
+
+    def queue_all_verbose(self) -> dict[str, dict[str, dict[str, int]]]:
+        """The same in Conductor's shape with shards; there is one shard."""
+        return {
+            name: {"a": {"size": size, "uacked": 0}} for name, size in self.queue_all().items()
+        }
+
+    def requeue(self, task_type: str) -> Future[int]:
+        """Queue the scheduled tasks of a type that are missing from their queue."""
+
+        def run(desk: Desk) -> int:
+            count = 0
+            for state in desk.executions.values():
+                for task in state.open_tasks():
+                    if task.task_type == task_type and task.status == "SCHEDULED":
+                        if not desk.queues.contains(task.task_id):
+                            desk.enqueue(state, task)
+                            count += 1
+            return count
+
+        return self._submit(run)
+
+    def poll_data(self, task_type: str | None = None) -> list[Wire]:
+        """Who polled last for what, and when."""
+        rows = []
+        for (name, domain), (worker_id, last_ms) in self._runtime.desk.last_polls().items():
+            if task_type is not None and name != task_type:
+                continue
+            row: Wire = {"queueName": name, "lastPollTime": last_ms}
+            if domain:
+                row["domain"] = domain
+            if worker_id:
+                row["workerId"] = worker_id
+            rows.append(row)
+        return rows
+
+
+def _checked(result: Wire) -> Wire:
+    """A TaskResult whose ids and status are there; the slow path words the refusal."""
+    plain = (
+        result.__class__ is dict
+        and isinstance(result.get("workflowInstanceId"), str)
+        and isinstance(result.get("taskId"), str)
+        and result.get("status") in _STATUSES
+        and result["workflowInstanceId"]
+        and result["taskId"]
+        and isinstance(result.get("outputData", {}), dict)
+        and isinstance(result.get("callbackAfterSeconds", 0), int)
+        and len(result.get("reasonForIncompletion") or "") <= 500
+    )
+    if plain:
+        return result
+    model = TaskResult.from_wire(result)
+    model.validate_request()
+    wire = model.to_wire()
+    wire["reasonForIncompletion"] = model.reason
+    wire.setdefault("status", "IN_PROGRESS")
+    return wire
+
+
+def _open_task(state: WorkflowState, reference: str) -> TaskState | None:
+    tasks = sorted(state.open_tasks(), key=lambda task: task.seq)
+    for task in tasks:
+        if task.reference_task_name == reference:
+            return task
+    for task in tasks:
+        if task.iteration and task.base_reference == reference:
+            return task
+    return None
+
+
+def _blocked(desk: Desk, state: WorkflowState) -> tuple[WorkflowState, TaskState] | None:
+    tasks = sorted(state.open_tasks(), key=lambda task: task.seq)
+    for task in tasks:
+        if task.task_type == "WAIT":
+            return state, task
+    for task in tasks:
+        child = desk.executions.get(task.sub_workflow_id or "")
+        if child is not None:
+            found = _blocked(desk, child)
+            if found is not None:
+                return found
+    return None
+
+

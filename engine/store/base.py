@@ -1,0 +1,140 @@
+"""What the engine asks of a store. ``memory`` and ``local`` (journal + history) implement it.
+
+One thing for the user (``--db NAME.duckdb``), two files inside: the *journal* (SQLite) where a
+commit becomes durable, and the *history* (DuckDB) that everything is asked of. A feeder carries
+committed records over in bulk, exactly once. The protocol hides all that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from ..core.events import HistoryEvent
+from ..core.rows import ExecutionRow, TaskRow
+
+__all__ = [
+    "Commit",
+    "ExecutionRow",
+    "LogRow",
+    "MetadataRow",
+    "Project",
+    "Store",
+    "TaskRow",
+    "ids_in_order",
+]
+
+
+class LogRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One log line of a task."""
+
+    workflow_id: str
+    task_id: str
+    created_time: int
+    log: str
+
+
+class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a registered object. ``body`` None deletes it.
+
+    ``collection``: ``workflow_defs`` (key ``name``, version), ``task_defs`` (key ``name``,
+    version 0), later ``event_handlers``, ``schedules`` and so on.
+    """
+
+    collection: str
+    key: str
+    version: int
+    body: dict[str, Any] | None
+    wall_ms: int
+
+
+class Commit(msgspec.Struct, kw_only=True):
+    """Everything one group commit makes durable, all or none, in this order."""
+
+    events: list[HistoryEvent] = []
+    definitions: dict[str, bytes] = {}
+    """Definition snapshots by hash (JSON text), those new to this process."""
+    logs: list[LogRow] = []
+    metadata: list[MetadataRow] = []
+    tasks: list[TaskRow] = []
+    """Projections of ``events``: derived, so not journalled, only fed to the history."""
+    executions: list[ExecutionRow] = []
+    closed: list[str] = []
+    """Executions that these events ended: once fed, the journal may forget them."""
+    reopened: list[str] = []
+    """Executions that these events reopened: the journal takes their whole history back."""
+    removed: list[str] = []
+    """Executions deleted for good."""
+
+
+Project = Callable[[Sequence[HistoryEvent]], "tuple[list[TaskRow], list[ExecutionRow]]"]
+"""Rebuild the rows of one execution from *all* its events (newest version of each only)."""
+
+
+class Store(Protocol):
+    """Durable home of events and definitions, and the place to ask about the past.
+
+    ``commit`` is called by one writer thread only; everything else from any thread.
+    """
+
+    def commit(self, commit: Commit) -> None:
+        """Make one group of records durable; returns once they are on disk (fsync)."""
+        ...
+
+    def open_executions(self) -> list[str]:
+        """Ids of the executions that have not ended, oldest first. Read from the journal only."""
+        ...
+
+    def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
+        """Committed events of one execution with numbers above ``after``, in order.
+
+        From the journal while it has them, else from the history. Unknown id: ``[]``.
+        """
+        ...
+
+    def definition(self, definition_hash: str) -> bytes:
+        """JSON text of a definition snapshot.
+
+        Raises:
+            StoreCorruptError: No such snapshot, though an event names it.
+        """
+        ...
+
+    def metadata(self, collection: str) -> list[MetadataRow]:
+        """Registered objects of a collection, ordered by key and version."""
+        ...
+
+    def logs(self, task_id: str) -> list[LogRow]:
+        """Log lines of a task ordered by ``created_time``."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of one read-only SELECT over the history, after everything committed was fed.
+
+        Raises:
+            InvalidRequestError: The SQL can't be run; the message is DuckDB's.
+        """
+        ...
+
+    def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The same as a pandas DataFrame."""
+        ...
+
+    def catch_up(self) -> None:
+        """Return once the history holds everything committed before the call."""
+        ...
+
+    def rebuild(self, project: Project) -> int:
+        """Recompute the projections from events; returns how many executions were rebuilt."""
+        ...
+
+    def close(self) -> None:
+        """Feed what is left, close the files, give up the lock. Safe to call twice."""
+        ...
+
+
+def ids_in_order(events: Iterable[HistoryEvent]) -> list[str]:
+    """Execution ids in order of first appearance."""
+    return list(dict.fromkeys(event.workflow_id for event in events))

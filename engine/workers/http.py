@@ -1,0 +1,414 @@
+"""The HTTP task: one request of a workflow, made in this process (semantics reference §5.3).
+
+Rules of this file
+  1. Whatever happens to a request is an outcome of the task, never an exception of the worker.
+  2. No address is connected that the guard has not seen, redirects included.
+  3. Nothing is read without a limit: time in total, bytes after decompression, redirects.
+  4. The environment's proxies and cookies of earlier requests have no influence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from ..errors import ForbiddenError, InvalidRequestError
+from ..models.codec import JsonValue, dumps, loads_untrusted
+from .address_guard import AddressGuard
+
+__all__ = ["HttpWorker", "TaskOutcome"]
+
+MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
+MAX_REDIRECTS: Final = 5
+_DEFAULT_TIMEOUT_MS: Final = 3000
+_TOTAL_SECONDS: Final = 60.0
+_CHUNK_BYTES: Final = 64 * 1024
+_REASON_LENGTH: Final = 2000
+_MISSING_URI: Final = (
+    "Missing HTTP URI.  See documentation for HttpTask for required input parameters"
+)
+_MISSING_METHOD: Final = "No HTTP method specified"
+_NO_RESPONSE: Final = "No response from the remote service"
+# The wording is Conductor's, whose client wraps what went wrong in a plain Java exception.
+_FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: java.lang.Exception: "
+_FORM: Final = "application/x-www-form-urlencoded"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_OURS: Final = frozenset({"content-length", "transfer-encoding", "connection"})
+_PERSONAL: Final = ("Authorization", "Cookie", "Proxy-Authorization")
+
+
+class TaskOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a system task ended: its new status, output and reason."""
+
+    status: str
+    """COMPLETED, FAILED, or IN_PROGRESS when somebody else completes it."""
+    output: dict[str, Any]
+    reason: str | None = None
+
+
+class _Request(NamedTuple):
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+    body: bytes | None
+    timeout: aiohttp.ClientTimeout
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: dict[str, list[str]]
+    text: str
+
+
+class _Failure(Exception):
+    """The request came to nothing; the text says why."""
+
+
+class HttpWorker:
+    """Makes HTTP requests on an event loop of its own. Callable from any thread."""
+
+    def __init__(
+        self,
+        guard: AddressGuard | None = None,
+        *,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        connections_per_host: int = 20,
+    ) -> None:
+        """Make a worker; its thread starts with the first request.
+
+        Args:
+            guard: Which addresses may be reached; by default all but metadata services,
+                link-local and multicast ones.
+            max_response_bytes: Longest answer that is read, after decompression.
+            connections_per_host: Open connections to one host.
+        """
+        self._guard = guard or AddressGuard()
+        self._max_response_bytes = max_response_bytes
+        self._per_host = connections_per_host
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    def execute(
+        self, input_data: Mapping[str, Any], async_complete: bool = False
+    ) -> Future[TaskOutcome]:
+        """Make the request of an HTTP task.
+
+        Args:
+            input_data: The task's input with secrets filled in: ``http_request`` or its keys at
+                the top level. Its own ``asyncComplete`` counts more than the argument.
+            async_complete: Whether success leaves the task IN_PROGRESS for somebody else.
+
+        Returns:
+            Resolves to the outcome; never to an exception. ``cancel()`` drops the request.
+
+        Raises:
+            RuntimeError: The worker is closed.
+        """
+        waits = bool(input_data.get("asyncComplete", async_complete))
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("The HTTP worker is closed.")
+            loop = self._loop or self._start()
+        return asyncio.run_coroutine_threadsafe(self._execute(dict(input_data), waits), loop)
+
+    def close(self) -> None:
+        """Drop requests in flight and end the thread. Closing twice is harmless."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def __enter__(self) -> HttpWorker:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the worker."""
+        self.close()
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="http-tasks", daemon=True)
+        self._loop, self._thread = loop, thread
+        thread.start()
+        return loop
+
+    async def _end(self) -> None:
+        current = asyncio.current_task()
+        others = [task for task in asyncio.all_tasks() if task is not current]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            # aiohttp finishes closing transports in the next rounds of the loop.
+            await asyncio.sleep(0.01)
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                socket_factory=self._guard.socket_factory,
+                resolver=aiohttp.ThreadedResolver(),
+                limit_per_host=self._per_host,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_field_size=16 * 1024,
+                headers={"User-Agent": "conductor-studio"},
+            )
+        return self._session
+
+    # -- one task ----------------------------------------------------------------------------
+
+    async def _execute(self, input_data: dict[str, Any], waits: bool) -> TaskOutcome:
+        given = input_data.get("http_request", input_data)
+        if not isinstance(given, Mapping) or not given.get("uri"):
+            return TaskOutcome(status="FAILED", output={}, reason=_MISSING_URI)
+        if not given.get("method"):
+            return TaskOutcome(status="FAILED", output={}, reason=_MISSING_METHOD)
+        try:
+            request = _request(given)
+            answer = await self._send(request)
+        except _Failure as failure:
+            return _failed(str(failure))
+        except Exception as error:  # a worker must answer for every task it was given
+            return _failed(f"{type(error).__name__}: {error}")
+        return _outcome(answer, waits, request)
+
+    async def _send(self, request: _Request) -> _Answer:
+        """The answer after redirects.
+
+        Raises:
+            _Failure: There is none.
+        """
+        method, url = request.method, request.url
+        try:
+            async with asyncio.timeout(request.timeout.total):
+                for _ in range(MAX_REDIRECTS + 1):
+                    answer, target = await self._exchange(method, url, request)
+                    if target is None:
+                        return answer
+                    if target.origin() != url.origin():
+                        for name in _PERSONAL:
+                            request.headers.popall(name, None)
+                    url = target
+        except TimeoutError as error:
+            what = "Connect timed out" if "onnect" in str(error) else "Read timed out"
+            raise _Failure(_io_error(request, what)) from None
+        except ForbiddenError as error:
+            raise _Failure(_io_error(request, str(error))) from None
+        except aiohttp.ClientConnectorError as error:
+            raise _Failure(_io_error(request, _refused(error))) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Failure(_io_error(request, str(error) or type(error).__name__)) from None
+        raise _Failure(_io_error(request, f"more than {MAX_REDIRECTS} redirects"))
+
+    async def _exchange(
+        self, method: str, url: URL, request: _Request
+    ) -> tuple[_Answer, URL | None]:
+        """One request and its answer, with the address of a redirect to follow."""
+        if url.scheme not in ("http", "https") or not url.host:
+            raise _Failure(f"{url.scheme or 'a relative address'} is not http or https")
+        self._check_literal(url)
+        async with self._opened().request(
+            method,
+            url,
+            data=request.body,
+            headers=request.headers,
+            timeout=request.timeout,
+            allow_redirects=False,
+        ) as response:
+            # Only what changes nothing is followed, as Java's client does.
+            if response.status in _REDIRECTS and method in ("GET", "HEAD"):
+                location = response.headers.get("Location")
+                if location:
+                    return _Answer(response.status, {}, ""), url.join(URL(location))
+            return await self._read(response), None
+
+    def _check_literal(self, url: URL) -> None:
+        """Refuse a literal address before anything is connected or pooled."""
+        try:
+            refusal = self._guard.refusal(url.host or "", url.port or 0)
+        except ValueError:  # a name: its addresses are judged by the socket factory
+            return
+        if refusal:
+            raise ForbiddenError(refusal)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> _Answer:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > self._max_response_bytes:
+                raise _Failure(f"the answer is longer than {self._max_response_bytes} bytes")
+        headers: dict[str, list[str]] = {}
+        for name, value in response.headers.items():
+            headers.setdefault(name, []).append(value)
+        return _Answer(response.status, headers, _decoded(bytes(body), response.charset))
+
+
+def _request(given: Mapping[str, Any]) -> _Request:
+    """The request an input asks for.
+
+    Raises:
+        _Failure: A key has a value that makes no request.
+    """
+    method = str(given["method"]).strip().upper()
+    try:
+        url = URL(str(given["uri"]).strip())
+        port_is_valid = url.port is None or url.port > 0
+    except ValueError as error:
+        raise _Failure(f"the URI is not valid: {error}") from None
+    if not port_is_valid:
+        raise _Failure("the URI is not valid: port 0")
+    content_type = str(given.get("contentType") or "application/json")
+    accept = given.get("accept") or "application/json"
+    headers: CIMultiDict[str] = CIMultiDict()
+    headers["Accept"] = ", ".join(map(str, accept)) if isinstance(accept, list) else str(accept)
+    headers["Content-Type"] = content_type
+    own = given.get("headers") or {}
+    if not isinstance(own, Mapping):
+        raise _Failure("headers is not an object")
+    for name, value in own.items():
+        headers.popall(name, None)
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None and name.lower() not in _OURS:
+                headers.add(str(name), _header_text(item))
+    body = _encoded(given.get("body"), headers.get("Content-Type", content_type))
+    return _Request(method, url, headers, body, _timeout(given))
+
+
+def _timeout(given: Mapping[str, Any]) -> aiohttp.ClientTimeout:
+    connect = _milliseconds(given, "connectionTimeOut") / 1000
+    read = _milliseconds(given, "readTimeOut") / 1000
+    # Conductor's read time-out runs between bytes; the total keeps a dripping answer in bounds.
+    total = max(_TOTAL_SECONDS, connect + read)
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect or None, sock_read=read or None)
+
+
+def _milliseconds(given: Mapping[str, Any], key: str) -> float:
+    value = given.get(key)
+    if value is None:
+        return _DEFAULT_TIMEOUT_MS
+    try:
+        return max(0.0, float(value))
+    except (TypeError, ValueError):
+        raise _Failure(f"{key} is not a number of milliseconds: {value!r}") from None
+
+
+def _header_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else dumps(value).decode()
+
+
+def _encoded(body: Any, content_type: str) -> bytes | None:
+    """The bytes of a body: texts as they are, forms encoded, everything else as JSON."""
+    if body is None:
+        return None
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    if isinstance(body, Mapping) and content_type.partition(";")[0].strip().lower() == _FORM:
+        return urlencode(
+            {k: v if isinstance(v, list) else _header_text(v) for k, v in body.items()}, doseq=True
+        ).encode()
+    return dumps(body)
+
+
+def _outcome(answer: _Answer, waits: bool, request: _Request) -> TaskOutcome:
+    phrase = _phrase(answer.status)
+    if answer.status >= 400:
+        where = f"{request.method} request for {_shown(request.url)}"
+        said = f'"{answer.text}"' if answer.text else "[no body]"
+        return _failed(f"{answer.status} {phrase} on {where}: {said}")
+    output = {
+        "response": {
+            "statusCode": answer.status,
+            "reasonPhrase": phrase,
+            "headers": answer.headers,
+            "body": body_value(answer.text),
+        }
+    }
+    if 200 <= answer.status < 300:
+        return TaskOutcome(status="IN_PROGRESS" if waits else "COMPLETED", output=output)
+    return TaskOutcome(
+        status="FAILED", output=output, reason=answer.text[:_REASON_LENGTH] or _NO_RESPONSE
+    )
+
+
+def body_value(text: str) -> JsonValue:
+    """An answer's body as the output holds it.
+
+    JSON objects and lists are structures, a JSON number is a decimal, other JSON scalars are
+    their text; what is not JSON stays as it is, and nothing is None.
+    """
+    if not text:
+        return None
+    try:
+        value = loads_untrusted(text.encode("utf-8", "surrogatepass"))
+    except InvalidRequestError:
+        return text
+    if isinstance(value, dict | list | str):
+        return value
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    try:
+        return float(value)
+    except OverflowError:
+        return text
+
+
+def _failed(reason: str) -> TaskOutcome:
+    text = (_FAILED_PREFIX + reason)[:_REASON_LENGTH]
+    return TaskOutcome(status="FAILED", output={"response": text}, reason=text)
+
+
+def _io_error(request: _Request, what: str) -> str:
+    return f"I/O error on {request.method} request for {_shown(request.url)}: {what}"
+
+
+def _shown(url: URL) -> str:
+    """A URL without user, password and query: they may hold secrets."""
+    return f'"{url.with_user(None).with_query(None).with_fragment(None)}"'
+
+
+def _refused(error: aiohttp.ClientConnectorError) -> str:
+    text = error.os_error.strerror or str(error.os_error)
+    return "Connection refused" if isinstance(error.os_error, ConnectionRefusedError) else text
+
+
+def _decoded(body: bytes, charset: str | None) -> str:
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,86 @@
+"""The studio over one service: what all pages of one server share, and the page functions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import panel as pn
+from bokeh.document import Document
+
+from .board_data import rail_counts
+from .contracts import Samples, StudioService
+from .live import Refresh
+from .page import Page
+from .pages import PAGES
+from .session import Session
+from .shell import Place, dress
+from .views.rail_view import RailView
+
+logger = logging.getLogger(__name__)
+
+RAIL_REST_SECONDS = 1.0
+
+
+class StudioApp:
+    """Pages over one service. Page functions run on the event loop, queries never do.
+
+    ``service`` and ``samples`` stay the caller's; ``close`` ends only the readers.
+    """
+
+    def __init__(
+        self, service: StudioService, samples: Samples | None = None, address: str = ""
+    ) -> None:
+        """Prepare; nothing is read before the first page opens.
+
+        Args:
+            service: Where everything is asked and done.
+            samples: Workflows offered on the empty Board, if any.
+            address: Where this studio is reached, for snippets: ``http://localhost:8080``.
+        """
+        self.service, self.samples, self.address = service, samples, address
+        self.readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="studio-reader")
+        self._counts: dict[str, int] = {}
+
+    def pages(self) -> dict[str, Callable[[], Any]]:
+        """Page functions by path, as ``panel.serve`` takes them."""
+        return {kind.path: self._opener(kind) for kind in PAGES}
+
+    def close(self) -> None:
+        """End the reader threads; queries under way are let run out."""
+        self.readers.shutdown(wait=True, cancel_futures=True)
+
+    def _opener(self, kind: type[Page]) -> Callable[[], Any]:
+        def open_page() -> Any:
+            document = pn.state.curdoc
+            assert document is not None
+            session = Session.from_address(pn.state.session_args or {})
+            page = kind(self, session, document)
+            rail = self._rail(session, document, page)
+            document.on_session_destroyed(lambda _: page.close())
+            dress(document, Place.of(PAGES, kind), page.title, page.heading, self._counts)
+            view = pn.panel(page)
+            view.server_doc(document, title=page.title, location=False)
+            rail.server_doc(document, title=page.title, location=False)
+            page.open()
+
+        return open_page
+
+    def _rail(self, session: Session, document: Document, page: Page) -> RailView:
+        rail = RailView(counts=self._counts, theme=session.theme)
+        rail.link(session, theme="theme")
+
+        def show(counts: dict[str, int]) -> None:
+            rail.counts = self._counts = counts
+
+        refresh = Refresh(
+            document,
+            self.readers,
+            lambda: rail_counts(self.service.query),
+            show,
+            rest_seconds=RAIL_REST_SECONDS,
+        )
+        page.keep_fresh(refresh)
+        return rail

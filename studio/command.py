@@ -1,0 +1,104 @@
+"""The ``conductor-studio`` command. Loads neither Panel nor DuckDB before it has to."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from engine.errors import EngineError
+
+from .settings import PREFIX, Settings
+
+USAGE_EXIT: Final = 2
+"""Exit status of everything that stops the command before it has done anything."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done, 1 an execution failed, 2 not begun."""
+    arguments = vars(_parser().parse_args(argv))
+    command = arguments.pop("command", None)
+    try:
+        settings = Settings.read(arguments)
+        if command == "run":
+            from .run_command import run
+
+            return run(settings, arguments["definition"], arguments.get("input") or "{}")
+        if command == "rebuild":
+            from .rebuild_command import rebuild
+
+            return rebuild(settings)
+        from .serve_command import serve
+
+        return serve(settings)
+    except KeyboardInterrupt:
+        return 130
+    except EngineError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(_os_error_words(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="conductor-studio",
+        description="Runs Conductor workflows on this machine and shows what they do.",
+        epilog=f"Every option can be set in the environment: {PREFIX}PORT, {PREFIX}DB, …",
+    )
+    parser.add_argument("--version", action="version", version=f"conductor-studio {_version()}")
+    _add_options(parser, ("host", "port", "db", "workers", "open", "connect"))
+    commands = parser.add_subparsers(dest="command", metavar="command", title="other commands")
+    run = commands.add_parser("run", help="run one workflow in this process and print its output")
+    run.add_argument("definition", metavar="DEFINITION.json", help="workflow definition to run")
+    run.add_argument(
+        "--input", metavar="JSON", help="input of the execution, or @FILE; default: {}"
+    )
+    _add_options(run, ("db", "workers"))
+    rebuild = commands.add_parser(
+        "rebuild", help="recompute the tables of a database from its events"
+    )
+    _add_options(rebuild, ("db",))
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    fields = {one.name: one for one in dataclasses.fields(Settings)}
+    for name in names:
+        one = fields[name]
+        default = f" Default: {one.default}." if one.default not in ("", True) else ""
+        options: dict[str, Any] = {
+            "help": one.metadata["sentence"] + default,
+            # A subcommand's own default would overwrite what stood before the subcommand.
+            "default": argparse.SUPPRESS,
+        }
+        if isinstance(one.default, bool):
+            parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, **options)
+        else:
+            parser.add_argument(
+                f"--{name}", type=type(one.default), metavar=name.upper(), **options
+            )
+
+
+def _refuse(reason: str) -> int:
+    line = " ".join(reason.split())
+    sys.stderr.write(f"conductor-studio: {line}\n")
+    return USAGE_EXIT
+
+
+def _os_error_words(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _version() -> str:
+    try:
+        return version("conductor-studio")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,664 @@
+/** The interactive drawing of one execution. */
+import type { Block } from "./protocol";
+import type { ViewModel } from "./viewmodel";
+import { h, is_typing, per_frame } from "./dom";
+import { Taken, detail_of, draw_box, draw_edge, draw_ends, draw_face, draw_marks, draw_route, hatch, start_width, type Detail } from "./draw";
+import { face_of, first_cases } from "./faces";
+import { place_of } from "./format";
+import { draw_legend } from "./legend";
+import { FAN_HEIGHT, START, closed_by_size, has_inside, layout, ways_to, type Box, type Layout } from "./layout";
+import { Minimap } from "./minimap";
+import { mount_outline } from "./outline";
+import { READABLE_ZOOM, Viewport, type View } from "./viewport";
+import type { Model } from "./model";
+
+/** More boxes than this, and only those near the window are in the page. */
+const MOUNT_ALL = 300;
+/** How far beyond the window boxes are kept, px on screen. */
+const MARGIN = 400;
+
+interface Mounted { box: Box; element: SVGGElement; markup: string }
+
+export class Graph {
+  private readonly root: HTMLElement;
+  private readonly svg: SVGSVGElement;
+  private readonly layer: Record<"groups" | "edges" | "marks" | "nodes" | "tips" | "route", SVGGElement>;
+  private readonly scene: SVGGElement;
+  private readonly viewport: Viewport;
+  private readonly minimap: Minimap;
+  private readonly zoom_text = h("output", null, "100 %");
+  private readonly tip = h("div.tip", { role: "tooltip", hidden: true });
+  private readonly buttons: { origin: HTMLElement; focus: HTMLElement; graph: HTMLElement; outline: HTMLElement };
+  private readonly opened = new Map<string, boolean>();
+  private readonly mounted = new Map<string, Mounted>();
+  private readonly edges: ({ element: SVGGElement; taken: boolean } | null)[] = [];
+  private first: Map<string, string>;
+  private auto_closed: Set<string>;
+  private map: Layout;
+  private taken: Taken;
+  private detail: Detail = 3;
+  private active = "";
+  private mode: "all" | "focus" | "failures" | "open" = "all";
+  private fitted = false;
+  private marks_markup = "";
+  private tips_markup = "";
+  private route_markup = "";
+  private readonly cleanup: (() => void)[] = [];
+  private readonly refresh_soon = per_frame(() => this.refresh());
+  private readonly mount_soon = per_frame(() => this.mount_near());
+
+  constructor(el: HTMLElement, private readonly vm: Model) {
+    const { root, svg } = frame(vm);
+    this.root = root;
+    this.svg = svg;
+    el.append(root);
+    this.scene = svg.querySelector<SVGGElement>("g.scene")!;
+    const layer = (name: string) => svg.querySelector<SVGGElement>(`g.${name}`)!;
+    this.layer = { groups: layer("groups"), edges: layer("edges"), marks: layer("marks"), nodes: layer("nodes"), tips: layer("tips"), route: layer("routes") };
+    this.viewport = new Viewport(svg, () => this.paint_view(), vm.data.mode !== "cell");
+    this.first = first_cases(vm);
+    this.auto_closed = this.closed_now();
+    this.map = this.laid_out();
+    this.taken = new Taken(vm, this.map);
+    this.buttons = this.bar();
+    this.minimap = new Minimap((x, y) => this.center_on(x, y));
+    this.corner();
+    root.append(draw_legend(vm), this.tip);
+    const outline = root.querySelector<HTMLElement>(".olist")!;
+    this.cleanup.push(mount_outline(outline, vm));
+    this.listen();
+    this.rebuild();
+    const sized = new ResizeObserver(() => this.resized());
+    sized.observe(svg);
+    this.cleanup.push(() => sized.disconnect());
+  }
+
+  destroy(): void {
+    for (const undo of this.cleanup) undo();
+    this.root.remove();
+  }
+
+  // -- structure ---------------------------------------------------------------------------
+
+  private causes(): Set<string> {
+    return new Set((this.vm.data.failure?.chains ?? []).map((chain) => place_of(chain.cause.path)));
+  }
+
+  private closed_now(): Set<string> {
+    const keep = this.causes();
+    if (this.vm.selection) keep.add(place_of(this.vm.selection.path));
+    return closed_by_size(this.vm.data.blocks, ways_to(this.vm.data.blocks, keep), MOUNT_ALL);
+  }
+
+  private is_open(block: Block): boolean {
+    const asked = this.opened.get(block.place);
+    if (asked !== undefined) return asked;
+    if (block.kind === "fork" && !block.branches?.length) return false;
+    return has_inside(block) && !this.auto_closed.has(block.place);
+  }
+
+  private laid_out(): Layout {
+    return layout(this.vm.data.blocks, {
+      is_open: (block) => this.is_open(block), tall: this.causes(), first_case: this.first, start_width: start_width(this.vm.data.input_line),
+      members: (place) => this.members(place),
+    });
+  }
+
+  /** Of an opened dynamic fork: the first failures, what is selected, then the first ones. */
+  private members(place: string): { paths: string[]; total: number } | undefined {
+    const path = this.vm.drawn(place);
+    const all = this.vm.head.members.get(path);
+    if (!all?.length) return undefined;
+    const chosen = new Set<string>();
+    const selected = this.vm.selection?.path;
+    if (selected && all.includes(selected)) chosen.add(selected);
+    for (const number of this.vm.head.loops.get(path)?.failed ?? []) if (chosen.size < 8) chosen.add(all[number - 1]!);
+    for (const member of all) if (chosen.size < 11) chosen.add(member);
+    return { paths: all.filter((member) => chosen.has(member)), total: all.length };
+  }
+
+  /** Lays out anew; `anchor` stays where it is on the screen. */
+  private relayout(anchor?: string): void {
+    const before = anchor ? this.map.by_id.get(anchor) : undefined;
+    this.map = this.laid_out();
+    this.taken = new Taken(this.vm, this.map);
+    const after = anchor ? this.map.by_id.get(anchor) : undefined;
+    if (before && after) {
+      const { k, x, y } = this.viewport.view;
+      this.viewport.view = { k, x: x + (before.x + before.w / 2 - after.x - after.w / 2) * k, y: y + (before.y - after.y) * k };
+    }
+    this.rebuild();
+  }
+
+  private toggle(id: string): void {
+    const box = this.map.by_id.get(id);
+    if (!box) return;
+    this.opened.set(id, !this.is_open(box.block));
+    this.relayout(id);
+  }
+
+  /** Opens what is closed around a place. */
+  private reveal(place: string): void {
+    if (this.map.by_id.has(place)) return;
+    const ways = ways_to(this.vm.data.blocks, new Set([place]));
+    let moved = false;
+    for (const way of ways) {
+      const block = this.vm.block(way);
+      if (way === place || !block || !has_inside(block) || this.is_open(block)) continue;
+      this.opened.set(way, true);
+      moved = true;
+    }
+    if (moved) this.relayout();
+  }
+
+  // -- what is in the page ------------------------------------------------------------------
+
+  private rebuild(): void {
+    for (const name of ["groups", "edges", "nodes"] as const) this.layer[name].replaceChildren();
+    this.mounted.clear();
+    this.edges.length = 0;
+    this.edges.length = this.map.edges.length;
+    this.edges.fill(null);
+    this.marks_markup = this.tips_markup = this.route_markup = "";
+    if (!this.map.by_id.has(this.active)) this.active = this.selected_box()?.id ?? this.map.boxes[0]?.id ?? "";
+    this.mount_near();
+    this.minimap.structure(this.map, this.vm);
+    this.paint_view();
+    this.refresh();
+  }
+
+  private window(): { x0: number; y0: number; x1: number; y1: number } {
+    if (this.map.boxes.length <= MOUNT_ALL) return { x0: -Infinity, y0: -Infinity, x1: Infinity, y1: Infinity };
+    const { k, x, y } = this.viewport.view;
+    const { w, h } = this.viewport.size;
+    return { x0: (-MARGIN - x) / k, y0: (-MARGIN - y) / k, x1: (w + MARGIN - x) / k, y1: (h + MARGIN - y) / k };
+  }
+
+  /** Puts boxes and lines near the window into the page and takes the others out. */
+  private mount_near(): void {
+    const { x0, y0, x1, y1 } = this.window();
+    const fresh: Record<"groups" | "nodes", string[]> = { groups: [], nodes: [] };
+    for (const box of this.map.boxes) {
+      const near = box.x < x1 && box.x + box.w > x0 && box.y < y1 && box.y + box.h > y0;
+      const there = this.mounted.get(box.id);
+      if (near && !there) fresh[is_group(box) ? "groups" : "nodes"].push(this.new_box(box));
+      else if (!near && there && box.id !== this.active) {
+        there.element.remove();
+        this.mounted.delete(box.id);
+      }
+    }
+    for (const name of ["groups", "nodes"] as const) if (fresh[name].length) this.adopt(this.layer[name], fresh[name].join(""));
+    let lines = "";
+    this.map.edges.forEach((edge, i) => {
+      const near = edge.points.some(([x, y]) => x < x1 && x > x0 && y < y1 && y > y0) || spans(edge.points, x0, y0, x1, y1);
+      const there = this.edges[i];
+      if (near && !there) lines += draw_edge(edge, this.taken.edge(edge), i);
+      else if (!near && there) {
+        there.element.remove();
+        this.edges[i] = null;
+      }
+    });
+    if (lines) this.adopt_edges(lines);
+    this.mark_selection();
+  }
+
+  private pending = new Map<string, { box: Box; markup: string }>();
+  private new_box(box: Box): string {
+    const face = face_of(this.vm, box);
+    this.pending.set(box.id, { box, markup: face.st + face.label + draw_face(box, face, this.detail) });
+    return draw_box(box, face, this.detail, true);
+  }
+  private adopt(layer: SVGGElement, markup: string): void {
+    const from = layer.childElementCount;
+    layer.insertAdjacentHTML("beforeend", markup);
+    for (let i = from; i < layer.childElementCount; i++) {
+      const element = layer.children[i] as SVGGElement;
+      const pending = this.pending.get(element.dataset.id!);
+      if (pending) this.mounted.set(element.dataset.id!, { ...pending, element });
+      if (element.dataset.id === this.active) element.setAttribute("tabindex", "0");
+    }
+    this.pending.clear();
+  }
+  private adopt_edges(markup: string): void {
+    const from = this.layer.edges.childElementCount;
+    this.layer.edges.insertAdjacentHTML("beforeend", markup);
+    for (let i = from; i < this.layer.edges.childElementCount; i++) {
+      const element = this.layer.edges.children[i] as SVGGElement;
+      this.edges[Number(element.dataset.e)] = { element, taken: !element.classList.contains("not") };
+    }
+  }
+
+  /** Brings what is in the page up to the model; touches only what differs. */
+  private refresh(): void {
+    for (const mounted of this.mounted.values()) this.refresh_box(mounted);
+    this.map.edges.forEach((edge, i) => {
+      const there = this.edges[i];
+      if (!there) return;
+      const taken = this.taken.edge(edge);
+      if (taken === there.taken) return;
+      there.taken = taken;
+      there.element.classList.toggle("not", !taken);
+    });
+    this.swap("marks", draw_marks(this.map, this.taken));
+    this.swap("tips", draw_ends(this.map, this.taken, this.vm.data.input_line));
+    this.swap("route", this.route());
+    this.svg.classList.toggle("live", this.vm.following && !["COMPLETED", "FAILED", "TERMINATED", "TIMED_OUT"].includes(this.vm.data.status));
+    this.mark_selection();
+    this.fade();
+    this.minimap.states(this.map, this.vm);
+    this.buttons.origin.hidden = !this.vm.origin;
+    if (this.vm.origin) this.buttons.origin.firstChild!.textContent = `Origin of ${this.vm.origin.leaf.split(".").pop()} `;
+  }
+
+  private refresh_box(mounted: Mounted): void {
+    const { box, element } = mounted;
+    const face = face_of(this.vm, box);
+    const inside = draw_face(box, face, this.detail);
+    const markup = face.st + face.label + inside;
+    if (markup === mounted.markup) return;
+    mounted.markup = markup;
+    element.innerHTML = inside;
+    element.dataset.st = face.st;
+    element.setAttribute("aria-label", face.label);
+  }
+
+  private swap(name: "marks" | "tips" | "route", markup: string): void {
+    const key = `${name}_markup` as const;
+    if (this[key] === markup) return;
+    this[key] = markup;
+    this.layer[name].innerHTML = markup;
+  }
+
+  private route(): string {
+    const origin = this.vm.origin;
+    if (!origin) return "";
+    const ids = origin.hops.map((hop) => (hop.path.includes("/") && this.map.by_id.has(place_of(hop.path)) ? place_of(hop.path) : START));
+    return draw_route(this.map, ids.filter((id, i) => id !== ids[i - 1]), this.vm.hop);
+  }
+
+  // -- selection, fading ---------------------------------------------------------------------
+
+  private path_of(box: Box): string {
+    return box.shape === "member" ? box.id : this.vm.drawn(box.id);
+  }
+  private selected_box(): Box | undefined {
+    const path = this.vm.selection?.path;
+    if (!path) return undefined;
+    return this.map.by_id.get(path) ?? this.map.by_id.get(place_of(path));
+  }
+
+  private mark_selection(): void {
+    const selected = this.selected_box();
+    for (const { box, element } of this.mounted.values()) element.classList.toggle("sel", box === selected && (box.shape === "member" || this.path_of(box) === this.vm.selection?.path || place_of(this.vm.selection!.path) === box.id));
+  }
+
+  private activate(id: string, focus: boolean): void {
+    this.mounted.get(this.active)?.element.setAttribute("tabindex", "-1");
+    this.active = id;
+    this.mount_near();
+    const element = this.mounted.get(id)?.element;
+    element?.setAttribute("tabindex", "0");
+    if (focus) element?.focus({ preventScroll: true });
+  }
+
+  /** Ids that keep their full strength, or null for all. */
+  private strong(): Set<string> | null {
+    const { dim } = this.vm;
+    if (dim) return new Set(this.map.boxes.filter((b) => dim.has(this.path_of(b)) || dim.has(b.id)).map((b) => b.id));
+    if (this.vm.origin) return null;
+    if (this.mode === "all") return null;
+    if (this.mode === "focus") return this.around_selection();
+    const bad = (b: Box) => ["failure", "warning"].includes(this.vm.family(this.path_of(b)));
+    return new Set(this.map.boxes.filter((b) => (this.mode === "failures" ? bad(b) : this.vm.family(this.path_of(b)) !== "success")).map((b) => b.id));
+  }
+
+  /** The selection, everything before it on the way, what holds it, and the causes. */
+  private around_selection(): Set<string> | null {
+    const selected = this.selected_box();
+    if (!selected) return null;
+    const before = new Map<string, string[]>();
+    for (const edge of this.map.edges) {
+      if (edge.kind === "back" || !edge.to || edge.to === edge.from) continue;
+      const list = before.get(edge.to);
+      if (list) list.push(edge.from);
+      else before.set(edge.to, [edge.from]);
+    }
+    const kept = new Set<string>([...this.causes(), selected.id]);
+    const open = [...kept];
+    while (open.length) {
+      const id = open.pop()!;
+      const container = this.map.by_id.get(id)?.container;
+      for (const next of [...(before.get(id) ?? []), ...(container ? [container] : [])]) {
+        if (kept.has(next)) continue;
+        kept.add(next);
+        open.push(next);
+      }
+    }
+    return kept;
+  }
+
+  private fade(): void {
+    const strong = this.strong();
+    for (const [id, { element }] of this.mounted) element.classList.toggle("faded", !!strong && !strong.has(id));
+    this.layer.edges.style.opacity = strong || this.vm.origin ? "0.4" : "";
+    this.layer.marks.style.opacity = strong ? "0.4" : "";
+  }
+
+  private set_mode(mode: Graph["mode"]): void {
+    this.mode = this.mode === mode ? "all" : mode;
+    this.buttons.focus.setAttribute("aria-pressed", String(this.mode === "focus"));
+    this.root.querySelector(".legend summary")!.textContent = `Overlay: ${{ all: "Status", focus: "Focus", failures: "Failures only", open: "Completed hidden" }[this.mode]}`;
+    this.fade();
+  }
+
+  // -- view ----------------------------------------------------------------------------------
+
+  private paint_view(): void {
+    const { k, x, y } = this.viewport.view;
+    this.scene.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${k.toFixed(4)})`);
+    this.zoom_text.textContent = `${Math.round(k * 100)} %`;
+    const detail = detail_of(k);
+    if (detail !== this.detail) {
+      this.detail = detail;
+      this.svg.dataset.detail = String(detail);
+      this.refresh();
+    }
+    this.minimap.view(this.viewport.view, this.viewport.size);
+    if (this.map.boxes.length > MOUNT_ALL) this.mount_soon();
+  }
+
+  private resized(): void {
+    const { w, h } = this.viewport.size;
+    if (!w || !h) return;
+    if (!this.fitted) this.open_view();
+    else this.paint_view();
+    this.minimap.room(w, h, this.map);
+  }
+
+  /** The first sight: all of it if it can be read, else the cause (or what is selected) in view. */
+  private open_view(): void {
+    const { w, h } = this.viewport.size;
+    this.fitted = true;
+    const m = this.map;
+    const k = Math.max(READABLE_ZOOM, Math.min(1.15, w / (m.w + 44), h / (m.h + 22)));
+    const target = this.selected_box() ?? [...this.causes()].map((c) => m.by_id.get(c)).find(Boolean);
+    const tx = target ? target.x + target.w / 2 : m.x + m.w / 2;
+    const ty = target ? target.y + Math.min(target.h, 48) / 2 : m.y;
+    const x = m.w * k <= w ? (w - m.w * k) / 2 - m.x * k : clamp(w / 2 - tx * k, w - (m.x + m.w + 22) * k, (22 - m.x) * k);
+    const y = m.h * k <= h ? (h - m.h * k) / 2 - m.y * k : clamp(h * 0.62 - ty * k, h - (m.y + m.h + 11) * k, (11 - m.y) * k);
+    this.viewport.set({ k, x, y });
+  }
+
+  fit(): void {
+    const { w, h } = this.viewport.size;
+    const m = this.map;
+    const k = Math.max(0.12, Math.min(1.15, w / (m.w + 44), h / (m.h + 22)));
+    this.viewport.fly({ k, x: (w - m.w * k) / 2 - m.x * k, y: (h - m.h * k) / 2 - m.y * k });
+  }
+
+  private center_on(gx: number, gy: number): void {
+    const { k } = this.viewport.view;
+    const { w, h } = this.viewport.size;
+    this.viewport.set({ k, x: w / 2 - gx * k, y: h / 2 - gy * k });
+  }
+
+  /** Pans so that a box is seen, if it is not. */
+  private into_view(box: Box): void {
+    const { k, x, y } = this.viewport.view;
+    const { w, h } = this.viewport.size;
+    if (!w || !h) return;
+    const high = Math.min(box.h, 120);
+    const zoom = k < READABLE_ZOOM && box.shape !== "loop" && box.shape !== "sub" ? k : k;
+    const left = box.x * zoom + x;
+    const top = box.y * zoom + y;
+    const pad = 40;
+    const to: View = { k: zoom, x, y };
+    if (left < pad || left + box.w * zoom > w - pad) to.x = w / 2 - (box.x + box.w / 2) * zoom;
+    if (top < pad || top + high * zoom > h - pad) to.y = h / 2 - (box.y + high / 2) * zoom;
+    if (to.x !== x || to.y !== y) this.viewport.fly(to);
+  }
+
+  // -- hand and keyboard ---------------------------------------------------------------------
+
+  private listen(): void {
+    const { vm, svg } = this;
+    this.cleanup.push(
+      vm.on(["cursor", "events", "iteration", "plan", "origin"], this.refresh_soon),
+      vm.on("selection", () => this.selected()),
+      vm.on("failure", () => this.relayout(this.selected_box()?.id)),
+      vm.on("structure", () => this.relayout(this.selected_box()?.id)),
+    );
+    svg.addEventListener("click", (event) => this.click(event));
+    svg.addEventListener("dblclick", (event) => {
+      const id = this.id_at(event);
+      const box = id ? this.map.by_id.get(id) : undefined;
+      if (box && (has_inside(box.block) || box.shape === "fan") && !(event.target as Element).closest("[data-act]")) this.toggle(box.id);
+    });
+    svg.addEventListener("keydown", (event) => this.key(event));
+    svg.addEventListener("pointermove", (event) => this.hover(event));
+    svg.addEventListener("pointerleave", () => (this.tip.hidden = true));
+    const keys = (event: Event): void => this.global_key(event as KeyboardEvent);
+    const scope = this.root.getRootNode();
+    scope.addEventListener("keydown", keys);
+    this.cleanup.push(() => scope.removeEventListener("keydown", keys));
+  }
+
+  private selected(): void {
+    const path = this.vm.selection?.path;
+    if (path) {
+      this.reveal(place_of(path));
+      const members = this.vm.head.members;
+      for (const [fork, list] of members) {
+        if (!list.includes(path) || this.map.by_id.has(path)) continue;
+        this.opened.set(place_of(fork), true);
+        this.relayout(place_of(fork));
+      }
+    }
+    const box = this.selected_box();
+    if (box) {
+      this.activate(box.id, false);
+      this.into_view(box);
+    }
+    this.refresh_soon();
+  }
+
+  private id_at(event: Event): string | undefined {
+    return ((event.target as Element).closest("g.n") as SVGGElement | null)?.dataset.id;
+  }
+
+  private click(event: MouseEvent): void {
+    if (this.viewport.dragged) return;
+    const id = this.id_at(event);
+    if (!id) return;
+    const act = (event.target as Element).closest<SVGElement>("[data-act]")?.dataset.act;
+    if (id === START) {
+      this.vm.select(this.vm.data.name);
+      return;
+    }
+    const box = this.map.by_id.get(id);
+    if (!box) return;
+    this.activate(id, true);
+    if (act === "fold") this.toggle(id);
+    else if (act === "previous" || act === "next") this.turn(box, act === "next" ? 1 : -1);
+    else if (act === "strip") this.pick_column(box, event);
+    else if (box.shape !== "more") this.vm.select(this.path_of(box));
+  }
+
+  private turn(box: Box, by: number): void {
+    const total = face_of(this.vm, box).strip?.total ?? 0;
+    const now = this.vm.drawn_iteration(box.id);
+    this.vm.show_iteration(box.id, clamp(now + by, 1, Math.max(1, total)));
+    this.follow_iteration(box.id);
+  }
+
+  /** A selection inside a loop goes along with the iteration that is drawn. */
+  private follow_iteration(loop: string): void {
+    const path = this.vm.selection?.path;
+    if (!path || !place_of(path).startsWith(`${loop}/`)) return;
+    this.vm.select(this.vm.drawn(place_of(path)));
+  }
+
+  private column_at(box: Box, event: MouseEvent): { from: number; to: number } | null {
+    const hit = (event.target as Element).closest<SVGElement>('[data-act="strip"]');
+    const strip = face_of(this.vm, box).strip;
+    if (!hit || !strip) return null;
+    const at = this.svg.getBoundingClientRect();
+    const gx = (event.clientX - at.left - this.viewport.view.x) / this.viewport.view.k;
+    const column = clamp(Math.floor((gx - Number(hit.dataset.x)) / Number(hit.dataset.step)), 0, strip.columns.length - 1);
+    return { from: strip.starts[column]!, to: strip.starts[column + 1]! - 1 };
+  }
+
+  private pick_column(box: Box, event: MouseEvent): void {
+    const range = this.column_at(box, event);
+    if (!range) return;
+    const path = this.vm.drawn(box.id);
+    const failed = this.vm.now.loops.get(path)?.failed.find((i) => i >= range.from && i <= range.to);
+    const iteration = failed ?? range.from;
+    const members = this.vm.now.members.get(path);
+    if (members) {
+      this.vm.select(members[iteration - 1] ?? path);
+      return;
+    }
+    this.vm.show_iteration(box.id, iteration);
+    if (this.vm.selection && place_of(this.vm.selection.path).startsWith(`${box.id}/`)) this.follow_iteration(box.id);
+    else this.vm.select(`${path}[${iteration}]`);
+  }
+
+  private hover(event: PointerEvent): void {
+    const id = this.id_at(event);
+    const box = id ? this.map.by_id.get(id) : undefined;
+    const range = box ? this.column_at(box, event) : null;
+    this.tip.hidden = !range;
+    if (!range || !box) return;
+    const items = this.vm.now.loops.get(this.vm.drawn(box.id))?.items.slice(range.from - 1, range.to) ?? [];
+    const failed = items.filter((i) => i.failure).length;
+    const what = range.from === range.to ? `${range.from}` : `${range.from} to ${range.to}`;
+    this.tip.textContent = `${box.shape === "fan" ? "Branch" : "Iteration"} ${what}${failed ? `, ${failed} failed` : items.length ? "" : ", not reached"}`;
+    const at = this.root.getBoundingClientRect();
+    this.tip.style.left = `${event.clientX - at.left}px`;
+    this.tip.style.top = `${event.clientY - at.top + 18}px`;
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const box = this.map.by_id.get(this.active);
+    if (!box) return;
+    const go = (id: string | undefined): void => {
+      const to = id ? this.map.by_id.get(id) : undefined;
+      if (!to) return;
+      this.activate(to.id, true);
+      this.into_view(to);
+    };
+    switch (event.key) {
+      case "ArrowDown": go(this.along(box.id, 1)); break;
+      case "ArrowUp": go(this.along(box.id, -1)); break;
+      case "ArrowRight": case "]": go(this.sibling(box, 1)); break;
+      case "ArrowLeft": case "[": go(this.sibling(box, -1)); break;
+      case "Enter":
+        if (this.vm.selection?.path === this.path_of(box) && (has_inside(box.block) || box.shape === "fan") && box.shape !== "join") this.toggle(box.id);
+        else if (box.shape !== "more") this.vm.select(this.path_of(box));
+        break;
+      case " ": if (box.shape !== "more") this.vm.select(this.path_of(box)); break;
+      case "Home": go(this.map.boxes[0]?.id); break;
+      case "End": go(this.map.boxes[this.map.boxes.length - 1]?.id); break;
+      case "Escape":
+        if (this.vm.origin || this.vm.dim || this.mode !== "all") return;
+        if (box.container) go(box.container);
+        else this.vm.select(null);
+        break;
+      default: return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  private along(id: string, direction: 1 | -1): string | undefined {
+    const ends = this.map.edges
+      .filter((e) => e.kind !== "back" && e.to !== e.from && (direction > 0 ? e.from === id : e.to === id))
+      .map((e) => (direction > 0 ? e.to : e.from)).filter((end) => this.map.by_id.has(end));
+    if (ends.length) {
+      const taken = ends.find((end) => this.taken.reached(end));
+      return taken ?? ends[0];
+    }
+    const container = this.map.by_id.get(id)?.container;
+    return container ? (direction > 0 ? this.along_out(container) : container) : undefined;
+  }
+  /** Behind the end of a body comes what follows its container, not the body again. */
+  private along_out(container: string): string | undefined {
+    const inside = (id: string) => this.map.by_id.get(id)?.container === container;
+    return this.map.edges.find((e) => e.from === container && e.kind !== "back" && !inside(e.to) && this.map.by_id.has(e.to))?.to;
+  }
+
+  private sibling(box: Box, by: 1 | -1): string | undefined {
+    const branch = box.branch;
+    if (branch) {
+      const to = this.map.boxes.find((b) => b.branch?.of === branch.of && b.branch.index === branch.index + by);
+      if (to) return to.id;
+    }
+    const row = this.map.boxes.filter((b) => b.container === box.container && b.y < box.y + box.h && b.y + b.h > box.y && (b.x - box.x) * by > 0);
+    return row.sort((a, b) => (a.x - b.x) * by)[0]?.id;
+  }
+
+  private global_key(event: KeyboardEvent): void {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || is_typing(event)) return;
+    const key = event.key;
+    if (key === "f" || key === "F") this.set_mode("focus");
+    else if (key === "e" || key === "E") this.set_mode("failures");
+    else if (key === "h" || key === "H") this.set_mode("open");
+    else if (key === "Escape" && this.vm.origin) this.vm.origin = null;
+    else if (key === "Escape" && this.vm.dim) this.vm.set_dim(null);
+    else if (key === "Escape" && this.mode !== "all") this.set_mode(this.mode);
+    else if (key === "+" || key === "=") this.viewport.zoom(1.15);
+    else if (key === "-") this.viewport.zoom(1 / 1.15);
+    else if (key === "0") this.fit();
+    else return;
+    event.preventDefault();
+  }
+
+  // -- controls ------------------------------------------------------------------------------
+
+  private bar(): Graph["buttons"] {
+    const press = (on: boolean) => String(on);
+    const origin = h("button.btn", { type: "button", hidden: true, "aria-pressed": "true", onclick: () => (this.vm.origin = null) }, "Origin ", h("kbd", null, "Esc"));
+    const focus = h("button.btn.w-lg", { type: "button", "aria-pressed": "false", title: "Fade what did not lead to the selection", onclick: () => this.set_mode("focus") }, "Focus ", h("kbd", null, "F"));
+    const graph = h("button", { type: "button", "aria-pressed": press(true), onclick: () => this.show_outline(false) }, "Graph");
+    const outline = h("button", { type: "button", "aria-pressed": press(false), onclick: () => this.show_outline(true) }, "Outline");
+    this.root.append(h("div.gbar", null, origin, focus, h("div.seg", null, graph, outline)));
+    return { origin, focus, graph, outline };
+  }
+
+  show_outline(on: boolean): void {
+    this.root.classList.toggle("as-list", on);
+    this.buttons.graph.setAttribute("aria-pressed", String(!on));
+    this.buttons.outline.setAttribute("aria-pressed", String(on));
+  }
+
+  private corner(): void {
+    const button = (label: string, text: string, act: () => void) => h("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
+    const zoom = h("div.zoom", null, button("Zoom out", "−", () => this.viewport.zoom(1 / 1.15)), this.zoom_text,
+      button("Zoom in", "+", () => this.viewport.zoom(1.15)), button("Show all of it", "Fit", () => this.fit()));
+    this.root.append(h("div.mini", null, this.minimap.element, zoom));
+  }
+}
+
+function frame(vm: ViewModel): { root: HTMLElement; svg: SVGSVGElement } {
+  const root = h("section.graph", { "aria-label": `Graph of ${vm.data.name}. Arrow keys follow edges.` });
+  const holder = document.createElement("template");
+  holder.innerHTML = `<svg class="draw" role="group" aria-label="Tasks" data-detail="3">${hatch()}<g class="scene"><g class="groups"></g><g class="edges"></g><g class="marks"></g><g class="nodes"></g><g class="tips"></g><g class="routes"></g></g></svg>`;
+  const svg = holder.content.firstElementChild as SVGSVGElement;
+  root.append(svg, h("div.olist"));
+  return { root, svg };
+}
+
+function is_group(box: Box): boolean {
+  return box.shape === "loop" || box.shape === "sub" || (box.shape === "fan" && box.h > FAN_HEIGHT);
+}
+function clamp(value: number, low: number, high: number): number {
+  return Math.max(low, Math.min(high, value));
+}
+/** Whether the extent of a line touches a window that none of its corners lies in. */
+function spans(points: [number, number][], x0: number, y0: number, x1: number, y1: number): boolean {
+  const xs = points.map((p) => p[0]);
+  const ys = points.map((p) => p[1]);
+  return Math.min(...xs) < x1 && Math.max(...xs) > x0 && Math.min(...ys) < y1 && Math.max(...ys) > y0;
+}

@@ -1,0 +1,57 @@
+/** What the faces of the drawing mean. */
+import type { Plan } from "./protocol";
+import type { ViewModel } from "./viewmodel";
+import { h, icon } from "./dom";
+import type { GlyphName } from "./glyphs";
+
+interface Line { st: string; glyph: GlyphName | null; word: string }
+const STATUS: Line[] = [
+  { st: "success", glyph: "success", word: "Completed" }, { st: "running", glyph: "running", word: "Running" }, { st: "cause", glyph: "failure", word: "Failed" },
+  { st: "warning", glyph: "warning", word: "Failed, optional" }, { st: "held", glyph: "held", word: "Held" }, { st: "waiting", glyph: "waiting", word: "Waiting" },
+  { st: "none", glyph: null, word: "Not reached" }, { st: "reused", glyph: "pin", word: "Reused" },
+];
+const PLAN: Line[] = [
+  { st: "plan-reuse", glyph: "pin", word: "Reused" }, { st: "plan-run", glyph: "play", word: "Will run" },
+  { st: "plan-ask", glyph: "bolt", word: "Side effect, tick to run" }, { st: "plan-off", glyph: null, word: "Not affected" },
+];
+
+const REMEMBERED = "studio-legend";
+
+export function draw_legend(vm: ViewModel): HTMLElement {
+  const list = h("ul");
+  const legend = h("details.legend", null, h("summary", null, "Overlay: Status"), list);
+  const draw = (plan: Plan | null): void => {
+    list.replaceChildren(...(plan ? PLAN : STATUS).map(line));
+    legend.querySelector("summary")!.textContent = plan ? "Overlay: Plan" : "Overlay: Status";
+  };
+  draw(vm.plan);
+  vm.on("plan", () => draw(vm.plan));
+  const remembered = read(REMEMBERED);
+  if (remembered === null ? vm.data.mode !== "cell" && innerWidth > 1360 : remembered === "open") legend.setAttribute("open", "");
+  legend.addEventListener("toggle", () => write(REMEMBERED, (legend as HTMLDetailsElement).open ? "open" : "closed"));
+  return legend;
+}
+
+function line({ st, glyph, word }: Line): HTMLElement {
+  const holder = document.createElement("template");
+  const hatched = st === "reused" || st === "plan-reuse" ? '<rect class="hatch" x="1" y="1" width="20" height="10" rx="2.5"/>' : "";
+  holder.innerHTML = `<svg class="draw swatch" viewBox="0 0 22 12" aria-hidden="true"><g data-st="${st}"><rect class="face" x="1" y="1" width="20" height="10" rx="2.5"/>${hatched}<rect class="box" x="1" y="1" width="20" height="10" rx="2.5"/></g></svg>`;
+  const family = st === "cause" ? "failure" : st.startsWith("plan-r") ? (st === "plan-run" ? "accent" : "reused") : st === "plan-ask" ? "warning" : st;
+  return h("li", null, holder.content.firstElementChild, glyph ? icon(glyph, `s-${family}`) : h("span.g"), word);
+}
+
+/** Small things a person set are kept in the browser, where it allows. */
+export function read(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+export function write(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Nothing depends on it: a saved file or a strict browser has no storage.
+  }
+}

@@ -1,0 +1,94 @@
+/** The view as a Panel component: parameters in, parameters out.
+ *
+ * Questions and answers travel as parameters and not as messages, since messages are lost where
+ * a notebook front end uses ipywidgets comms. Panel sends a parameter only when its value
+ * changes, so every question, answer and push carries a number that grows.
+ */
+import type { Answer, Ask, Patch, ViewData } from "./protocol";
+import type { Host } from "./host";
+import { mount, type Mounted } from "./main";
+
+interface PanelModel {
+  data: ViewData | Record<string, never>;
+  patch: Patch | Record<string, never>;
+  answers: Answer[];
+  ask: Ask[];
+  theme: "light" | "dark" | "auto";
+  goto: string;
+  url: Record<string, string | null>;
+  on(names: string | string[], listener: () => void): void;
+}
+
+/** Questions kept in the parameter: Python takes those it has not seen by their number. */
+const KEPT_QUESTIONS = 64;
+
+export function render({ model, el }: { model: PanelModel; el: HTMLElement }): HTMLElement {
+  const root = document.createElement("div");
+  root.style.cssText = "width:100%;height:100%;min-height:inherit";
+  let mounted: Mounted | null = null;
+  let heard_patch: (patch: Patch) => void = () => {};
+  let heard_answer: (answer: Answer) => void = () => {};
+  let asked: Ask[] = [];
+  let last_patch = 0;
+  const answered = new Set<number>();
+
+  const open = (): void => {
+    mounted?.destroy();
+    mounted = null;
+    if (!("workflow_id" in model.data)) return;
+    asked = [];
+    answered.clear();
+    last_patch = 0;
+    const data = structuredClone(model.data) as ViewData;
+    const host: Host = {
+      data,
+      onPatch: (listener) => (heard_patch = listener),
+      onAnswer: (listener) => (heard_answer = listener),
+      ask: (question) => {
+        asked = [...asked.slice(-KEPT_QUESTIONS + 1), question];
+        model.ask = asked;
+      },
+      navigate: (workflow_id) => (model.goto = workflow_id),
+      setUrl: (params) => {
+        model.url = params;
+        keep_in_address(params);
+      },
+    };
+    mounted = mount(root, host);
+    if (model.theme !== "auto") mounted.set_theme(model.theme);
+    take_patch();
+  };
+
+  const take_patch = (): void => {
+    const { patch } = model;
+    if (!("seq" in patch) || patch.seq <= last_patch) return;
+    last_patch = patch.seq;
+    heard_patch(patch as Patch);
+  };
+  const take_answers = (): void => {
+    for (const answer of model.answers ?? []) {
+      if (answered.has(answer.id)) continue;
+      answered.add(answer.id);
+      heard_answer(answer);
+    }
+  };
+
+  model.on("data", open);
+  model.on("patch", take_patch);
+  model.on("answers", take_answers);
+  model.on("theme", () => mounted?.set_theme(model.theme));
+  void el;
+  open();
+  return root;
+}
+
+function keep_in_address(params: Record<string, string | null>): void {
+  const url = new URL(location.href);
+  for (const [key, value] of Object.entries(params)) {
+    if (value === null) url.searchParams.delete(key);
+    else url.searchParams.set(key, value);
+  }
+  history.replaceState(history.state, "", url);
+}
+
+export { mount };

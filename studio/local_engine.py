@@ -1,0 +1,31 @@
+"""The engine behind the commands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+
+@contextlib.contextmanager
+def open_engine(settings: Settings) -> Iterator[Engine]:
+    """Give an engine on the database of the settings, its workers loaded; close it afterwards.
+
+    Raises:
+        InvalidRequestError: The file of workers can't be used.
+        StoreLockedError: Another process owns the database; the message names it.
+        StoreError: The database can't be read.
+    """
+    if settings.workers:
+        from .worker_file import load_worker_file
+
+        load_worker_file(settings.workers)
+    from engine import Engine
+
+    with Engine(db=settings.database()) as engine:
+        yield engine

@@ -1,0 +1,51 @@
+"""Executions: search and watch them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import param
+from bokeh.document import Document
+
+from ..execution_list import load_executions
+from ..live import Refresh
+from ..page import Page
+from ..session import Session
+from ..views.executions_view import ExecutionsView
+
+if TYPE_CHECKING:
+    from ..app import StudioApp
+
+
+class ExecutionsPage(Page):
+    """Newest first, live, narrowed by facets and text."""
+
+    path, word, count = "/executions", "Executions", "live"
+
+    def __init__(self, app: StudioApp, session: Session, document: Document | None) -> None:
+        """See ``Page``."""
+        super().__init__(app, session, document)
+        self.view = ExecutionsView(sizing_mode="stretch_both", margin=0)
+        self.view.param.watch(self._asked, "request")
+        self._refresh = Refresh(document, app.readers, self._load, self._show, self._failed)
+        self.keep_fresh(self._refresh)
+
+    def __panel__(self) -> ExecutionsView:
+        """The view of this page."""
+        return self.view
+
+    def _load(self) -> dict[str, Any]:
+        session = self.session
+        return load_executions(self.app.service.query, session.filter, session.start)
+
+    def _show(self, found: dict[str, Any]) -> None:
+        if found["filter"] != self.session.filter.as_dict():
+            return  # answered a search that has been replaced since; its successor is under way
+        self.view.page = {**found, "live": True}
+
+    def _failed(self, error: Exception) -> None:
+        self.view.page = {"error": str(error), "filter": self.session.filter.as_dict()}
+
+    def _asked(self, event: param.parameterized.Event) -> None:
+        self.session.apply_request(event.new)
+        self._refresh.request()

@@ -1,0 +1,194 @@
+"""One process, one port: pages, API and health on Bokeh's Tornado server."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+import panel as pn
+from bokeh.server import urls
+from panel.io.server import get_server
+from tornado.ioloop import IOLoop
+
+from engine.http_api.guard import LOOPBACK_HOSTS
+from engine.http_api.routes import routes
+
+from .app import StudioApp
+from .browser_files import FOLDER
+from .contracts import Samples
+from .port_owner import check_port
+from .web_handlers import page_handler, static_routes
+
+logger = logging.getLogger(__name__)
+
+_UNUSED_SESSION_MS: Final = 5_000
+"""Every plain GET of a page makes a session; one whose tab is gone is let go this soon."""
+_CHECK_SESSIONS_MS: Final = 2_000
+_KEEP_ALIVE_MS: Final = 20_000
+_BODY_LIMIT: Final = 11 * 1024 * 1024
+"""A little above the API's own limit, so that the API explains it."""
+
+
+class StudioServer:
+    """Serves the studio over one service. ``service`` stays the caller's to close.
+
+    Either ``run()`` in the main thread, or ``start()`` for a thread of its own (tests,
+    notebooks); then ``stop()``. Any thread may stop it.
+    """
+
+    def __init__(
+        self,
+        service: Any,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        samples: Samples | None = None,
+    ) -> None:
+        """Prepare; the port is opened by ``run`` or ``start``.
+
+        Args:
+            service: An ``engine.service.Service`` or what answers like one.
+            host: Address to listen on.
+            port: Port; 0 takes a free one, then known from ``port``.
+            samples: Workflows offered on the empty Board.
+        """
+        self.host, self.port = host, port
+        self._service, self._samples = service, samples
+        self._loop: IOLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        name = "localhost" if _is_local(self.host) else self.host
+        return f"http://{name}:{self.port}"
+
+    def run(self, ready: Any = lambda: None) -> None:
+        """Serve until ``stop`` or an interrupt.
+
+        Args:
+            ready: Called once the port is open.
+
+        Raises:
+            InvalidRequestError: The port is taken; the message names its owner.
+        """
+        if self.port:
+            check_port(self.host, self.port)
+        loop = IOLoop(make_current=False)
+        asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
+        app = StudioApp(self._service, self._samples)
+        try:
+            server = self._listen(app, loop)
+            app.address = self.url
+            self._loop = loop
+            ready()
+            loop.start()
+            server.stop()
+            loop.run_sync(_next_turn)
+        finally:
+            app.close()
+            self._loop = None
+            asyncio.set_event_loop(None)
+            loop.close(all_fds=True)
+
+    def start(self) -> Self:
+        """Serve from a thread of its own; returns when the port is open."""
+        opened: Future[None] = Future()
+
+        def serve() -> None:
+            try:
+                self.run(ready=lambda: opened.set_result(None))
+            except BaseException as error:
+                if opened.done():
+                    logger.exception("The studio's server ended.")
+                else:
+                    opened.set_exception(error)
+
+        self._thread = threading.Thread(target=serve, name="studio-server", daemon=True)
+        self._thread.start()
+        opened.result()
+        return self
+
+    def stop(self) -> None:
+        """End serving; waits for a thread started by ``start``. Safe to call twice."""
+        loop, thread = self._loop, self._thread
+        if loop is not None:
+            loop.add_callback(loop.stop)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def _listen(self, app: StudioApp, loop: IOLoop) -> Any:
+        hosts = LOOPBACK_HOSTS if _is_local(self.host) else None
+        pn.config.notifications = False
+        with _pages_handled_by(page_handler(hosts)):
+            server = get_server(
+                app.pages(),
+                port=self.port,
+                address=self.host,
+                loop=loop,
+                location=False,
+                ico_path=str(FOLDER / "favicon.ico"),
+                websocket_origin=_origins(self.host, self.port),
+                extra_patterns=[
+                    *static_routes(),
+                    *routes(self._service, allowed_hosts=hosts),
+                ],
+                unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
+                check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
+                keep_alive_milliseconds=_KEEP_ALIVE_MS,
+                http_server_kwargs={"max_buffer_size": 2 * _BODY_LIMIT},
+            )
+        self.port = server.port
+        if hosts is not None:
+            # A free port is known only now.
+            server._tornado.websocket_origins.update(_origins(self.host, self.port))
+        server.start()
+        return server
+
+
+@contextmanager
+def _pages_handled_by(handler: type) -> Iterator[None]:
+    """Have Bokeh route pages to ``handler`` while a server is built.
+
+    The route table is a module's list that Panel itself replaces entries of; it is put back, so
+    that other Panel apps of the same process keep their own headers.
+    """
+    table = urls.per_app_patterns
+    at = next(i for i, route in enumerate(table) if route[0] == r"/?")
+    before = table[at]
+    table[at] = (r"/?", handler)
+    try:
+        yield
+    finally:
+        table[at] = before
+
+
+def _origins(host: str, port: int) -> list[str]:
+    names = ["localhost", "127.0.0.1"] if _is_local(host) else [host]
+    return [f"{name}:{port}" for name in names]
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _next_turn() -> None:
+    """One turn of the loop, in which closed connections say goodbye."""
+    await asyncio.sleep(0)

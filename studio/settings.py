@@ -1,0 +1,93 @@
+"""Settings of the ``conductor-studio`` command: arguments first, then the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from engine.errors import InvalidRequestError
+
+PREFIX = "CONDUCTOR_STUDIO_"
+MEMORY = ":memory:"
+
+
+def _setting(default: Any, unit: str, sentence: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one run of the studio is told. The environment name is CONDUCTOR_STUDIO_<FIELD>."""
+
+    host: str = _setting("127.0.0.1", "address", "Address to listen on.")
+    port: int = _setting(8080, "TCP port", "Port of pages and API; 0 takes a free one.")
+    db: str = _setting(
+        "",
+        "path",
+        "Database file, or :memory:. Empty: history.duckdb in the data folder of the user.",
+    )
+    workers: str = _setting("", "path", "Python file whose @engine.task functions run as workers.")
+    open: bool = _setting(True, "yes or no", "Open the start page in a browser where there is one.")
+    connect: str = _setting("", "URL", "Server to look at in place of an engine of our own.")
+
+    @classmethod
+    def read(
+        cls, arguments: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Return the settings of one run.
+
+        Args:
+            arguments: By field name; absent or None means not given.
+            environment: Default: that of the process.
+
+        Raises:
+            InvalidRequestError: A value has the wrong form; the message names it.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for one in dataclasses.fields(cls):
+            given = arguments.get(one.name)
+            if given is not None:
+                values[one.name] = given
+            elif text := environment.get(PREFIX + one.name.upper(), "").strip():
+                values[one.name] = _parsed(one.name, text, type(one.default))
+        settings = cls(**values)
+        if not 0 <= settings.port <= 65535:
+            raise InvalidRequestError(f"Port {settings.port} is not between 0 and 65535.")
+        return settings
+
+    def database(self) -> str:
+        """The database to open: a path whose folder exists, or ``:memory:``."""
+        if self.db == MEMORY:
+            return MEMORY
+        path = Path(self.db).expanduser() if self.db else default_database()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return str(path)
+
+
+def default_database() -> Path:
+    """``history.duckdb`` in the data folder of the user."""
+    return user_data_path("conductor-studio", appauthor=False) / "history.duckdb"
+
+
+def _parsed(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() in {"1", "yes", "true", "on"}:
+            return True
+        if text.lower() in {"0", "no", "false", "off"}:
+            return False
+        raise InvalidRequestError(f"{PREFIX}{name.upper()} is {text!r}; use yes or no.")
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise InvalidRequestError(
+                f"{PREFIX}{name.upper()} is {text!r}, not a number."
+            ) from None
+    return text

@@ -1,0 +1,77 @@
+"""The frame around every page: rail, theme, title. Plain HTML, there before any script runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from bokeh.document import Document
+from jinja2 import Environment, Template
+
+from . import browser_files
+from .page import Page, in_rail
+
+_UNNEEDED = re.compile(r'<script[^>]*\bsrc="[^"]*/bokeh-gl(\.min)?\.js[^"]*"[^>]*></script>')
+"""WebGL plots: 190 kB that no page uses. Panel's own bundle insists on all the others."""
+
+
+class Place(NamedTuple):
+    """One entry of the rail."""
+
+    word: str
+    href: str
+    count: str
+    current: bool
+
+    @classmethod
+    def of(cls, pages: Iterable[type[Page]], open_page: type[Page]) -> list[Place]:
+        """The rail with one page open."""
+        current = open_page.under or open_page.path
+        return [
+            cls(page.word, f".{page.path}", page.count, page.path == current)
+            for page in in_rail(pages)
+        ]
+
+
+def dress(
+    document: Document, places: list[Place], title: str, heading: str, counts: Mapping[str, int]
+) -> None:
+    """Give a document the frame.
+
+    Args:
+        document: The tab's document, before it is rendered.
+        places: The rail.
+        title: Title of the browser tab.
+        heading: First heading, replaced by the page's own once that is drawn.
+        counts: What the rail knew last; brought up to date by ``RailView``.
+    """
+    document.template = _template()
+    document.title = title
+    document.template_variables.update(
+        places=places,
+        heading=heading,
+        counts=count_words(counts),
+        engine_words="Local engine",
+        assets={name: browser_files.address(name) for name in browser_files.browser_files()},
+    )
+
+
+def count_words(counts: Mapping[str, int]) -> dict[str, str]:
+    """Texts of the rail's numbers; the same words as ``rail.js`` writes."""
+    if not counts:
+        return {"failing": "", "live": "", "known": ""}
+    failing, live, known = counts["failing"], counts["live"], counts["known"]
+    return {
+        "failing": f"{failing:,} failing" if failing else "",
+        "live": f"{live:,} live" if live else "",
+        "known": f"{known:,} execution{'' if known == 1 else 's'}",
+    }
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True)
+    environment.filters["needed_scripts"] = lambda scripts: _UNNEEDED.sub("", str(scripts))
+    return environment.from_string((browser_files.FOLDER / "shell.html").read_text("utf-8"))

@@ -1,0 +1,16 @@
+"""A client of an engine in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine import Engine
+from engine.client import Client
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with Engine() as engine:
+        yield engine.client

@@ -1,0 +1,114 @@
+"""The documented routes, and what each answers when nothing it names exists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from door_client import Send
+
+from engine.http_api import ROUTES
+
+DEFINITION = {"name": "w", "tasks": [{"name": "t", "taskReferenceName": "t"}]}
+RESULT = {"workflowInstanceId": "none", "taskId": "none", "status": "COMPLETED"}
+WRONG_ID = ["none"]
+
+DOCUMENTED: list[tuple[str, str, Any, int]] = [
+    ("GET", "/health", None, 200),
+    ("GET", "/api/health", None, 200),
+    ("GET", "/api/version", None, 200),
+    ("POST", "/api/metadata/workflow", DEFINITION, 200),
+    ("PUT", "/api/metadata/workflow", [DEFINITION], 200),
+    ("GET", "/api/metadata/workflow", None, 200),
+    ("POST", "/api/metadata/workflow/validate", DEFINITION, 200),
+    ("GET", "/api/metadata/workflow/names", None, 200),
+    ("GET", "/api/metadata/workflow/names-and-versions", None, 200),
+    ("GET", "/api/metadata/workflow/latest-versions", None, 200),
+    ("GET", "/api/metadata/workflow/{name}", None, 404),
+    ("GET", "/api/metadata/workflow/{name}/versions", None, 200),
+    ("DELETE", "/api/metadata/workflow/{name}/{version}", None, 404),
+    ("POST", "/api/metadata/taskdefs", [{"name": "t"}], 200),
+    ("PUT", "/api/metadata/taskdefs", {"name": "t"}, 404),
+    ("GET", "/api/metadata/taskdefs", None, 200),
+    ("GET", "/api/metadata/taskdefs/{name}", None, 404),
+    ("DELETE", "/api/metadata/taskdefs/{name}", None, 404),
+    ("POST", "/api/workflow", {"name": "none", "input": {}}, 404),
+    ("POST", "/api/workflow/{name}", {}, 404),
+    ("GET", "/api/workflow/{workflowId}", None, 404),
+    ("DELETE", "/api/workflow/{workflowId}", None, 404),
+    ("GET", "/api/workflow/{workflowId}/status", None, 404),
+    ("GET", "/api/workflow/{workflowId}/tasks", None, 404),
+    ("GET", "/api/workflow/running/{name}", None, 200),
+    ("GET", "/api/workflow/{name}/correlated/{correlationId}", None, 200),
+    ("POST", "/api/workflow/{name}/correlated", [], 200),
+    ("PUT", "/api/workflow/decide/{workflowId}", None, 404),
+    ("PUT", "/api/workflow/{workflowId}/pause", None, 404),
+    ("PUT", "/api/workflow/{workflowId}/resume", None, 404),
+    ("DELETE", "/api/workflow/{workflowId}/remove", None, 404),
+    ("DELETE", "/api/workflow/{workflowId}/terminate-remove", None, 404),
+    ("POST", "/api/workflow/{workflowId}/restart", None, 404),
+    ("POST", "/api/workflow/{workflowId}/retry", None, 404),
+    ("POST", "/api/workflow/{workflowId}/rerun", {}, 404),
+    ("POST", "/api/workflow/{workflowId}/resetcallbacks", None, 404),
+    ("PUT", "/api/workflow/bulk/pause", WRONG_ID, 200),
+    ("PUT", "/api/workflow/bulk/resume", WRONG_ID, 200),
+    ("POST", "/api/workflow/bulk/restart", WRONG_ID, 200),
+    ("POST", "/api/workflow/bulk/retry", WRONG_ID, 200),
+    ("POST", "/api/workflow/bulk/terminate", WRONG_ID, 200),
+    ("DELETE", "/api/workflow/bulk/remove", WRONG_ID, 200),
+    ("DELETE", "/api/workflow/bulk/terminate-remove", WRONG_ID, 200),
+    ("POST", "/api/workflow/bulk/search", WRONG_ID, 200),
+    ("GET", "/api/workflow/search", None, 200),
+    ("GET", "/api/workflow/search-v2", None, 200),
+    ("GET", "/api/workflow/search-by-tasks", None, 200),
+    ("GET", "/api/workflow/search-by-tasks-v2", None, 200),
+    ("GET", "/api/tasks/search", None, 200),
+    ("GET", "/api/tasks/search-v2", None, 200),
+    ("GET", "/api/tasks/poll/{taskType}", None, 204),
+    ("GET", "/api/tasks/poll/batch/{taskType}", None, 200),
+    ("POST", "/api/tasks", RESULT, 404),
+    ("POST", "/api/tasks/update-v2", RESULT, 404),
+    ("POST", "/api/tasks/{workflowId}/{taskRefName}/{status}", {}, 200),
+    ("POST", "/api/tasks/{workflowId}/{taskRefName}/{status}/sync", {}, 404),
+    ("POST", "/api/tasks/{workflowId}/{status}/signal", {}, 404),
+    ("GET", "/api/tasks/{taskId}", None, 404),
+    ("POST", "/api/tasks/{taskId}/log", "line", 200),
+    ("GET", "/api/tasks/{taskId}/log", None, 204),
+    ("GET", "/api/tasks/queue/size?taskType=none", None, 200),
+    ("GET", "/api/tasks/queue/sizes?taskType=none", None, 200),
+    ("GET", "/api/tasks/queue/all", None, 200),
+    ("GET", "/api/tasks/queue/all/verbose", None, 200),
+    ("GET", "/api/tasks/queue/polldata?taskType=none", None, 200),
+    ("GET", "/api/tasks/queue/polldata/all", None, 200),
+    ("POST", "/api/tasks/queue/requeue/{taskType}", None, 200),
+]
+
+
+def test_every_route_is_documented_and_every_documented_one_exists() -> None:
+    served = {(route.method, route.path) for route in ROUTES}
+
+    assert served == {(method, path.partition("?")[0]) for method, path, _, _ in DOCUMENTED}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), DOCUMENTED)
+def test_route_answers_as_documented_when_what_it_names_is_unknown(
+    send: Send, method: str, path: str, body: Any, status: int
+) -> None:
+    for name, value in (("version", "1"), ("status", "COMPLETED")):
+        path = path.replace(f"{{{name}}}", value)
+    reply = send(method, re.sub(r"\{\w+\}", "none", path), body)
+
+    assert reply.status == status
+    if status == 404:
+        assert reply.json["message"]
+        assert reply.headers["content-type"] == "application/json"
+    if not reply.body:
+        assert "content-type" not in reply.headers
+
+
+@pytest.mark.parametrize("path", ["/x/COMPLETE", "/x/ref/SCHEDULED", "/x/ref/completed/sync"])
+def test_status_that_no_worker_may_report_is_400(send: Send, path: str) -> None:
+    path = path if path.count("/") > 2 else f"{path}/signal"
+
+    assert send("POST", f"/api/tasks{path}", {}).status == 400
