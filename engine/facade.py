@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -11,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .functions import DEFAULT_REGISTRY, FunctionRegistry, TaskFunction
 
 if TYPE_CHECKING:
+    from .client.base import Client
     from .client.local import LocalClient
+    from .core.events import HistoryEvent
     from .models.execution import Workflow
     from .runtime.clock import Clock
+    from .runtime.registry import Registry
     from .service import Service
 
 
@@ -68,10 +74,12 @@ class Engine:
 
         self.functions = functions or DEFAULT_REGISTRY
         self._closed = False
-        store = open_store(str(db))
+        # The store asks for definitions (to rebuild rows) that only the runtime can compile.
+        registry: Future[Registry] = Future()
+        store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
         try:
             self._runtime = Runtime(store, clock, environment, secrets)
-            store.start_feeding(projector(self._runtime.registry.definition_of))
+            registry.set_result(self._runtime.registry)
             self.open_at_start = self._runtime.start()
         except BaseException:
             store.close()
@@ -94,7 +102,9 @@ class Engine:
             from .workers.address_guard import AddressGuard
             from .workers.http import HttpWorker
 
-            http = HttpTaskWorkers(self.service, HttpWorker(AddressGuard(allow_private=allow_private_addresses)))
+            http = HttpTaskWorkers(
+                self.service, HttpWorker(AddressGuard(allow_private=allow_private_addresses))
+            )
             http.start()
             self._workers.append(http)
 
@@ -109,14 +119,14 @@ class Engine:
 
     # -- the everyday calls --------------------------------------------------------------
 
-    def start(self, name: str, input: Mapping[str, Any] | None = None, **more: Any) -> str:  # noqa: A002
+    def start(self, name: str, input: Mapping[str, Any] | None = None, **more: Any) -> str:
         """Start an execution of a registered definition; returns its id."""
         return self.client.start_workflow(name, dict(input or {}), **more)
 
     def run(
         self,
         name: str,
-        input: Mapping[str, Any] | None = None,  # noqa: A002
+        input: Mapping[str, Any] | None = None,
         timeout_seconds: float = 60.0,
         **more: Any,
     ) -> Workflow:
@@ -133,7 +143,31 @@ class Engine:
         Raises:
             TimeoutError: It has not ended in time; it goes on.
         """
-        return self.client.wait(workflow_id, timeout_seconds)
+        from .core.events import EventKind
+
+        ended = threading.Event()
+
+        def listen(events: list[HistoryEvent]) -> None:
+            if any(event.kind is EventKind.WORKFLOW_ENDED for event in events):
+                ended.set()
+
+        subscription = self.service.subscribe(listen, workflow_id)
+        try:
+            workflow = self.client.workflow(workflow_id)
+            deadline = time.monotonic() + timeout_seconds
+            while not workflow.is_terminal:
+                # An operator may reopen it meanwhile, so the event alone is no proof.
+                left = deadline - time.monotonic()
+                if left <= 0 or not ended.wait(left):
+                    raise TimeoutError(
+                        f"Execution {workflow_id} is still {workflow.status} after "
+                        f"{timeout_seconds} seconds; it goes on."
+                    )
+                ended.clear()
+                workflow = self.client.workflow(workflow_id)
+            return workflow
+        finally:
+            subscription.close()
 
     def close(self) -> None:
         """Stop the workers, finish what was accepted, close the files. Safe to call twice."""
@@ -159,7 +193,7 @@ class Engine:
         self.close()
 
 
-def connect(target: str | Path | None = None, **settings: Any) -> LocalClient:
+def connect(target: str | Path | None = None, **settings: Any) -> Client:
     """A client of an engine in this process.
 
     Args:
@@ -170,6 +204,8 @@ def connect(target: str | Path | None = None, **settings: Any) -> LocalClient:
     Raises:
         UnsupportedError: The target is an address.
     """
+    from .client.local import LocalClient
+
     if target is not None and str(target).startswith(("http://", "https://")):
         from .errors import UnsupportedError
 
@@ -177,6 +213,4 @@ def connect(target: str | Path | None = None, **settings: Any) -> LocalClient:
             f"Connecting to {target} is not in this version; give a database file or nothing."
         )
     engine = Engine(target or ":memory:", **settings)
-    engine.client.owns(engine)
-    return engine.client
-
+    return LocalClient(engine.service, on_close=engine.close)

@@ -1,6 +1,9 @@
 """The Board's data: what fails, how much goes through, who waits.
 
 Everything here is blocking SQL: call it off the event loop. Times are epoch milliseconds.
+
+The history keeps every version of an execution, and finding the newest ones is what costs. So
+one statement finds them once (``base``) and each part of the Board is a list made from that.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .execution_filter import STATUS_SQL, STATUSES
-from .execution_list import Query, execution_rows
+from .execution_list import Query, rows_by_id
 from .words import last_task, place_words
 
 SPANS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000}
@@ -18,6 +21,61 @@ SPARKS: Final = 24
 _TOP: Final = "NOT removed AND parent_workflow_id IS NULL"
 """A failure inside a sub-workflow fails its parent too: counted once, where it began."""
 _FAILED: Final = "status IN ('FAILED', 'TIMED_OUT')"
+_ENDED: Final = "status NOT IN ('RUNNING', 'PAUSED') AND end_time >= $since"
+
+_BOARD: Final = f"""
+WITH base AS MATERIALIZED (
+    SELECT workflow_id, workflow_type, workflow_version, {STATUS_SQL} AS status, create_time,
+        end_time, failed_path, error, fingerprint, branch_of, branch_reference, branch_edits
+    FROM executions WHERE {_TOP}
+),
+counts AS (
+    SELECT status, count(*) AS n FROM base
+    WHERE status IN ('RUNNING', 'PAUSED') OR end_time >= $since GROUP BY status
+),
+failing AS (
+    SELECT fingerprint, count(*) FILTER (WHERE end_time >= $since) AS n,
+        min(end_time) AS first_ms, max(end_time) AS last_ms,
+        arg_max(workflow_id, end_time) AS workflow_id, arg_max(error, end_time) AS error,
+        arg_max(failed_path, end_time) AS failed_path, arg_max(status, end_time) AS status,
+        arg_max(workflow_type, end_time) AS workflow,
+        list((end_time - $since) // $spark) FILTER (WHERE end_time >= $since) AS sparks
+    FROM base WHERE {_FAILED} AND fingerprint IS NOT NULL
+    GROUP BY fingerprint HAVING n > 0 ORDER BY last_ms DESC LIMIT 8
+),
+buckets AS (
+    SELECT (end_time - $since) // $bucket AS at, count(*) FILTER (WHERE {_FAILED}) AS failed,
+        count(*) AS ended
+    FROM base WHERE {_ENDED} GROUP BY 1
+),
+workflows AS (
+    SELECT workflow_type AS workflow, max(workflow_version) AS version, count(*) AS n,
+        count(*) FILTER (WHERE {_FAILED}) AS failed,
+        quantile_cont(end_time - create_time, [0.5, 0.95, 0.99]) AS durations
+    FROM base WHERE {_ENDED} GROUP BY 1 ORDER BY n DESC, 1 LIMIT 6
+),
+recent AS (
+    SELECT workflow_id FROM base ORDER BY create_time DESC, workflow_id LIMIT 8
+),
+branches AS (
+    SELECT workflow_id AS id, branch_of, branch_reference AS task, branch_edits AS edits,
+        create_time AS start_ms, status
+    FROM base WHERE branch_of IS NOT NULL ORDER BY create_time DESC LIMIT 4
+)
+SELECT (SELECT count(*) FROM base) AS known,
+    (SELECT list(counts) FROM counts) AS counts,
+    (SELECT list(failing ORDER BY last_ms DESC) FROM failing) AS failing,
+    (SELECT list(buckets) FROM buckets) AS buckets,
+    (SELECT list(workflows ORDER BY n DESC, workflow) FROM workflows) AS workflows,
+    (SELECT list(workflow_id) FROM recent) AS recent,
+    (SELECT list(branches ORDER BY start_ms DESC) FROM branches) AS branches
+"""
+_WAITING: Final = """
+SELECT workflow_id AS id, workflow_type AS workflow, reference_task_name AS task,
+    start_time AS since_ms
+FROM tasks WHERE task_type = 'HUMAN' AND status = 'IN_PROGRESS' AND NOT removed
+ORDER BY start_time LIMIT 6
+"""
 
 
 def load_board(query: Query, span: str, now_ms: int) -> dict[str, Any]:
@@ -29,17 +87,23 @@ def load_board(query: Query, span: str, now_ms: int) -> dict[str, Any]:
         now_ms: The end of the span.
     """
     since = now_ms - SPANS[span]
-    known = query("SELECT count(*) AS n FROM executions WHERE NOT removed", ())[0]["n"]
-    data: dict[str, Any] = {"span": span, "now_ms": now_ms, "known": known}
-    if not known:
+    spark, bucket = SPANS[span] // SPARKS, SPANS[span] // BUCKETS
+    places = {"$since": str(since), "$spark": str(spark), "$bucket": str(bucket)}
+    sql = _BOARD
+    for name, number in places.items():
+        sql = sql.replace(name, number)
+    found = query(sql, ())[0]
+    data: dict[str, Any] = {"span": span, "now_ms": now_ms, "known": found["known"]}
+    if not found["known"]:
         return data
-    data["counts"] = _counts(query, since)
-    data["failing"] = _failing(query, since, now_ms)
-    data["buckets"] = _buckets(query, since, now_ms)
-    data["workflows"] = _workflows(query, since, now_ms)
-    data["waiting"] = _waiting(query)
-    data["recent"] = execution_rows(query, _TOP, (), 8)
-    data["branches"] = _branches(query)
+    counts = {row["status"]: row["n"] for row in found["counts"] or ()}
+    data["counts"] = {status: counts.get(status, 0) for status in STATUSES}
+    data["failing"] = [_group(row) for row in found["failing"] or ()]
+    data["buckets"] = _buckets(found["buckets"] or (), since, bucket)
+    data["workflows"] = [_workflow(row, SPANS[span]) for row in found["workflows"] or ()]
+    data["waiting"] = query(_WAITING, ())
+    data["recent"] = rows_by_id(query, found["recent"] or [])
+    data["branches"] = found["branches"] or []
     return data
 
 
@@ -55,117 +119,41 @@ def rail_counts(query: Query) -> dict[str, int]:
     return {"known": row["known"], "live": row["live"], "failing": row["failing"]}
 
 
-def _counts(query: Query, since: int) -> dict[str, int]:
-    rows = query(
-        f"SELECT {STATUS_SQL} AS status, count(*) AS n FROM executions WHERE {_TOP} "
-        "AND (status IN ('RUNNING', 'PAUSED') OR end_time >= ?) GROUP BY 1",
-        [since],
-    )
-    found = {row["status"]: row["n"] for row in rows}
-    return {status: found.get(status, 0) for status in STATUSES}
+def _group(row: dict[str, Any]) -> dict[str, Any]:
+    """Failures with one cause, as a row of "Failing now"."""
+    spark = [0] * SPARKS
+    for at in row["sparks"]:
+        spark[min(int(at), SPARKS - 1)] += 1
+    return {
+        "fingerprint": row["fingerprint"],
+        "n": row["n"],
+        "first_ms": row["first_ms"],
+        "last_ms": row["last_ms"],
+        "id": row["workflow_id"],
+        "error": row["error"] or row["status"].replace("_", " ").capitalize(),
+        "status": row["status"],
+        "place": place_words(row["failed_path"]) or row["workflow"],
+        "task": last_task(row["failed_path"]) or row["workflow"],
+        "spark": spark,
+    }
 
 
-def _failing(query: Query, since: int, now_ms: int) -> list[dict[str, Any]]:
-    groups = query(
-        "SELECT fingerprint, count(*) FILTER (WHERE end_time >= ?) AS n, "
-        "min(end_time) AS first_ms, max(end_time) AS last_ms, "
-        "arg_max(workflow_id, end_time) AS workflow_id, arg_max(error, end_time) AS error, "
-        "arg_max(failed_path, end_time) AS failed_path, arg_max(status, end_time) AS status, "
-        "arg_max(workflow_type, end_time) AS workflow "
-        f"FROM executions WHERE {_TOP} AND {_FAILED} AND fingerprint IS NOT NULL "
-        "GROUP BY fingerprint HAVING n > 0 ORDER BY last_ms DESC LIMIT 8",
-        [since],
-    )
-    width = max(1, (now_ms - since) // SPARKS)
-    sparks = _sparks(query, since, width, [group["fingerprint"] for group in groups])
-    return [
-        {
-            "fingerprint": group["fingerprint"],
-            "n": group["n"],
-            "first_ms": group["first_ms"],
-            "last_ms": group["last_ms"],
-            "id": group["workflow_id"],
-            "error": group["error"] or group["status"].replace("_", " ").capitalize(),
-            "status": group["status"],
-            "place": place_words(group["failed_path"]) or group["workflow"],
-            "task": last_task(group["failed_path"]) or group["workflow"],
-            "spark": sparks.get(group["fingerprint"], []),
-        }
-        for group in groups
-    ]
-
-
-def _sparks(query: Query, since: int, width: int, fingerprints: list[str]) -> dict[str, list[int]]:
-    if not fingerprints:
-        return {}
-    rows = query(
-        "SELECT fingerprint, (end_time - ?) // ? AS bucket, count(*) AS n FROM executions "
-        f"WHERE {_TOP} AND {_FAILED} AND end_time >= ? "
-        f"AND fingerprint IN ({', '.join('?' * len(fingerprints))}) GROUP BY 1, 2",
-        [since, width, since, *fingerprints],
-    )
-    found: dict[str, list[int]] = {one: [0] * SPARKS for one in fingerprints}
-    for row in rows:
-        found[row["fingerprint"]][min(int(row["bucket"]), SPARKS - 1)] += row["n"]
-    return found
-
-
-def _buckets(query: Query, since: int, now_ms: int) -> dict[str, Any]:
+def _buckets(rows: Any, since: int, width: int) -> dict[str, Any]:
     """Executions that ended, per equal slice of the span: failed ones and all others."""
-    width = max(1, (now_ms - since) // BUCKETS)
-    rows = query(
-        f"SELECT (end_time - ?) // ? AS bucket, count(*) FILTER (WHERE {_FAILED}) AS failed, "
-        f"count(*) AS ended FROM executions WHERE {_TOP} AND end_time >= ? "
-        "AND status NOT IN ('RUNNING', 'PAUSED') GROUP BY 1",
-        [since, width, since],
-    )
     failed, other = [0] * BUCKETS, [0] * BUCKETS
     for row in rows:
-        at = min(int(row["bucket"]), BUCKETS - 1)
+        at = min(int(row["at"]), BUCKETS - 1)
         failed[at] += row["failed"]
         other[at] += row["ended"] - row["failed"]
     return {"since_ms": since, "width_ms": width, "failed": failed, "other": other}
 
 
-def _workflows(query: Query, since: int, now_ms: int) -> list[dict[str, Any]]:
-    rows = query(
-        "SELECT workflow_type AS workflow, max(workflow_version) AS version, count(*) AS n, "
-        f"count(*) FILTER (WHERE {_FAILED}) AS failed, "
-        "quantile_cont(end_time - create_time, [0.5, 0.95, 0.99]) AS durations "
-        f"FROM executions WHERE {_TOP} AND end_time >= ? AND status NOT IN ('RUNNING', 'PAUSED') "
-        "GROUP BY 1 ORDER BY n DESC, 1 LIMIT 6",
-        [since],
-    )
-    hours = max((now_ms - since) / 3_600_000, 1e-9)
-    return [
-        {
-            "workflow": row["workflow"],
-            "version": row["version"],
-            "n": row["n"],
-            "per_hour": row["n"] / hours,
-            "failed_share": row["failed"] / row["n"],
-            "durations_ms": [round(value) for value in row["durations"]],
-        }
-        for row in rows
-    ]
-
-
-def _waiting(query: Query) -> list[dict[str, Any]]:
-    """Tasks that wait for a person, the longest first."""
-    return query(
-        "SELECT t.workflow_id AS id, t.workflow_type AS workflow, t.reference_task_name AS task, "
-        "t.start_time AS since_ms FROM tasks t JOIN executions e USING (workflow_id) "
-        "WHERE t.task_type = 'HUMAN' AND t.status = 'IN_PROGRESS' AND NOT t.removed "
-        "AND e.status IN ('RUNNING', 'PAUSED') AND NOT e.removed "
-        "ORDER BY t.start_time LIMIT 6",
-        (),
-    )
-
-
-def _branches(query: Query) -> list[dict[str, Any]]:
-    return query(
-        f"SELECT workflow_id AS id, branch_of, branch_reference AS task, branch_edits AS edits, "
-        f"create_time AS start_ms, {STATUS_SQL} AS status FROM executions "
-        "WHERE branch_of IS NOT NULL AND NOT removed ORDER BY create_time DESC LIMIT 4",
-        (),
-    )
+def _workflow(row: dict[str, Any], span_ms: int) -> dict[str, Any]:
+    return {
+        "workflow": row["workflow"],
+        "version": row["version"],
+        "n": row["n"],
+        "per_hour": row["n"] * 3_600_000 / span_ms,
+        "failed_share": row["failed"] / row["n"],
+        "durations_ms": [round(value) for value in row["durations"]],
+    }

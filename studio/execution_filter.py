@@ -22,7 +22,13 @@ STATUS_SQL: Final = (
     "CASE WHEN status = 'COMPLETED' AND with_errors THEN 'WITH_ERRORS' ELSE status END"
 )
 FAILED_TASK_SQL: Final = r"regexp_extract(failed_path, '([^/\[]+)[^/]*$', 1)"
-FAILED_ONLY: Final = ("FAILED", "TIMED_OUT")
+FACET_SQL: Final = {
+    "status": STATUS_SQL,
+    "workflow": "workflow_type",
+    "task": FAILED_TASK_SQL,
+    "cause": "fingerprint",
+}
+"""What each facet counts, by the field of the search that its ticks go to."""
 _SEARCHED: Final = (
     "workflow_id",
     "workflow_type",
@@ -90,23 +96,32 @@ class ExecutionFilter:
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition (to follow WHERE) and its parameters."""
+        parts, parameters = self.scope()
+        for condition, values in self.conditions().values():
+            parts = f"{parts} AND {condition}"
+            parameters += values
+        return parts, parameters
+
+    def scope(self) -> tuple[str, list[Any]]:
+        """The part of the condition that no facet stands for: text and level."""
         parts, parameters = ["NOT removed"], list[Any]()
         if not (self.sub_workflows or self.text):
             parts.append("parent_workflow_id IS NULL")
-        for column, values in (
-            (STATUS_SQL, self.status),
-            ("workflow_type", self.workflow),
-            (FAILED_TASK_SQL, self.task),
-            ("fingerprint", self.cause),
-        ):
-            if values:
-                parts.append(f"{column} IN ({_marks(values)})")
-                parameters += values
         if self.text:
             found = " OR ".join(f"contains(lower({column}), ?)" for column in _SEARCHED)
             parts.append(f"({found})")
             parameters += [self.text.lower()] * len(_SEARCHED)
         return " AND ".join(parts), parameters
+
+    def conditions(self) -> dict[str, tuple[str, list[Any]]]:
+        """The condition of each facet by its field, with its parameters."""
+        return {
+            name: (f"coalesce({column} IN ({marks(values)}), false)", list(values))
+            if values
+            else ("true", [])
+            for name, column in FACET_SQL.items()
+            for values in (getattr(self, name),)
+        }
 
     def as_sql(self) -> str:
         """The search as one SELECT without parameters, to be copied into a notebook."""
@@ -117,7 +132,8 @@ class ExecutionFilter:
         return f"SELECT * FROM executions WHERE {text} ORDER BY create_time DESC"
 
 
-def _marks(values: Sequence[Any]) -> str:
+def marks(values: Sequence[Any]) -> str:
+    """As many parameter marks as there are values, for an SQL list."""
     return ", ".join("?" * len(values))
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from .execution_filter import FAILED_TASK_SQL, STATUS_SQL, ExecutionFilter
+from .execution_filter import FACET_SQL, STATUS_SQL, ExecutionFilter, marks
 from .words import CONTROL_TYPES, last_task, place_words, waits_for
 
 Query = Callable[[str, Sequence[Any]], list[dict[str, Any]]]
@@ -28,20 +28,20 @@ def load_executions(
 ) -> dict[str, Any]:
     """Return what the Executions page shows for one search.
 
-    Keys: ``rows`` newest first, ``total`` that match, ``known`` executions in all, ``start``,
-    ``size``, ``facets``, ``filter``, ``sql``, ``ways_out`` (only when nothing matches), ``took_ms``.
+    Keys: ``rows`` newest first, ``total`` that match, ``known`` executions in all (counted only
+    when nothing matches), ``start``, ``size``, ``facets``, ``filter``, ``sql``, ``took_ms``,
+    ``cause_words`` by fingerprint, and ``ways_out``, filled only when nothing matches.
     """
     began = time.perf_counter()
-    facets = _facets(query, wanted)
-    total = _total(query, wanted)
-    start = max(0, min(start, (max(total, 1) - 1) // size * size))
-    rows = _rows(query, wanted, start, size) if total else []
-    known = query("SELECT count(*) AS n FROM executions WHERE NOT removed", ())[0]["n"]
+    total, facets, ids = _search(query, wanted, start, size)
+    if total and not ids:
+        start = (total - 1) // size * size
+        total, facets, ids = _search(query, wanted, start, size)
     return {
-        "rows": rows,
+        "rows": rows_by_id(query, ids),
         "total": total,
-        "known": known,
-        "start": start,
+        "known": total or _known(query),
+        "start": start if total else 0,
         "size": size,
         "facets": facets,
         "filter": wanted.as_dict(),
@@ -52,22 +52,17 @@ def load_executions(
     }
 
 
-def execution_rows(
-    query: Query, condition: str, parameters: Sequence[Any], limit: int, start: int = 0
-) -> list[dict[str, Any]]:
+def rows_by_id(query: Query, workflow_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return rows for a list of executions, newest first, with one line of ``note`` each."""
+    if not workflow_ids:
+        return []
     found = query(
-        f"SELECT {_COLUMNS} FROM executions WHERE {condition} "
-        "ORDER BY create_time DESC, workflow_id LIMIT ? OFFSET ?",
-        [*parameters, limit, start],
+        f"SELECT {_COLUMNS} FROM executions WHERE workflow_id IN ({marks(workflow_ids)}) "
+        "ORDER BY create_time DESC, workflow_id",
+        workflow_ids,
     )
     waiting = _waiting(query, [row["workflow_id"] for row in found if row["status"] in OPEN])
     return [_row(row, waiting) for row in found]
-
-
-def _rows(query: Query, wanted: ExecutionFilter, start: int, size: int) -> list[dict[str, Any]]:
-    condition, parameters = wanted.where()
-    return execution_rows(query, condition, parameters, size, start)
 
 
 def _row(row: dict[str, Any], waiting: dict[str, str]) -> dict[str, Any]:
@@ -102,10 +97,10 @@ def _row(row: dict[str, Any], waiting: dict[str, str]) -> dict[str, Any]:
 def _waiting(query: Query, workflow_ids: list[str]) -> dict[str, str]:
     if not workflow_ids:
         return {}
-    marks, controls = ", ".join("?" * len(workflow_ids)), ", ".join("?" * len(CONTROL_TYPES))
+    ids, controls = marks(workflow_ids), marks(CONTROL_TYPES)
     tasks = query(
         "SELECT workflow_id, reference_task_name, task_type, status, worker_id, iteration "
-        f"FROM tasks WHERE workflow_id IN ({marks}) AND status IN ('SCHEDULED', 'IN_PROGRESS') "
+        f"FROM tasks WHERE workflow_id IN ({ids}) AND status IN ('SCHEDULED', 'IN_PROGRESS') "
         f"AND task_type NOT IN ({controls}) AND NOT removed ORDER BY scheduled_time, seq",
         [*workflow_ids, *CONTROL_TYPES],
     )
@@ -118,34 +113,66 @@ def _waiting(query: Query, workflow_ids: list[str]) -> dict[str, str]:
     }
 
 
+def _search(
+    query: Query, wanted: ExecutionFilter, start: int, size: int
+) -> tuple[int, dict[str, list[dict[str, Any]]], list[str]]:
+    """How many match, counts per facet and the ids of one page: one pass over the executions.
+
+    Finding the newest version of every execution is what costs, so it is done once. A facet's
+    counts leave its own ticks out: they say what one more tick would give.
+    """
+    scope, parameters = wanted.scope()
+    conditions = wanted.conditions()
+    columns = [
+        f"{FACET_SQL[name]} AS {name}, {condition} AS in_{name}"
+        for name, (condition, _) in conditions.items()
+    ]
+    parts = [
+        f"SELECT 'total' AS part, '' AS value, count(*) AS n, '' AS label "
+        f"FROM base WHERE {_all_but('')}",
+        "(SELECT 'page' AS part, workflow_id AS value, create_time AS n, '' AS label FROM base "
+        f"WHERE {_all_but('')} ORDER BY n DESC, value LIMIT {int(size)} OFFSET {int(start)})",
+    ]
+    parts += [
+        f"(SELECT '{name}' AS part, {name} AS value, count(*) AS n, any_value(error) AS label "
+        f"FROM base WHERE {_all_but(name)} AND {name} <> '' GROUP BY {name} "
+        f"ORDER BY n DESC, value LIMIT {FACET_SIZE})"
+        for name in conditions
+    ]
+    rows = query(
+        f"WITH base AS MATERIALIZED (SELECT workflow_id, create_time, error, {', '.join(columns)} "
+        f"FROM executions WHERE {scope}) {' UNION ALL '.join(parts)}",
+        [one for _, values in conditions.values() for one in values] + parameters,
+    )
+    by_part: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_part.setdefault(row["part"], []).append(row)
+    page = sorted(by_part.get("page", []), key=lambda row: (-row["n"], row["value"]))
+    facets = {
+        name: _with_ticked(by_part.get(name, []), getattr(wanted, name)) for name in conditions
+    }
+    return by_part["total"][0]["n"], facets, [row["value"] for row in page]
+
+
+def _all_but(left_out: str) -> str:
+    return " AND ".join(f"in_{name}" for name in FACET_SQL if name != left_out)
+
+
+def _with_ticked(rows: list[dict[str, Any]], ticked: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Values by count; a ticked one stays in the list even when nothing has it any more."""
+    rows = sorted(rows, key=lambda row: (-row["n"], row["value"]))
+    found = [{"value": row["value"], "n": row["n"], "label": row["label"]} for row in rows]
+    there = {row["value"] for row in rows}
+    return found + [{"value": one, "n": 0, "label": ""} for one in ticked if one not in there]
+
+
 def _total(query: Query, wanted: ExecutionFilter) -> int:
     condition, parameters = wanted.where()
     return query(f"SELECT count(*) AS n FROM executions WHERE {condition}", parameters)[0]["n"]
 
 
-def _facets(query: Query, wanted: ExecutionFilter) -> dict[str, list[dict[str, Any]]]:
-    return {
-        "status": _facet(query, wanted, "status", STATUS_SQL, "''"),
-        "workflow": _facet(query, wanted, "workflow", "workflow_type", "''"),
-        "task": _facet(query, wanted, "task", FAILED_TASK_SQL, "''"),
-        "cause": _facet(query, wanted, "cause", "fingerprint", "any_value(error)"),
-    }
-
-
-def _facet(
-    query: Query, wanted: ExecutionFilter, name: str, column: str, label: str
-) -> list[dict[str, Any]]:
-    """Counts per value, those of the search's other fields applied: what one more tick gives."""
-    condition, parameters = wanted.without(name).where()
-    rows = query(
-        f"SELECT {column} AS value, count(*) AS n, {label} AS label FROM executions "
-        f"WHERE {condition} AND {column} IS NOT NULL AND {column} <> '' "
-        "GROUP BY 1 ORDER BY n DESC, 1 LIMIT ?",
-        [*parameters, FACET_SIZE],
-    )
-    chosen = getattr(wanted, name)
-    missing = [one for one in chosen if one not in {row["value"] for row in rows}]
-    return rows + [{"value": one, "n": 0, "label": ""} for one in missing]
+def _known(query: Query) -> int:
+    return query("SELECT count(*) AS n FROM executions WHERE NOT removed", ())[0]["n"]
 
 
 def _cause_words(causes: list[dict[str, Any]]) -> dict[str, str]:

@@ -31,9 +31,10 @@ def _words(host: str, port: int, error: OSError) -> str:
     other = f"choose another one: --port {port + 1 if port < 65535 else 8081}"
     if error.errno == errno.EADDRINUSE:
         if _is_studio(host, port):
+            name = "localhost" if host.startswith("127.") else host
             return (
                 f"Port {port} is taken by a Conductor server that is already running at "
-                f"http://{'localhost' if host.startswith('127.') else host}:{port}; open that, or {other}."
+                f"http://{name}:{port}; open that, or {other}."
             )
         owner = _owner(port)
         return f"Port {port} is taken by {owner or 'another program'}; stop it or {other}."

@@ -35,13 +35,17 @@ _EVERYTHING: Final = frozenset(str(capability) for capability in Capability)
 class LocalClient:
     """``Client`` over a ``Service``: each call waits for its future and returns models."""
 
-    def __init__(self, service: Service, actor: str = "user") -> None:
+    def __init__(
+        self, service: Service, actor: str = "user", on_close: Callable[[], None] | None = None
+    ) -> None:
         """Args:
         service: The engine; it is not closed with the client.
         actor: Whom the history names as the starter of executions.
+        on_close: Called by ``close``: how an engine made for this client ends with it.
         """
         self._service = service
         self._actor = actor
+        self._on_close = on_close
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -49,7 +53,9 @@ class LocalClient:
         return _EVERYTHING
 
     def close(self) -> None:
-        """Nothing to give up."""
+        """End the engine if it was made for this client; otherwise there is nothing to give up."""
+        if self._on_close is not None:
+            self._on_close()
 
     def register_workflow_def(self, definition: WorkflowDef | Wire, overwrite: bool = True) -> None:
         """Store one version of a workflow definition."""

@@ -220,9 +220,7 @@ def _again(state: WorkflowState, node: Node) -> set[str]:
     return again
 
 
-def _places(
-    state: WorkflowState, node: Node, target: TaskState, around: set[str]
-) -> list[str]:
+def _places(state: WorkflowState, node: Node, target: TaskState, around: set[str]) -> list[str]:
     """Places that run, in order: the target, then what follows at each level outwards."""
     base = re.sub(r"\[\d+\]", "", target.path).rsplit("/", 1)[0]
     places = [f"{base}/{node.reference}"]

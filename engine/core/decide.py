@@ -19,7 +19,13 @@ from typing import Final
 from ..models.enums import TaskStatus, WorkflowStatus
 from .apply import DefinitionOf
 from .definition import SWITCH_TYPES, CompiledDefinition, Node
-from .ending import complete_workflow, end_workflow, permissive_failure, successful_terminate
+from .ending import (
+    complete_workflow,
+    end_workflow,
+    ends_execution,
+    permissive_failure,
+    successful_terminate,
+)
 from .events import EventKind, HistoryEvent, Moment
 from .mapping import map_first, map_node, placement_of
 from .retries import retry_or_end
@@ -116,7 +122,7 @@ def _process_ended(turn: Turn) -> None:
         if turn.is_over:
             return
         task = state.tasks.get(task_id)
-        if task is None or task_id not in state.unprocessed:
+        if task is None or task_id not in state.unprocessed or ends_execution(task):
             continue
         node = turn.node_of(task)
         if not task.status.is_successful:

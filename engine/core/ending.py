@@ -12,16 +12,16 @@ from .turn import StartFailureWorkflow, TellParent, Terminate, Turn
 _FAILED = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
 
 
+def ends_execution(task: TaskState) -> bool:
+    """Whether the task is a TERMINATE that has done its work."""
+    return task.task_type == "TERMINATE" and task.status is TaskStatus.COMPLETED
+
+
 def successful_terminate(state: WorkflowState) -> TaskState | None:
-    """The TERMINATE task that has completed, if any."""
+    """The TERMINATE task that has completed, if any; it is never marked as evaluated."""
     for task_id in state.unprocessed:
-        task = state.tasks[task_id]
-        if task.task_type == "TERMINATE" and task.status is TaskStatus.COMPLETED:
-            return task
-    if not state.open_task_ids:
-        for task in state.tasks.values():
-            if task.task_type == "TERMINATE" and task.status is TaskStatus.COMPLETED:
-                return task
+        if ends_execution(state.tasks[task_id]):
+            return state.tasks[task_id]
     return None
 
 
@@ -31,7 +31,7 @@ def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:
         end_workflow(turn, WorkflowStatus.COMPLETED, None)
         return
     given = terminate.input_data
-    status = WorkflowStatus(given.get("terminationStatus"))
+    status = WorkflowStatus(str(given.get("terminationStatus")))
     reason = given.get("terminationReason")
     if reason is None:
         reason = f"Workflow is {status} by TERMINATE task: {terminate.task_id}"
@@ -117,9 +117,8 @@ def cancel_open_tasks(turn: Turn, reason: str | None, status: WorkflowStatus) ->
         message = f"Parent workflow has been terminated with status {status}"
     for task in list(turn.state.open_tasks()):
         node = turn.node_of(task)
-        if node is not None:
-            turn.types[node.type].cancel(turn, task, message)
-        turn.emit(EventKind.TASK_CANCELED, {"status": str(TaskStatus.CANCELED)}, task)
+        data = {} if node is None else turn.types[node.type].cancel(turn, task, message)
+        turn.emit(EventKind.TASK_CANCELED, {"status": str(TaskStatus.CANCELED), **data}, task)
 
 
 def _output(turn: Turn, status: WorkflowStatus, terminate: TaskState | None) -> dict[str, Any]:

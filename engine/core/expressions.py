@@ -27,6 +27,17 @@ from .java_text import java_text
 from .jsonpath import compiled, read
 from .leaf_path import LeafPath, format_leaf
 
+__all__ = [
+    "TASK_ID_NAME",
+    "Resolution",
+    "Scope",
+    "apply_input_template",
+    "expressions_in",
+    "java_text",
+    "resolve",
+    "substitute_secrets",
+]
+
 TASK_ID_NAME: Final = "CPEWF_TASK_ID"
 _SECRET_PREFIX: Final = "workflow.secrets."
 _ENVIRONMENT_PREFIX: Final = "workflow.env."

@@ -25,6 +25,7 @@ from .value_source import (
     expression_of,
     expressions_in,
     source_of,
+    without_wrapper,
     writers_of,
 )
 from .value_uses import uses_of
@@ -148,6 +149,8 @@ class _Tracer:
 
     def _filled(self, spot: _Spot, task: TaskState, what: str, value: Any, note: str) -> _Step:
         """A hop whose value an expression of this task's input put there, or nobody did."""
+        if _is_edited(spot.state, task, spot.leaf):
+            return _Step(_hop(spot, what, value, "edited when branching"), None)
         entries = entries_for(task, spot.leaf)
         if not entries and isinstance(value, str) and _SECRET in value:
             return _Step(_hop(spot, what, _MASK, "secret", value), None)
@@ -219,13 +222,11 @@ class _Tracer:
                 inside = ("workflowInput", *leaf)
             return _Step(_hop(spot, what, value), _Spot(parent, task, "input", inside))
         what = f"start form, {format_leaf(leaf)}" if leaf else "start form"
-        return _Step(_hop(spot, what, value, self._start_note(state, leaf)), None)
+        return _Step(_hop(spot, what, value, self._start_note(state)), None)
 
-    def _start_note(self, state: WorkflowState, leaf: LeafPath) -> str:
-        branch = state.branch or {}
-        edits = branch.get("edits") or {}
-        if any(_overlaps(parse_leaf(str(path)), ("input", *leaf)) for path in edits):
-            return f"edited when branching from {branch.get('workflow_id', '')}"
+    def _start_note(self, state: WorkflowState) -> str:
+        if state.branch is not None:
+            return f"input of a branch of {state.branch.get('workflow_id', '')}"
         for event in self._events.get(state.workflow_id, ()):
             if event.kind is EventKind.WORKFLOW_STARTED:
                 kind, _, who = event.actor.partition(":")
@@ -362,13 +363,15 @@ def _hop(
     )
 
 
+def _is_edited(state: WorkflowState, task: TaskState, leaf: LeafPath) -> bool:
+    """Whether a leaf holds what a person put there when branching."""
+    edits = ((state.branch or {}).get("edits") or {}).get(task.reference_task_name)
+    typed = read_leaf(edits, without_wrapper(leaf)) if leaf else MISSING
+    return typed is not MISSING and bool(typed == read_leaf(task.input_data, leaf))
+
+
 def _constant_note(state: WorkflowState, task: TaskState, leaf: LeafPath) -> str:
     """Why no expression is behind a leaf of an input."""
-    edits = (state.branch or {}).get("edits") or {}
-    if (state.branch or {}).get("reference") == task.reference_task_name and any(
-        _overlaps(parse_leaf(str(path)), leaf) for path in edits
-    ):
-        return "edited when branching"
     node = state.definition.nodes.get(task.node) if state.definition is not None else None
     wire = task.workflow_task or (node.wire if node is not None else None) or {}
     parameters = wire.get("inputParameters") or {}
@@ -396,7 +399,3 @@ def _read(data: Any, leaf: LeafPath) -> Any:
 def _dotted(leaf: LeafPath) -> str:
     text = format_leaf(leaf)
     return text if not text or text.startswith("[") else f".{text}"
-
-
-def _overlaps(one: LeafPath, other: LeafPath) -> bool:
-    return starts_with(one, other) or starts_with(other, one)

@@ -157,4 +157,3 @@ def _root(state: WorkflowState) -> str | None:
 
 def _workflow_type(state: WorkflowState) -> str:
     return state.definition.name if state.definition is not None else ""
-

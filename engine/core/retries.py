@@ -137,9 +137,7 @@ def _check_total_budget(turn: Turn, task: TaskState, settings: TaskSettings) -> 
 def _go_on_or_terminate(turn: Turn, task: TaskState) -> None:
     """Without another attempt: optional and permissive tasks let the flow go on."""
     if task.optional:
-        turn.emit(
-            EventKind.TASK_COMPLETED, {"status": str(TaskStatus.COMPLETED_WITH_ERRORS)}, task
-        )
+        turn.emit(EventKind.TASK_COMPLETED, {"status": str(TaskStatus.COMPLETED_WITH_ERRORS)}, task)
         return
     if task.permissive:
         return

@@ -26,7 +26,7 @@ class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     message: str
     frames: list[dict[str, Any]] = []
-    """Frames of user code, innermost last: ``{file, line, function, source: [[line, text], …]}``."""
+    """Frames of user code, innermost last: ``{file, line, function, source: [[n, text], …]}``."""
 
 
 class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -35,7 +35,7 @@ class EvaluationRequest(msgspec.Struct, frozen=True):
     task_path: str = ""
 
 
-class NeedsEvaluation(Exception):  # noqa: N818  (a signal inside the core, never seen outside)
+class NeedsEvaluation(Exception):
     """The flow can't be worked out before a script has run; nothing was emitted."""
 
     def __init__(self, request: EvaluationRequest) -> None:
@@ -43,7 +43,7 @@ class NeedsEvaluation(Exception):  # noqa: N818  (a signal inside the core, neve
         self.request = request
 
 
-class Terminate(Exception):  # noqa: N818  (Conductor's TerminateWorkflowException)
+class Terminate(Exception):
     """The execution has to end now."""
 
     def __init__(
@@ -102,7 +102,16 @@ Effect = StartChild | EndChild | TellParent | StartFailureWorkflow | StartWorkfl
 class Draft:
     """A task record that is about to be scheduled."""
 
-    __slots__ = ("after", "data", "iteration", "node", "path", "reference", "retry_count", "task_id")
+    __slots__ = (
+        "after",
+        "data",
+        "iteration",
+        "node",
+        "path",
+        "reference",
+        "retry_count",
+        "task_id",
+    )
 
     def __init__(
         self, task_id: str, reference: str, node: Node, retry_count: int, iteration: int, path: str

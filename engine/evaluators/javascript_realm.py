@@ -31,11 +31,7 @@ PRELUDE: Final = r"""
   const MapType = Map, SetType = Set, DateType = Date, ErrorType = Error;
   const LONG = 9223372036854775808;
 
-  function put(target, key, value) {
-    const name = typeof key === 'string' ? wellFormed(key) : key;
-    define(target, name, {value: value, enumerable: true});
-  }
-
+  // Results are built without prototypes: nothing a script did to those can interfere.
   function plain(value, depth) {
     if (depth > 200) throw new BeyondDepth('result nested deeper than 200 levels');
     switch (typeof value) {
@@ -54,7 +50,7 @@ PRELUDE: Final = r"""
     if (value === null) return null;
     if (isArray(value) || isView(value)) {
       const list = setPrototype([], null);
-      for (let i = 0; i < value.length; i++) put(list, i, plain(value[i], depth + 1));
+      for (let i = 0; i < value.length; i++) list[i] = plain(value[i], depth + 1);
       return list;
     }
     if (value instanceof DateType) {
@@ -62,36 +58,40 @@ PRELUDE: Final = r"""
     }
     if (value instanceof SetType) {
       const list = setPrototype([], null);
-      eachOfSet(value, function (item) { put(list, list.length, plain(item, depth + 1)); });
+      eachOfSet(value, function (item) { list[list.length] = plain(item, depth + 1); });
       return list;
     }
     const map = bare(null);
     if (value instanceof MapType) {
-      eachOfMap(value, function (item, key) { put(map, text(key), plain(item, depth + 1)); });
+      eachOfMap(value, function (item, key) {
+        map[wellFormed(text(key))] = plain(item, depth + 1);
+      });
       return map;
     }
     if (value instanceof ErrorType) {
-      put(map, 'name', text(value.name));
-      put(map, 'message', text(value.message));
+      map.name = wellFormed(text(value.name));
+      map.message = wellFormed(text(value.message));
       return map;
     }
     const keys = keysOf(value);
-    for (let i = 0; i < keys.length; i++) put(map, keys[i], plain(value[keys[i]], depth + 1));
+    for (let i = 0; i < keys.length; i++) {
+      map[wellFormed(keys[i])] = plain(value[keys[i]], depth + 1);
+    }
     return map;
   }
 
   // One piece of text: QuickJS can't hand out what '+' has joined.
   function answer(kind, value) {
     const wrapped = bare(null);
-    put(wrapped, kind, value);
+    wrapped[kind] = value;
     return stringify(wrapped);
   }
 
   function failure(thrown, inScript) {
     const described = bare(null);
-    put(described, 'message', thrown === null ? null : wellFormed(text(thrown)));
+    described.message = thrown === null ? null : wellFormed(text(thrown));
     const hasStack = inScript && thrown instanceof ErrorType;
-    put(described, 'stack', hasStack ? wellFormed(text(thrown.stack)) : null);
+    described.stack = hasStack ? wellFormed(text(thrown.stack)) : null;
     return answer('error', described);
   }
 

@@ -11,9 +11,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UnsupportedError
+from .look import BARS, FAMILY, SHAPES, THEMES, Colours, Theme, escaped, short, summary
 from .network import END, START, definition_graph
 from .wire_input import definition_in, is_execution, wire_of
 
@@ -21,84 +22,12 @@ if TYPE_CHECKING:
     import graphviz
     import networkx
 
-Theme = Literal["light", "dark"]
 Format = Literal["svg", "png"]
 
 MAX_DEPTH: Final = 5
 """Levels of sub-workflows that are drawn inside each other."""
 _PROGRAMS: Final = ("dot", "graphviz-pure")
-_LABEL_LENGTH: Final = 28
 _FONT: Final = "Helvetica,Arial,sans-serif"
-
-
-class _Colours(NamedTuple):
-    """Tokens of one theme; status colours stay apart in colour-blind vision."""
-
-    canvas: str
-    face: str
-    text: str
-    line: str
-    on_fill: str
-    waiting: str
-    running: str
-    success: str
-    warning: str
-    failure: str
-    stopped: str
-
-
-_THEMES: Final[dict[Theme, _Colours]] = {
-    "light": _Colours(
-        "#F7F8FA", "#FFFFFF", "#1A2027", "#6B7785", "#FFFFFF",
-        "#82919E", "#0341B1", "#077E69", "#986906", "#911927", "#2C333B",
-    ),
-    "dark": _Colours(
-        "#12161B", "#1B2128", "#E8EAED", "#7C8796", "#0F1419",
-        "#8B93A3", "#4E8EF6", "#2BFCA6", "#F7AA20", "#FC4B6B", "#E8E9E9",
-    ),
-}  # fmt: skip
-
-_FAMILY: Final = {
-    "SCHEDULED": "waiting",
-    "IN_PROGRESS": "running",
-    "COMPLETED": "success",
-    "COMPLETED_WITH_ERRORS": "warning",
-    "FAILED": "failure",
-    "FAILED_WITH_TERMINAL_ERROR": "failure",
-    "TIMED_OUT": "failure",
-    "CANCELED": "stopped",
-    "SKIPPED": "stopped",
-}
-_WORDS: Final = {
-    "SCHEDULED": "scheduled",
-    "IN_PROGRESS": "running",
-    "COMPLETED": "completed",
-    "COMPLETED_WITH_ERRORS": "completed with errors",
-    "FAILED": "failed",
-    "FAILED_WITH_TERMINAL_ERROR": "failed",
-    "TIMED_OUT": "timed out",
-    "CANCELED": "canceled",
-    "SKIPPED": "skipped",
-}
-_WORST_FIRST: Final = (
-    "FAILED_WITH_TERMINAL_ERROR",
-    "FAILED",
-    "TIMED_OUT",
-    "IN_PROGRESS",
-    "SCHEDULED",
-    "COMPLETED_WITH_ERRORS",
-    "CANCELED",
-    "COMPLETED",
-    "SKIPPED",
-)
-_SHAPES: Final = {
-    "SWITCH": "diamond",
-    "DECISION": "diamond",
-    "TERMINATE": "octagon",
-    "WAIT": "hexagon",
-    "HUMAN": "hexagon",
-}
-_BARS: Final = frozenset({"FORK_JOIN", "FORK_JOIN_DYNAMIC", "JOIN", "EXCLUSIVE_JOIN"})
 
 
 def to_graphviz(
@@ -122,9 +51,9 @@ def to_graphviz(
     """
     import graphviz
 
-    colours = _THEMES[theme]
+    colours = THEMES[theme]
     wire = wire_of(thing)
-    drawing = graphviz.Digraph(str(definition_in(wire).get("name") or "workflow"))
+    drawing = graphviz.Digraph(escaped(str(definition_in(wire).get("name") or "workflow")))
     drawing.attr(
         rankdir=direction, bgcolor=colours.canvas, fontname=_FONT, fontsize="11",
         fontcolor=colours.text, color=colours.line, nodesep="0.3", ranksep="0.4",
@@ -175,7 +104,8 @@ def render(
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip()[:500]
         raise UnsupportedError(f"{Path(program).name} could not draw the graph: {said}")
-    return done.stdout
+    picture: bytes = done.stdout
+    return picture
 
 
 def find_program() -> str | None:
@@ -191,7 +121,7 @@ def find_program() -> str | None:
 class _Painter:
     """Draws one workflow, and those inside it."""
 
-    def __init__(self, colours: _Colours, children: dict[str, Any]) -> None:
+    def __init__(self, colours: Colours, children: dict[str, Any]) -> None:
         self._colours = colours
         self._children = children
 
@@ -223,7 +153,7 @@ class _Painter:
                 continue
             if data["type"] == "DO_WHILE":
                 with drawing.subgraph(name=f"cluster_{ids[reference]}") as cluster:
-                    self._frame(cluster, f"{_short(reference)} · loop")
+                    self._frame(cluster, f"{short(reference)} · loop")
                     self._node(cluster, ids[reference], reference, data, records)
                     self._level(cluster, graph, ids, records, nodes, reference, depth)
                 continue
@@ -245,7 +175,7 @@ class _Painter:
             return
         with drawing.subgraph(name=f"cluster_{node_id}_inside") as cluster:
             name = str(definition_in(child).get("name") or reference)
-            self._frame(cluster, f"{_short(name)} · sub-workflow")
+            self._frame(cluster, f"{short(name)} · sub-workflow")
             self.paint(cluster, child, f"{node_id}s", depth + 1)
         drawing.edge(node_id, f"{node_id}s_0", style="dotted", arrowhead="none")
 
@@ -268,7 +198,7 @@ class _Painter:
 
     def _frame(self, cluster: graphviz.Digraph, label: str) -> None:
         cluster.attr(
-            label=_escaped(label), style="rounded", color=self._colours.line,
+            label=escaped(label), style="rounded", color=self._colours.line,
             fontcolor=self._colours.text, labeljust="l", margin="10",
         )  # fmt: skip
 
@@ -286,23 +216,23 @@ class _Painter:
                 width="0.16", fixedsize="true", fillcolor=self._colours.line,
             )  # fmt: skip
             return
-        lines = [_short(reference), _short(f"{data['name']} · {data['type']}")]
-        attributes: dict[str, str] = {"tooltip": _escaped(reference)}
+        lines = [short(reference), short(f"{data['name']} · {data['type']}")]
+        attributes: dict[str, str] = {"tooltip": escaped(reference)}
         kind = data["type"]
-        if kind in _SHAPES:
-            attributes |= {"shape": _SHAPES[kind], "style": "filled"}
-        elif kind in _BARS:
+        if kind in SHAPES:
+            attributes |= {"shape": SHAPES[kind], "style": "filled"}
+        elif kind in BARS:
             attributes |= {"style": "filled", "height": "0.3"}
         if records is not None:
-            status, word = _summary(records.get(reference, ()))
+            status, word = summary(records.get(reference, ()))
             lines.append(word)
             attributes |= self._status(status, attributes.get("style", "rounded,filled"))
-        drawing.node(node_id, "\\n".join(_escaped(line) for line in lines), **attributes)
+        drawing.node(node_id, "\\n".join(escaped(line) for line in lines), **attributes)
 
     def _status(self, status: str, style: str) -> dict[str, str]:
         if not status:
             return {"style": f"{style},dashed", "fillcolor": self._colours.canvas}
-        family = _FAMILY.get(status, "waiting")
+        family = FAMILY.get(status, "waiting")
         colour = getattr(self._colours, family)
         if family == "failure":
             # Failure is the one filled family; the others carry their colour in the border.
@@ -327,10 +257,10 @@ class _Painter:
         edge: Mapping[str, Any],
         records: Mapping[str, Sequence[Mapping[str, Any]]] | None,
     ) -> None:
-        attributes = {"label": _escaped(_short(edge["label"]))} if edge["label"] else {}
+        attributes = {"label": escaped(short(edge["label"]))} if edge["label"] else {}
         if edge["kind"] == "back":
             attributes |= {"constraint": "false", "style": "dashed", "xlabel": "again"}
-        elif records is not None and not _taken(source, target, records):
+        elif records is not None and not _taken(source, target, edge["kind"], records):
             attributes |= {"style": "dashed"}
         elif records is not None:
             attributes |= {"penwidth": "2"}
@@ -347,25 +277,15 @@ def _by_base(tasks: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
     return result
 
 
-def _summary(records: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Worst status of a task's records and the words for them."""
-    if not records:
-        return "", "not reached"
-    counts: dict[str, int] = {}
-    for record in records:
-        status = str(record.get("status"))
-        counts[status] = counts.get(status, 0) + 1
-    worst = next((status for status in _WORST_FIRST if status in counts), next(iter(counts)))
-    word = _WORDS.get(worst, worst.lower())
-    if len(records) > 1:
-        return worst, f"{counts[worst]} of {len(records)} {word}"
-    attempt = int(records[0].get("retryCount") or 0) + 1
-    return worst, f"{word}, attempt {attempt}" if attempt > 1 else word
-
-
-def _taken(source: str, target: str, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
-    reached = target in records or target == END
-    return reached and (source == START or any(_has_ended(r) for r in records.get(source, ())))
+def _taken(
+    source: str, target: str, kind: str, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> bool:
+    if target != END and target not in records:
+        return False
+    # A loop leads into its body while it is still open.
+    if source == START or kind == "body":
+        return True
+    return any(_has_ended(record) for record in records.get(source, ()))
 
 
 def _has_ended(record: Mapping[str, Any]) -> bool:
@@ -390,19 +310,3 @@ def _sub_definitions(tasks: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[st
         for inner in lists:
             found |= _sub_definitions(inner or ())
     return found
-
-
-def _short(text: str) -> str:
-    """At most 28 characters, cut in the middle: the ends of a name carry meaning."""
-    text = " ".join(text.split())
-    if len(text) <= _LABEL_LENGTH:
-        return text
-    half = (_LABEL_LENGTH - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
-
-
-def _escaped(text: str) -> str:
-    """Text that Graphviz shows as it is: no escapes, no HTML-like labels."""
-    text = "".join(character if character >= " " else " " for character in text)
-    text = text.replace("\\", "\\\\")
-    return f"\u200b{text}" if text.startswith("<") and text.endswith(">") else text

@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -71,7 +72,7 @@ def reachable_from(graph: networkx.DiGraph[str], reference: str) -> set[str]:
 
     if reference not in graph:
         raise KeyError(reference)
-    return networkx.descendants(graph, reference) - {START, END}
+    return set(networkx.descendants(graph, reference)) - {START, END}
 
 
 def unreachable_tasks(definition: Any) -> list[str]:
@@ -168,10 +169,10 @@ class _Precedence:
         """The last to end of the records before this one; ``records`` in order of their end."""
         waits = record.get("taskType") in _OPEN_ENDED
         limit = record["endTime"] if waits else record.get("scheduledTime") or record["endTime"]
-        for candidate in reversed(records):
-            if candidate["endTime"] > limit or candidate is record:
-                continue
-            if self._comes_before(candidate, record):
+        ended_by_then = bisect_right(records, limit, key=_ended_at)
+        for position in range(ended_by_then - 1, -1, -1):
+            candidate = records[position]
+            if candidate is not record and self._comes_before(candidate, record):
                 return candidate
         return None
 
@@ -201,6 +202,10 @@ class _Precedence:
         if found is None:
             found = self._ancestors[reference] = networkx.ancestors(self._graph, reference)
         return found
+
+
+def _ended_at(task: Mapping[str, Any]) -> int:
+    return int(task["endTime"])
 
 
 def _base(task: Mapping[str, Any]) -> str:

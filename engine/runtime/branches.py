@@ -66,7 +66,9 @@ def begin_branch(
             task_to_domain=source.task_to_domain,
             branch=branch,
         )
-        data["input"] = workflow_input if parent is None and workflow_input is not None else source.input
+        data["input"] = (
+            workflow_input if parent is None and workflow_input is not None else source.input
+        )
         if parent is not None:
             data["parent_workflow_id"] = parent.workflow_id
             data["parent_workflow_task_id"] = _holder(parent, ids[position])

@@ -122,7 +122,7 @@ class Decider:
                 self._signal.wait(timeout)
             if self._closing and not self._mail:
                 return None
-            letters = []
+            letters: list[_Letter] = []
             while self._mail and len(letters) < MAX_BATCH:
                 letters.append(self._mail.popleft())
             return letters

@@ -118,6 +118,19 @@ class Desk:
             for task_id in oldest.tasks:
                 self.task_home.pop(task_id, None)
 
+    def forget(self, state: WorkflowState) -> None:
+        """Take an execution out of everything; its history is deleted with the next commit."""
+        workflow_id = state.workflow_id
+        self.executions.pop(workflow_id, None)
+        self.ended.pop(workflow_id, None)
+        self.evaluating.pop(workflow_id, None)
+        self.timers.forget(workflow_id)
+        for task_id in state.tasks:
+            self.queues.remove(task_id)
+            self.timers.forget(workflow_id, task_id)
+            self.task_home.pop(task_id, None)
+        self.outbox.commit.removed.append(workflow_id)
+
     def knows(self, workflow_id: str) -> bool:
         """Whether the execution is in memory."""
         return workflow_id in self.executions or workflow_id in self.ended
@@ -260,7 +273,9 @@ class Desk:
                 deadline = task_deadline_ms(task, node.settings if node is not None else None)
             if deadline:
                 # An alert-only deadline stays in the past; it must not ring without end.
-                self.timers.at(deadline if deadline > now_ms else now_ms + 60_000, state.workflow_id, task_id)
+                self.timers.at(
+                    deadline if deadline > now_ms else now_ms + 60_000, state.workflow_id, task_id
+                )
 
     def enqueue(self, state: WorkflowState, task: TaskState) -> None:
         """Put a task into the queue its worker polls."""

@@ -22,6 +22,7 @@ from ..core.turn import (
     Terminate,
     Turn,
 )
+from ..core.wire import workflow_wire
 from ..errors import EngineError
 from ..models.enums import WorkflowStatus
 from .desk import Desk
@@ -82,10 +83,14 @@ def _child_definition(desk: Desk, given: dict[str, Any]) -> CompiledDefinition:
     if inline:
         return desk.registry.snapshot_of(inline)
     # Version 0 means the latest at launch.
-    return desk.registry.snapshot(given.get("subWorkflowName") or "", given.get("subWorkflowVersion") or None)
+    return desk.registry.snapshot(
+        given.get("subWorkflowName") or "", given.get("subWorkflowVersion") or None
+    )
 
 
-def start_data(definition: CompiledDefinition, given: dict[str, Any], **more: Any) -> dict[str, Any]:
+def start_data(
+    definition: CompiledDefinition, given: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     """``data`` of a ``WorkflowStarted`` event; keys without a value are left out."""
     template = definition.wire.get("inputTemplate") or {}
     data: dict[str, Any] = {
@@ -137,7 +142,7 @@ def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow
         workflow_id = turn.new_id()
         data = start_data(
             definition,
-            effect.input,
+            {**effect.input, "failedWorkflow": workflow_wire(state)},
             correlation_id=state.correlation_id,
             task_to_domain=state.task_to_domain,
         )
@@ -211,4 +216,6 @@ def resume_children(desk: Desk, state: WorkflowState, task: TaskState) -> None:
         try:
             tell_parent(desk, desk.state(task.sub_workflow_id))
         except EngineError:
-            logger.warning("Sub-workflow %s of %s is gone.", task.sub_workflow_id, state.workflow_id)
+            logger.warning(
+                "Sub-workflow %s of %s is gone.", task.sub_workflow_id, state.workflow_id
+            )

@@ -24,7 +24,9 @@ class Evaluations:
     def begin(self, workflow_id: str, request: EvaluationRequest) -> None:
         """Start a script. Returns at once."""
         is_condition = request.evaluator == "condition"
-        evaluator = "javascript" if is_condition or request.evaluator == "graaljs" else request.evaluator
+        evaluator = (
+            "javascript" if is_condition or request.evaluator == "graaljs" else request.evaluator
+        )
         try:
             future = self._pool.submit(evaluator, request.source, request.input)
         except Exception as error:  # a refused script is an outcome like any other

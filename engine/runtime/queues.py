@@ -88,7 +88,7 @@ class TaskQueues:
         if queue is None:
             return []
         self._ripen(name, queue, now_ms)
-        taken = []
+        taken: list[Entry] = []
         while queue.ready and len(taken) < count:
             entry = heapq.heappop(queue.ready)[3]
             if self._entries.get(entry.task_id) is entry:
@@ -144,7 +144,7 @@ class TaskQueues:
                 yield waiter, taken
 
     def next_moment_ms(self) -> int:
-        """When something here is due next (a delayed task with a poll waiting, a poll's end); 0: never."""
+        """When a parked poll ends or a delayed task becomes ready for one; 0: never."""
         moments = []
         for queue in self._queues.values():
             if queue.waiters:

@@ -93,9 +93,7 @@ class Registry:
         """Take a task definition out."""
         self.task_defs.pop(name, None)
         self._snapshots.clear()
-        return MetadataRow(
-            collection="task_defs", key=name, version=0, body=None, wall_ms=wall_ms
-        )
+        return MetadataRow(collection="task_defs", key=name, version=0, body=None, wall_ms=wall_ms)
 
     # -- snapshots -----------------------------------------------------------------------
 

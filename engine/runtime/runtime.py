@@ -62,6 +62,7 @@ class Runtime:
 
     def start(self) -> int:
         """Begin; returns how many open executions were taken up."""
+        self.evaluators.prewarm()
         self.decider.start()
         taken: Future[int] = self.decider.submit(recover)
         return taken.result()
@@ -83,5 +84,3 @@ class Runtime:
 
 def _prefixed(prefix: str) -> dict[str, str]:
     return {k[len(prefix) :]: v for k, v in os.environ.items() if k.startswith(prefix)}
-
-

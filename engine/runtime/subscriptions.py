@@ -17,7 +17,9 @@ Listener = Callable[[list[HistoryEvent]], None]
 class Subscription:
     """A listener that can be taken off again."""
 
-    def __init__(self, home: Subscriptions, listener: Listener, workflow_ids: frozenset[str] | None) -> None:
+    def __init__(
+        self, home: Subscriptions, listener: Listener, workflow_ids: frozenset[str] | None
+    ) -> None:
         self._home = home
         self.listener = listener
         self.workflow_ids = workflow_ids
@@ -79,7 +81,9 @@ class Subscriptions:
         while (events := self._news.get()) is not None:
             for subscription in self._listeners:
                 chosen = subscription.workflow_ids
-                wanted = events if chosen is None else [e for e in events if e.workflow_id in chosen]
+                wanted = (
+                    events if chosen is None else [e for e in events if e.workflow_id in chosen]
+                )
                 if not wanted:
                     continue
                 try:

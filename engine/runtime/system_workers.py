@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
@@ -59,7 +60,14 @@ class HttpTaskWorkers:
         self._poll.add_done_callback(self._got)
 
     def _got(self, finished: Future[list[Wire]]) -> None:
-        if finished.cancelled() or finished.exception() is not None:
+        if finished.cancelled() or self._closed:
+            return
+        error = finished.exception()
+        if error is not None:
+            logger.warning("No HTTP task can be fetched: %s", error)
+            again = threading.Timer(1.0, self._ask)
+            again.daemon = True
+            again.start()
             return
         for task in finished.result():
             self._run(task)
@@ -76,6 +84,7 @@ class HttpTaskWorkers:
             if self._closed or finished.cancelled():
                 return
             error = finished.exception()
+            reason: str | None
             if error is not None:
                 logger.error("The HTTP worker failed.", exc_info=error)
                 status, output, reason = "FAILED", {}, f"The HTTP worker failed: {error}"

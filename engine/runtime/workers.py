@@ -28,9 +28,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
 from ..binding import output_of
-from ..errors import NonRetryableError
 from ..functions import FunctionRegistry, TaskContext, TaskFunction
-from .user_frames import describe_exception
+from .reporting import Reporter, Update
 
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +37,6 @@ _TINY_SECONDS: Final = 0.005
 _FETCH_AHEAD: Final = 16
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_REASON_LENGTH: Final = 4000
 
 Wire = dict[str, Any]
 
@@ -50,14 +48,6 @@ class Poll(Protocol):
         self, task_type: str, worker_id: str, domain: str | None, count: int, timeout_ms: int
     ) -> Future[list[Wire]]:
         """Up to ``count`` tasks as soon as there is one; ``cancel()`` gives the wait up."""
-        ...
-
-
-class Update(Protocol):
-    """How results are reported."""
-
-    def __call__(self, result: Wire, error: Wire | None) -> Future[Any]:
-        """Accept a TaskResult; ``error`` is ``{type, message, frames}`` of what was raised."""
         ...
 
 
@@ -109,7 +99,7 @@ class FunctionWorkers:
         """
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}"
         self._poll = poll
-        self._update = update
+        self._reporter = Reporter(update, self.worker_id)
         self._registry = registry
         self._domain = domain
         self._poll_timeout_ms = poll_timeout_ms
@@ -278,7 +268,7 @@ class FunctionWorkers:
         function = self._registry.get(task_type)
         for task in tasks:
             if self._stopping or function is None:
-                self._hand_back(task)
+                self._reporter.handed_back(task)
             else:
                 self._begin(function, task)
 
@@ -317,45 +307,53 @@ class FunctionWorkers:
 
     def _run_sync(self) -> None:
         lane = self._sync
+
+        def release() -> None:
+            self._release(lane)
+
         while True:
             item = self._work.get()
             if item is None:
                 return
             function, task = item
             if self._stopping:
-                self._hand_back(task, lane)
+                self._reporter.handed_back(task, release)
                 continue
             begun = time.perf_counter()
             context = self._context(function, task)
             try:
                 output = output_of(function.function(**self._arguments(function, task, context)))
             except BaseException as raised:  # sys.exit() in a function ends the task only
-                self._report_failure(lane, task, context, raised)
+                self._reporter.failed(task, context, raised, release)
             else:
-                self._report(lane, task, context, "COMPLETED", output)
+                self._reporter.completed(task, context, output, release)
             took = time.perf_counter() - begun
             # The mean follows slow tasks at once and quick ones after some.
             lane.mean_seconds += (took - lane.mean_seconds) * (0.5 if took > 0.01 else 0.1)
 
     async def _run_async(self, function: TaskFunction, task: Wire) -> None:
         context = self._context(function, task)
+
+        def release() -> None:
+            self._release(self._async)
+
         try:
             arguments = self._arguments(function, task, context)
             output = output_of(await function.function(**arguments))
         except asyncio.CancelledError as cancelled:
             if self._stopping:
-                self._hand_back(task, self._async)
+                self._reporter.handed_back(task, release)
             else:
-                self._report_failure(self._async, task, context, cancelled)
+                self._reporter.failed(task, context, cancelled, release)
         except BaseException as raised:
-            self._report_failure(self._async, task, context, raised)
+            self._reporter.failed(task, context, raised, release)
         else:
-            self._report(self._async, task, context, "COMPLETED", output)
+            self._reporter.completed(task, context, output, release)
 
     def _context(self, function: TaskFunction, task: Wire) -> TaskContext | None:
         if function.binder.context_name is None:
             return None
-        return TaskContext(task, lambda: self._heartbeat(task))
+        return TaskContext(task, lambda: self._reporter.heartbeat(task))
 
     def _arguments(
         self, function: TaskFunction, task: Wire, context: TaskContext | None
@@ -396,88 +394,6 @@ class FunctionWorkers:
     def _cancel_running(self) -> None:
         for running in self._running:
             running.cancel()
-
-    # -- reporting ---------------------------------------------------------------------------
-
-    def _report_failure(
-        self, lane: _Lane, task: Wire, context: TaskContext | None, raised: BaseException
-    ) -> None:
-        error = describe_exception(raised)
-        final = isinstance(raised, NonRetryableError)
-        status = "FAILED_WITH_TERMINAL_ERROR" if final else "FAILED"
-        reason = f"{error['type']}: {error['message']}"[:_REASON_LENGTH]
-        self._report(lane, task, context, status, {}, reason, error)
-
-    def _report(
-        self,
-        lane: _Lane,
-        task: Wire,
-        context: TaskContext | None,
-        status: str,
-        output: Wire,
-        reason: str | None = None,
-        error: Wire | None = None,
-    ) -> None:
-        result: Wire = {
-            "workflowInstanceId": task["workflowInstanceId"],
-            "taskId": task["taskId"],
-            "workerId": self.worker_id,
-            "status": status,
-            "outputData": output,
-        }
-        if reason is not None:
-            result["reasonForIncompletion"] = reason
-        if context is not None and (logs := context.take_logs()):
-            result["logs"] = logs
-        self._send(result, error, lane)
-
-    def _hand_back(self, task: Wire, lane: _Lane | None = None) -> None:
-        """Put a task that was not begun back into its queue: IN_PROGRESS does that."""
-        result = {
-            "workflowInstanceId": task["workflowInstanceId"],
-            "taskId": task["taskId"],
-            "workerId": self.worker_id,
-            "status": "IN_PROGRESS",
-            "outputData": task.get("outputData") or {},
-            "callbackAfterSeconds": 0,
-        }
-        self._send(result, None, lane)
-
-    def _heartbeat(self, task: Wire) -> None:
-        result = {
-            "workflowInstanceId": task["workflowInstanceId"],
-            "taskId": task["taskId"],
-            "workerId": self.worker_id,
-            "status": "IN_PROGRESS",
-            "extendLease": True,
-        }
-        self._send(result, None, None)
-
-    def _send(self, result: Wire, error: Wire | None, lane: _Lane | None) -> None:
-        try:
-            future = self._update(result, error)
-        except Exception as refused:
-            self._refused(result, refused)
-            if lane is not None:
-                self._release(lane)
-            return
-
-        def settled(done: Future[Any]) -> None:
-            if not done.cancelled() and (refused := done.exception()) is not None:
-                self._refused(result, refused)
-            if lane is not None:
-                self._release(lane)
-
-        future.add_done_callback(settled)
-
-    def _refused(self, result: Wire, refused: BaseException) -> None:
-        # The task stays IN_PROGRESS; its response time-out brings it back.
-        _logger.warning(
-            "The result of task %s was not accepted: %s",
-            result["taskId"],
-            refused,
-            extra={"task_id": result["taskId"], "workflow_id": result["workflowInstanceId"]},
-        )
 
 
 def _wake() -> None:

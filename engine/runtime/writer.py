@@ -94,9 +94,13 @@ class Writer:
                 self._store.commit(commit)
                 self.commit_count += 1
         except Exception as error:
-            self.failure = error if isinstance(error, EngineError) else StoreError(
-                f"The journal can't be written: {error}. Nothing more is accepted; free the disk "
-                "and start again."
+            self.failure = (
+                error
+                if isinstance(error, EngineError)
+                else StoreError(
+                    f"The journal can't be written: {error}. Nothing more is accepted; "
+                    "free the disk and start again."
+                )
             )
             logger.exception("The journal can't be written; the engine stops.")
             _refuse(batch, self.failure)
@@ -142,6 +146,9 @@ def _last_word(gaining: list[str], losing: list[str], workflow_ids: list[str]) -
 
 def _answer(future: Future[Any], value: Any) -> None:
     if not future.set_running_or_notify_cancel():
+        give_back = getattr(future, "give_back", None)
+        if give_back is not None and value:
+            give_back(value)
         return
     if isinstance(value, BaseException):
         future.set_exception(value)

@@ -83,12 +83,14 @@ class Service(WorkerService):
     def family(self, workflow_id: str) -> list[dict[str, Any]]:
         """The original of an execution and all its branches, oldest first. Blocks."""
         sql = (
-            "WITH RECURSIVE up AS (SELECT workflow_id, branch_of FROM executions WHERE workflow_id = ? "
-            "UNION SELECT e.workflow_id, e.branch_of FROM executions e JOIN up ON e.workflow_id = up.branch_of), "
+            "WITH RECURSIVE up AS (SELECT workflow_id, branch_of FROM executions "
+            "WHERE workflow_id = ? UNION SELECT e.workflow_id, e.branch_of FROM executions e "
+            "JOIN up ON e.workflow_id = up.branch_of), "
             "root AS (SELECT workflow_id FROM up WHERE branch_of IS NULL), "
             "down AS (SELECT workflow_id FROM root UNION "
             "SELECT e.workflow_id FROM executions e JOIN down ON e.branch_of = down.workflow_id) "
-            "SELECT e.workflow_id, e.status, e.branch_of, e.branch_reference, e.branch_edits, e.create_time "
+            "SELECT e.workflow_id, e.status, e.branch_of, e.branch_reference, e.branch_edits, "
+            "e.create_time "
             "FROM executions e JOIN down USING (workflow_id) ORDER BY e.create_time"
         )
         return self._runtime.store.query(sql, [workflow_id])
@@ -107,6 +109,9 @@ class Service(WorkerService):
                     continue
                 state = found[current] = desk.state(current).snapshot()
                 waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+                compensation = state.output.get("conductor.failure_workflow")
+                if isinstance(compensation, str) and desk.knows(compensation):
+                    waiting.append(compensation)
             return found
 
         return self._with_execution(workflow_id, read)
@@ -115,7 +120,9 @@ class Service(WorkerService):
         """Committed events of several executions by id."""
         answer: Future[dict[str, list[HistoryEvent]]] = Future()
         store = self._runtime.store
-        self._read(lambda: {key: store.events(key) for key in workflow_ids}, answer.set_result, answer)
+        self._read(
+            lambda: {key: store.events(key) for key in workflow_ids}, answer.set_result, answer
+        )
         return answer
 
     def failure(self, workflow_id: str) -> Future[FailureReport]:

@@ -190,5 +190,3 @@ class MetadataService(ServiceBase):
             desk.outbox.commit.metadata.append(row)
 
         return self._submit(drop)
-
-

@@ -112,9 +112,7 @@ def _clause(clause: str, fields: dict[str, str]) -> tuple[str, list[Any]]:
     return f"{column} {operator} ?", [text]
 
 
-def _time_clause(
-    name: str, column: str, operator: str, text: str
-) -> tuple[str, list[Any]]:
+def _time_clause(name: str, column: str, operator: str, text: str) -> tuple[str, list[Any]]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:

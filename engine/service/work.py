@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 from ..core.state import TaskState, WorkflowState
-
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
@@ -21,6 +20,15 @@ MAX_LOGS_PER_UPDATE: Final = 10
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
 )
+
+
+class PollFuture(Future[list[Wire]]):
+    """The answer of a poll; tasks that come after it was cancelled are given back."""
+
+    def __init__(self, give_back: Callable[[list[Wire]], None]) -> None:
+        """An open answer."""
+        super().__init__()
+        self.give_back = give_back
 
 
 class WorkerService(ExecutionService):
@@ -45,7 +53,7 @@ class WorkerService(ExecutionService):
         if timeout_ms > MAX_POLL_TIMEOUT_MS:
             raise InvalidRequestError("Long Poll Timeout value cannot be more than 5 seconds")
         polling = self._runtime.polling
-        answer: Future[list[Wire]] = Future()
+        answer = PollFuture(lambda tasks: self._give_back(tasks))
 
         def take(desk: Desk) -> Any:
             tasks = polling.poll(desk, task_type, worker_id, domain, count, timeout_ms, answer)
@@ -57,6 +65,16 @@ class WorkerService(ExecutionService):
         if submitted.done():  # the engine is closed
             return submitted
         return answer
+
+    def _give_back(self, tasks: list[Wire]) -> None:
+        """The caller of a poll has gone: what it was given waits for the next one."""
+        for task in tasks:
+            result = {
+                "workflowInstanceId": task["workflowInstanceId"],
+                "taskId": task["taskId"],
+                "status": "IN_PROGRESS",
+            }
+            self.update_task(result)
 
     def update_task(self, result: Wire, error: Wire | None = None) -> Future[str]:
         """Apply a worker's result; resolves to the task id, also when it came too late.
@@ -266,9 +284,7 @@ class WorkerService(ExecutionService):
 
     def queue_all_verbose(self) -> dict[str, dict[str, dict[str, int]]]:
         """The same in Conductor's shape with shards; there is one shard."""
-        return {
-            name: {"a": {"size": size, "uacked": 0}} for name, size in self.queue_all().items()
-        }
+        return {name: {"a": {"size": size, "uacked": 0}} for name, size in self.queue_all().items()}
 
     def requeue(self, task_type: str) -> Future[int]:
         """Queue the scheduled tasks of a type that are missing from their queue."""
@@ -277,10 +293,10 @@ class WorkerService(ExecutionService):
             count = 0
             for state in desk.executions.values():
                 for task in state.open_tasks():
-                    if task.task_type == task_type and task.status == "SCHEDULED":
-                        if not desk.queues.contains(task.task_id):
-                            desk.enqueue(state, task)
-                            count += 1
+                    waits = task.task_type == task_type and task.status == "SCHEDULED"
+                    if waits and not desk.queues.contains(task.task_id):
+                        desk.enqueue(state, task)
+                        count += 1
             return count
 
         return self._submit(run)
@@ -346,5 +362,3 @@ def _blocked(desk: Desk, state: WorkflowState) -> tuple[WorkflowState, TaskState
             if found is not None:
                 return found
     return None
-
-

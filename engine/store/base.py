@@ -130,6 +130,14 @@ class Store(Protocol):
         """Recompute the projections from events; returns how many executions were rebuilt."""
         ...
 
+    def publish_address(self, url: str | None) -> None:
+        """Tell processes that find the store locked where its owner can be reached."""
+        ...
+
+    def health(self) -> dict[str, Any]:
+        """``ok``, ``error``, ``lag`` (committed records not fed yet), counts and bytes."""
+        ...
+
     def close(self) -> None:
         """Feed what is left, close the files, give up the lock. Safe to call twice."""
         ...

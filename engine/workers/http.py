@@ -15,23 +15,20 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-from multidict import CIMultiDict
 from yarl import URL
 
 from ..errors import ForbiddenError, InvalidRequestError
-from ..models.codec import JsonValue, dumps, loads_untrusted
+from ..models.codec import JsonValue, loads_untrusted
 from .address_guard import AddressGuard
+from .http_request import HttpRequest, RequestFailedError, read_request
 
 __all__ = ["HttpWorker", "TaskOutcome"]
 
 MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
-_DEFAULT_TIMEOUT_MS: Final = 3000
-_TOTAL_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 64 * 1024
 _REASON_LENGTH: Final = 2000
 _MISSING_URI: Final = (
@@ -41,9 +38,7 @@ _MISSING_METHOD: Final = "No HTTP method specified"
 _NO_RESPONSE: Final = "No response from the remote service"
 # The wording is Conductor's, whose client wraps what went wrong in a plain Java exception.
 _FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: java.lang.Exception: "
-_FORM: Final = "application/x-www-form-urlencoded"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_OURS: Final = frozenset({"content-length", "transfer-encoding", "connection"})
 _PERSONAL: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
@@ -56,22 +51,10 @@ class TaskOutcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class _Request(NamedTuple):
-    method: str
-    url: URL
-    headers: CIMultiDict[str]
-    body: bytes | None
-    timeout: aiohttp.ClientTimeout
-
-
 class _Answer(NamedTuple):
     status: int
     headers: dict[str, list[str]]
     text: str
-
-
-class _Failure(Exception):
-    """The request came to nothing; the text says why."""
 
 
 class HttpWorker:
@@ -191,19 +174,19 @@ class HttpWorker:
         if not given.get("method"):
             return TaskOutcome(status="FAILED", output={}, reason=_MISSING_METHOD)
         try:
-            request = _request(given)
+            request = read_request(given)
             answer = await self._send(request)
-        except _Failure as failure:
+        except RequestFailedError as failure:
             return _failed(str(failure))
         except Exception as error:  # a worker must answer for every task it was given
             return _failed(f"{type(error).__name__}: {error}")
         return _outcome(answer, waits, request)
 
-    async def _send(self, request: _Request) -> _Answer:
+    async def _send(self, request: HttpRequest) -> _Answer:
         """The answer after redirects.
 
         Raises:
-            _Failure: There is none.
+            RequestFailedError: There is none.
         """
         method, url = request.method, request.url
         try:
@@ -218,21 +201,23 @@ class HttpWorker:
                     url = target
         except TimeoutError as error:
             what = "Connect timed out" if "onnect" in str(error) else "Read timed out"
-            raise _Failure(_io_error(request, what)) from None
+            raise RequestFailedError(_io_error(request, what)) from None
         except ForbiddenError as error:
-            raise _Failure(_io_error(request, str(error))) from None
+            raise RequestFailedError(_io_error(request, str(error))) from None
         except aiohttp.ClientConnectorError as error:
-            raise _Failure(_io_error(request, _refused(error))) from None
+            raise RequestFailedError(_io_error(request, _refused(error))) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _Failure(_io_error(request, str(error) or type(error).__name__)) from None
-        raise _Failure(_io_error(request, f"more than {MAX_REDIRECTS} redirects"))
+            raise RequestFailedError(
+                _io_error(request, str(error) or type(error).__name__)
+            ) from None
+        raise RequestFailedError(_io_error(request, f"more than {MAX_REDIRECTS} redirects"))
 
     async def _exchange(
-        self, method: str, url: URL, request: _Request
+        self, method: str, url: URL, request: HttpRequest
     ) -> tuple[_Answer, URL | None]:
         """One request and its answer, with the address of a redirect to follow."""
         if url.scheme not in ("http", "https") or not url.host:
-            raise _Failure(f"{url.scheme or 'a relative address'} is not http or https")
+            raise RequestFailedError(f"{url.scheme or 'a relative address'} is not http or https")
         self._check_literal(url)
         async with self._opened().request(
             method,
@@ -263,82 +248,16 @@ class HttpWorker:
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
             body += chunk
             if len(body) > self._max_response_bytes:
-                raise _Failure(f"the answer is longer than {self._max_response_bytes} bytes")
+                raise RequestFailedError(
+                    f"the answer is longer than {self._max_response_bytes} bytes"
+                )
         headers: dict[str, list[str]] = {}
         for name, value in response.headers.items():
             headers.setdefault(name, []).append(value)
         return _Answer(response.status, headers, _decoded(bytes(body), response.charset))
 
 
-def _request(given: Mapping[str, Any]) -> _Request:
-    """The request an input asks for.
-
-    Raises:
-        _Failure: A key has a value that makes no request.
-    """
-    method = str(given["method"]).strip().upper()
-    try:
-        url = URL(str(given["uri"]).strip())
-        port_is_valid = url.port is None or url.port > 0
-    except ValueError as error:
-        raise _Failure(f"the URI is not valid: {error}") from None
-    if not port_is_valid:
-        raise _Failure("the URI is not valid: port 0")
-    content_type = str(given.get("contentType") or "application/json")
-    accept = given.get("accept") or "application/json"
-    headers: CIMultiDict[str] = CIMultiDict()
-    headers["Accept"] = ", ".join(map(str, accept)) if isinstance(accept, list) else str(accept)
-    headers["Content-Type"] = content_type
-    own = given.get("headers") or {}
-    if not isinstance(own, Mapping):
-        raise _Failure("headers is not an object")
-    for name, value in own.items():
-        headers.popall(name, None)
-        for item in value if isinstance(value, list) else [value]:
-            if item is not None and name.lower() not in _OURS:
-                headers.add(str(name), _header_text(item))
-    body = _encoded(given.get("body"), headers.get("Content-Type", content_type))
-    return _Request(method, url, headers, body, _timeout(given))
-
-
-def _timeout(given: Mapping[str, Any]) -> aiohttp.ClientTimeout:
-    connect = _milliseconds(given, "connectionTimeOut") / 1000
-    read = _milliseconds(given, "readTimeOut") / 1000
-    # Conductor's read time-out runs between bytes; the total keeps a dripping answer in bounds.
-    total = max(_TOTAL_SECONDS, connect + read)
-    return aiohttp.ClientTimeout(total=total, sock_connect=connect or None, sock_read=read or None)
-
-
-def _milliseconds(given: Mapping[str, Any], key: str) -> float:
-    value = given.get(key)
-    if value is None:
-        return _DEFAULT_TIMEOUT_MS
-    try:
-        return max(0.0, float(value))
-    except (TypeError, ValueError):
-        raise _Failure(f"{key} is not a number of milliseconds: {value!r}") from None
-
-
-def _header_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else dumps(value).decode()
-
-
-def _encoded(body: Any, content_type: str) -> bytes | None:
-    """The bytes of a body: texts as they are, forms encoded, everything else as JSON."""
-    if body is None:
-        return None
-    if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass")
-    if isinstance(body, Mapping) and content_type.partition(";")[0].strip().lower() == _FORM:
-        return urlencode(
-            {k: v if isinstance(v, list) else _header_text(v) for k, v in body.items()}, doseq=True
-        ).encode()
-    return dumps(body)
-
-
-def _outcome(answer: _Answer, waits: bool, request: _Request) -> TaskOutcome:
+def _outcome(answer: _Answer, waits: bool, request: HttpRequest) -> TaskOutcome:
     phrase = _phrase(answer.status)
     if answer.status >= 400:
         where = f"{request.method} request for {_shown(request.url)}"
@@ -386,7 +305,7 @@ def _failed(reason: str) -> TaskOutcome:
     return TaskOutcome(status="FAILED", output={"response": text}, reason=text)
 
 
-def _io_error(request: _Request, what: str) -> str:
+def _io_error(request: HttpRequest, what: str) -> str:
     return f"I/O error on {request.method} request for {_shown(request.url)}: {what}"
 
 

@@ -1,4 +1,4 @@
-/* Builds the committed modules of dist/ (and, with --tests or --dev, throw-away ones).
+/* Builds the committed modules of dist/ (and, with --tests or --dev, throw-away ones under node_modules).
  *
  *   dist/execution_view.js   mount() and Panel's render(), styles included
  *   dist/execution_view.css  the same styles for pages that load them on their own
@@ -72,6 +72,11 @@ if (mode === "--tests") {
     ...shared, entryPoints: entries, outdir: join(here, "node_modules", ".test"), outExtension: { ".js": ".mjs" },
     format: "esm", platform: "node", external: ["node:*"], sourcemap: "inline",
   });
+} else if (mode === "--dev") {
+  const out = join(here, "node_modules", ".dev");
+  await build({ ...shared, entryPoints: ["dev/dev.ts"], outdir: out, format: "iife", sourcemap: "inline" });
+  writeFileSync(join(out, "index.html"), readFileSync(join(here, "dev", "index.html")));
+  console.log(join(out, "index.html"));
 } else if (mode === "--out") {
   await build_dist(process.argv[3]);
 } else {

@@ -1,4 +1,4 @@
-"""The frame around one execution's view."""
+"""The page around one execution's view."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from .browser_view import BrowserView, module, sheets
 
 
 class ExecutionFrame(BrowserView):
-    """Title bar with status and actions, the execution's view below it."""
+    """Shows the execution's view once there is one, else says why not and where to go."""
 
     head = param.Dict(
-        default={},
-        doc="found, id, name, version, status, start_ms, end_ms, parent, correlation_id, "
-        "capabilities; or ``{found: False, id, known}``, or ``{found: False, error}``.",
+        default={}, doc="``{found: True, title}``, or ``{found: False, id, known | error}``."
     )
-    notice = param.Dict(default={}, doc="``{seq, text}``: why an action was refused; empty: done.")
-    request = param.Dict(default={}, doc="Asked by the browser: ``{seq, action, reason}``.")
     view = Child(doc="The execution's view; empty while unknown.")
 
     _bundle = module("execution.js")

@@ -12,5 +12,5 @@ from engine.client import Client
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    with Engine() as engine:
+    with Engine(threads=0, http_tasks=False) as engine:
         yield engine.client

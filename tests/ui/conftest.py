@@ -13,9 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "studio"))
 
-from recorded_service import RecordedService  # noqa: E402  # beside the page tests
+from recorded_service import RecordedService
 
-from studio.server import StudioServer  # noqa: E402
+from studio.server import StudioServer
 
 ARGUMENTS = [
     "--headless",

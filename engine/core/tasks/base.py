@@ -97,8 +97,9 @@ class TaskType:
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Move an open record on, if the state allows it."""
 
-    def cancel(self, turn: Turn, task: TaskState, reason: str) -> None:
-        """Called before an open record is cancelled."""
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
+        """Called before an open record is cancelled; returns what the record takes with it."""
+        return {}
 
 
 class WorkerTaskType(TaskType):

@@ -116,12 +116,17 @@ class DoWhileTask(TaskType):
         if goes_on is None:
             return
         task = turn.state.tasks[task.task_id]
-        forget = self._forget(turn, node, task)
+        keep = _keep_last(node)
+        forget = [
+            k for k in task.output_data if k.isdigit() and keep and int(k) <= task.iteration - keep
+        ]
         items = self._items(turn, node)
         if goes_on:
             iteration = task.iteration + 1
             extra = _item_output(items, iteration)
             self._start_iteration(turn, node, task, iteration, {**outputs, **extra}, forget)
+            if keep:
+                self._remove_records(turn, node, task, iteration - keep)
             return
         output = {k: v for k, v in task.output_data.items() if k not in forget}
         complete(turn, task, {**output, **outputs}, parent=max(r.last_event for r in records))
@@ -146,6 +151,7 @@ class DoWhileTask(TaskType):
                 task,
                 f"Unable to evaluate condition {condition}, exception {message}",
                 TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+                {**task.output_data, **outputs},
                 evaluation=key,
             )
             return None
@@ -180,24 +186,29 @@ class DoWhileTask(TaskType):
                 context[reference] = record.output_data
         return context
 
-    def _forget(self, turn: Turn, node: Node, task: TaskState) -> list[str]:
-        """Iterations that ``keepLastN`` drops: their outputs, and their records."""
-        keep = node.input_parameters.get("keepLastN")
-        if not isinstance(keep, int) or isinstance(keep, bool) or task.iteration <= keep:
-            return []
-        dropped = [str(n) for n in range(1, task.iteration - keep + 1) if str(n) in task.output_data]
-        if not dropped:
-            dropped = [str(task.iteration - keep)]
-        numbers = {int(n) for n in dropped}
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
+        """A cancelled loop shows what its present iteration had got to."""
+        node = turn.node_of(task)
+        done = [] if node is None else self._body(turn, node, task)
+        collected = {r.node: r.output_data for r in done if r.executed and r.status.is_successful}
+        if not collected:
+            return {}
+        return {"output": {**task.output_data, str(task.iteration): collected}}
+
+    def _remove_records(self, turn: Turn, node: Node, task: TaskState, last: int) -> None:
+        """Delete the records of iterations up to ``last`` (``keepLastN``).
+
+        They go one iteration earlier than their outputs: when an iteration begins, the records of
+        the one before are gone, as measured on the real server.
+        """
         inside = set(node.body_references)
         doomed = [
             t.task_id
             for t in turn.state.tasks.values()
-            if t.node in inside and t.iteration in numbers and t.seq > task.seq
+            if t.node in inside and 0 < t.iteration <= last and t.seq > task.seq
         ]
         if doomed:
             turn.emit(EventKind.TASKS_REMOVED, {"task_ids": doomed})
-        return dropped
 
     def _items(self, turn: Turn, node: Node) -> list[Any] | None:
         """The list the loop runs over, resolved afresh; None in condition mode."""
@@ -210,6 +221,12 @@ class DoWhileTask(TaskType):
         if value is None:
             return []
         return value if isinstance(value, list) else [value]
+
+
+def _keep_last(node: Node) -> int:
+    """Iterations to keep, 0 for all; only a literal number counts."""
+    keep = node.input_parameters.get("keepLastN")
+    return keep if isinstance(keep, int) and not isinstance(keep, bool) else 0
 
 
 def _item_output(items: list[Any] | None, iteration: int) -> dict[str, Any]:
@@ -225,6 +242,10 @@ def _reads_iterations(condition: str, reference: str) -> bool:
     gathered in every iteration.
     """
     rest = condition
-    for form in (f"$.{reference}['iteration']", f'$.{reference}["iteration"]', f"$.{reference}.iteration"):
+    for form in (
+        f"$.{reference}['iteration']",
+        f'$.{reference}["iteration"]',
+        f"$.{reference}.iteration",
+    ):
         rest = rest.replace(form, "")
     return reference in rest or "Object" in rest or "JSON" in rest

@@ -33,9 +33,13 @@ class InlineTask(TaskType):
         evaluator = task.input_data.get("evaluatorType", "javascript")
         source = task.input_data.get("expression")
         if not isinstance(evaluator, str) or not evaluator.strip():
-            self._refuse(turn, task, f"Empty 'evaluatorType' in INLINE task's input parameters. {_EMPTY}")
+            self._refuse(
+                turn, task, f"Empty 'evaluatorType' in INLINE task's input parameters. {_EMPTY}"
+            )
         elif not isinstance(source, str) or not source.strip():
-            self._refuse(turn, task, f"Empty 'expression' in Inline task's input parameters. {_EMPTY}")
+            self._refuse(
+                turn, task, f"Empty 'expression' in Inline task's input parameters. {_EMPTY}"
+            )
         elif evaluator == "value-param":
             complete(turn, task, {"result": task.input_data.get(source)})
         elif evaluator not in ("javascript", "graaljs", "python"):

@@ -7,7 +7,7 @@ from typing import Any
 from ...models.enums import TaskStatus
 from ..definition import Node
 from ..state import TaskState
-from ..turn import Draft, Placement, Turn
+from ..turn import Draft, Turn
 from .base import TaskType, complete, fail
 
 
@@ -52,11 +52,8 @@ class JoinTask(TaskType):
             r for r in records if r is not None and r.status is TaskStatus.COMPLETED_WITH_ERRORS
         ]
         if with_errors:
-            reason = " ".join(
-                f"{r.task_def_name}/{r.task_id} {r.reason_for_incompletion or ''} "
-                "completed with errors"
-                for r in with_errors
-            )
+            names = " ".join(f"{r.task_def_name}/{r.task_id}" for r in with_errors)
+            reason = f"{names} completed with errors"
             complete(
                 turn, task, output, TaskStatus.COMPLETED_WITH_ERRORS, reason=reason, parent=parent
             )

@@ -34,6 +34,4 @@ class JsonJqTransformTask(TaskType):
             return
         results = outcome.get("result") or []
         first = results[0] if results else None
-        complete(
-            turn, task, {"result": first, "resultList": results}, evaluation=task.task_id
-        )
+        complete(turn, task, {"result": first, "resultList": results}, evaluation=task.task_id)

@@ -40,7 +40,7 @@ class SubWorkflowTask(TaskType):
             definition = resolved.get("workflowDefinition")
         if isinstance(definition, dict):
             resolved["name"] = definition.get("name")
-            resolved["version"] = definition.get("version", 1)
+            resolved.pop("version", None)
         # Leaves of the child's input lie below workflowInput in this record's input.
         for origin in draft.data.get("origins") or ():
             origin["path"] = f"workflowInput.{origin['path']}"
@@ -67,9 +67,10 @@ class SubWorkflowTask(TaskType):
         if task.not_before_ms <= turn.now.wall_ms:
             turn.effects.append(StartChild(task.task_id))
 
-    def cancel(self, turn: Turn, task: TaskState, reason: str) -> None:
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
         """Cancelling the task ends the child."""
         end_child(turn, task, reason)
+        return {}
 
 
 class StartWorkflowTask(TaskType):
@@ -89,14 +90,16 @@ class StartWorkflowTask(TaskType):
         elif not isinstance(request, dict):
             fail(turn, task, "Error reading StartWorkflowRequest. It is not an object.")
         elif not request.get("name"):
-            reason = "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty."
+            reason = (
+                "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty."
+            )
             fail(turn, task, reason)
         elif task.not_before_ms <= turn.now.wall_ms:
             turn.effects.append(StartWorkflow(task.task_id, request))
 
 
 def child_workflow_id(parent_workflow_id: str, task: TaskState) -> str:
-    """Conductor's deterministic child id: a name-based UUID, so launching twice is launching once."""
+    """Conductor's name-based child id: launching twice is launching once."""
     seed = f"subworkflow:{parent_workflow_id}:{task.task_id}:{task.retry_count}"
     digest = bytearray(hashlib.md5(seed.encode(), usedforsecurity=False).digest())
     digest[6] = (digest[6] & 0x0F) | 0x30

@@ -63,7 +63,7 @@ class SwitchTask(TaskType):
 
     def branch_of(self, node: Node, case: str) -> list[Node]:
         """A matching case counts even when it is empty."""
-        return node.cases[case] if case in node.cases else node.default_case
+        return node.cases.get(case, node.default_case)
 
     def select(self, turn: Turn, draft: Draft) -> Any:
         """The value that chooses; a script's error fails the record."""

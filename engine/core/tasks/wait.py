@@ -29,7 +29,9 @@ class WaitTask(TaskType):
         given = data.get("input") or {}
         duration, until = _text(given.get("duration")), _text(given.get("until"))
         if duration and until:
-            self._refuse(draft, "Both 'duration' and 'until' specified. Please provide only one input")
+            self._refuse(
+                draft, "Both 'duration' and 'until' specified. Please provide only one input"
+            )
         elif duration:
             seconds = parse_duration_seconds(duration)
             data["wait_until_ms"] = turn.now.wall_ms + int(seconds * 1000)
@@ -37,9 +39,7 @@ class WaitTask(TaskType):
         elif until:
             moment = parse_until_ms(until)
             if moment is None:
-                self._refuse(
-                    draft, f"Invalid/Unsupported Wait Until format.  Provided: {until}"
-                )
+                self._refuse(draft, f"Invalid/Unsupported Wait Until format.  Provided: {until}")
             else:
                 data["wait_until_ms"] = max(moment, 1)
                 data["callback_after_seconds"] = max(0, (moment - turn.now.wall_ms) // 1000)
@@ -78,5 +78,3 @@ class NoopTask(TaskType):
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
-
-

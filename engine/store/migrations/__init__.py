@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..errors import StoreError
+from ...errors import StoreError
 
 
 class Step(NamedTuple):

@@ -40,7 +40,7 @@ export function columns_of(events: readonly ViewEvent[], width: number, is_optio
     columns.push(column(events, from, to, is_optional));
   }
   const fastest = Math.max(...columns.map((c) => c.height), 0.001);
-  for (const c of columns) c.height = 4 + 11 * Math.sqrt(c.height / fastest);
+  for (const c of columns) c.height = 3 + 13 * (c.height / fastest) ** 1.6;
   for (const c of columns) if (LOUD.has(c.kind)) c.height = Math.max(c.height, c.failed ? 16 : 11);
   return columns;
 }

@@ -132,16 +132,20 @@ function sub_head(box: Box, face: Face, from: number): string {
   return text(from, box.y + 18, "nm", name) + text(after, box.y + 18, "mt", fit_end(face.meta, right - 60 - after, 11.6)) + fold;
 }
 
+/** A definition has no iterations. */
+const NO_STRIP: Strip = { columns: [], starts: [1], spark: [], total: 0, current: 0, line: "", done: false };
+
 function loop_head(box: Box, face: Face, from: number): string {
-  const strip = face.strip!;
+  const strip = face.strip ?? NO_STRIP;
   const right = box.x + box.w - 6;
-  const shown = strip.total ? `iteration ${count(strip.current)} of ${count(strip.total)}` : "no iteration yet";
+  const shown = strip.total ? `iteration ${count(strip.current)} of ${count(strip.total)}` : "";
   const shown_width = text_width(shown, 12, true);
   const stepper = right - 52;
   const name = fit_middle(face.name, Math.max(40, stepper - 8 - shown_width - 80 - from), 13, true);
   const after = from + text_width(name, 13, true) + 8;
   let out = text(from, box.y + 18, "nm", name) + text(after, box.y + 18, "mt", "Do while");
   out += `<g class="act" data-act="fold"><title>Collapse</title>${rect(after + 48, box.y + 1, 24, 24, 4, 'class="hit"')}${mark("down", after + 55, box.y + 8.5, 10)}</g>`;
+  if (!strip.total) return out;
   out += text(stepper - 6, box.y + 18, "nm it", shown, ' text-anchor="end"');
   out += button(stepper, box.y + 3.5, 24, 19, "previous", "left", "Iteration before") + button(stepper + 28, box.y + 3.5, 24, 19, "next", "right", "Next iteration");
   return out + draw_strip(strip, box.x + 10, box.y + HEADER + 2, box.w - 20, true);

@@ -3,7 +3,7 @@ import type { Block } from "./protocol";
 import type { Family, IterationView, LoopView, TaskView, ViewModel } from "./viewmodel";
 import type { Box } from "./layout";
 import { is_bad, is_ended, iteration_family } from "./fold";
-import { count, duration, plural } from "./format";
+import { count, duration } from "./format";
 import { task_glyph, type GlyphName } from "./glyphs";
 
 /** Status families, and the two ways to have failed, and what a plan would do. */
@@ -251,7 +251,7 @@ function counts_line(loop: LoopView, known: number): string {
     rest > 0 && `${count(rest)} not reached`,
   ].filter(Boolean) as string[];
   if (lengths.length > 4) parts.push(`p95 ${duration(lengths.sort((a, b) => a - b)[Math.floor(lengths.length * 0.95)]!)}`);
-  return parts.join(" · ") || plural(0, "iteration");
+  return parts.join(" · ");
 }
 
 /** The case that each switch took, so that it can be drawn straight below. */

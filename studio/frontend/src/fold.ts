@@ -16,6 +16,8 @@ export interface Change {
   workflow: boolean;
   before: TaskView | string | undefined;
   after: TaskView | string | undefined;
+  /** Loops (and dynamic forks) whose counts the task is in, with its iteration. */
+  counts_for?: [string, number][];
 }
 
 const ENDED = new Set(["COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED", "CANCELED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT"]);
@@ -52,8 +54,8 @@ export class Journal {
   readonly changes: Change[][] = [];
   /** Run path that an execution has in the tree. */
   readonly path_of = new Map<string, string>();
-  /** Loop (or dynamic fork) path and iteration that a run path counts for. */
-  readonly counts_for = new Map<string, [string, number][]>();
+  /** Loop (or dynamic fork) path and iteration that a run path counts for; shared by its changes. */
+  private readonly counts_for = new Map<string, [string, number][]>();
   readonly head: Folded = empty_folded();
   private readonly parent_of = new Map<string, string>();
   private readonly children_of = new Map<string, string[]>();
@@ -68,7 +70,10 @@ export class Journal {
   add(event: ViewEvent): void {
     const changes = this.read(event);
     this.changes.push(changes);
-    for (const change of changes) apply_change(this.head, change, this.counts_for, false);
+    for (const change of changes) {
+      if (!change.workflow) change.counts_for = this.counts_for.get(((change.after ?? change.before) as TaskView).path);
+      apply_change(this.head, change, false);
+    }
     this.head.n = this.changes.length;
   }
 
@@ -267,7 +272,7 @@ function take_over(view: TaskView, data: Record<string, unknown>): TaskView {
 }
 
 /** Applies one change to a state; `back` undoes it. */
-export function apply_change(state: Folded, change: Change, counts_for: Map<string, [string, number][]>, back: boolean): void {
+export function apply_change(state: Folded, change: Change, back: boolean): void {
   const before = back ? change.after : change.before;
   const after = back ? change.before : change.after;
   if (change.workflow) {
@@ -281,8 +286,7 @@ export function apply_change(state: Folded, change: Change, counts_for: Map<stri
   else state.tasks.delete(change.id);
   if (!old && task) enlist(state, task);
   else if (old && !task) strike(state, old);
-  const places = counts_for.get((task ?? old)!.path);
-  if (places) for (const [loop, iteration] of places) recount(state, loop, iteration, old, task);
+  if (change.counts_for) for (const [loop, iteration] of change.counts_for) recount(state, loop, iteration, old, task);
 }
 
 function enlist(state: Folded, task: TaskView): void {

@@ -43,6 +43,8 @@ export class Graph {
   private marks_markup = "";
   private tips_markup = "";
   private route_markup = "";
+  /** Boxes whose markup is made but not yet in the page. */
+  private readonly pending = new Map<string, { box: Box; markup: string }>();
   private readonly cleanup: (() => void)[] = [];
   private readonly refresh_soon = per_frame(() => this.refresh());
   private readonly mount_soon = per_frame(() => this.mount_near());
@@ -202,7 +204,6 @@ export class Graph {
     this.mark_selection();
   }
 
-  private pending = new Map<string, { box: Box; markup: string }>();
   private new_box(box: Box): string {
     const face = face_of(this.vm, box);
     this.pending.set(box.id, { box, markup: face.st + face.label + draw_face(box, face, this.detail) });
@@ -215,9 +216,9 @@ export class Graph {
       const element = layer.children[i] as SVGGElement;
       const pending = this.pending.get(element.dataset.id!);
       if (pending) this.mounted.set(element.dataset.id!, { ...pending, element });
+      this.pending.delete(element.dataset.id!);
       if (element.dataset.id === this.active) element.setAttribute("tabindex", "0");
     }
-    this.pending.clear();
   }
   private adopt_edges(markup: string): void {
     const from = this.layer.edges.childElementCount;

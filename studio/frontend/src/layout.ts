@@ -299,9 +299,11 @@ function side_axes(item: Sized): { axis: number }[] {
   return axes;
 }
 
-/** The way back of a loop leaves its last box at the side if that is a plain box. */
+/** The way back of a loop leaves its last box at the side if that is a plain box and free there. */
 function leaves_sideways(row: Row): boolean {
   const last = row.items[row.items.length - 1];
+  const before = row.items[row.items.length - 2];
+  if (before && last && has_side_tails(before) && enters_side(before, last)) return false;
   return !!last && !row.merges && (last.shape === "task" || last.shape === "closed" || last.shape === "fan");
 }
 

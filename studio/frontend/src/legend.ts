@@ -35,7 +35,7 @@ export function draw_legend(vm: ViewModel): HTMLElement {
 function line({ st, glyph, word }: Line): HTMLElement {
   const holder = document.createElement("template");
   const hatched = st === "reused" || st === "plan-reuse" ? '<rect class="hatch" x="1" y="1" width="20" height="10" rx="2.5"/>' : "";
-  holder.innerHTML = `<svg class="draw swatch" viewBox="0 0 22 12" aria-hidden="true"><g data-st="${st}"><rect class="face" x="1" y="1" width="20" height="10" rx="2.5"/>${hatched}<rect class="box" x="1" y="1" width="20" height="10" rx="2.5"/></g></svg>`;
+  holder.innerHTML = `<svg class="draw swatch" viewBox="0 0 22 12" aria-hidden="true"><g class="n" data-st="${st}"><rect class="face" x="1" y="1" width="20" height="10" rx="2.5"/>${hatched}<rect class="box" x="1" y="1" width="20" height="10" rx="2.5"/></g></svg>`;
   const family = st === "cause" ? "failure" : st.startsWith("plan-r") ? (st === "plan-run" ? "accent" : "reused") : st === "plan-ask" ? "warning" : st;
   return h("li", null, holder.content.firstElementChild, glyph ? icon(glyph, `s-${family}`) : h("span.g"), word);
 }

@@ -3,7 +3,6 @@ import styles from "styles:*";
 import type { Host } from "./host";
 import { CursorBar } from "./cursor";
 import { fill, h, per_frame } from "./dom";
-import { place_of } from "./format";
 import { Graph } from "./graph";
 import { mount_head } from "./head";
 import { Model, create_model } from "./model";
@@ -144,6 +143,3 @@ class View implements Mounted {
     this.root.replaceChildren();
   }
 }
-
-/** Place of a run path, for pages that link into the view. */
-export { place_of };

@@ -15,6 +15,8 @@ export class Minimap {
   readonly element: SVGSVGElement;
   private frame: SVGRectElement | null = null;
   private extent = { x: 0, y: 0, w: 1, h: 1 };
+  /** A very tall drawing would be a line: it is drawn wider than it is. */
+  private stretched = false;
   private rects: { box: Box; element: Element }[] = [];
 
   constructor(go: (x: number, y: number) => void) {
@@ -23,8 +25,9 @@ export class Minimap {
     this.element = holder.content.firstElementChild as SVGSVGElement;
     const jump = (event: PointerEvent): void => {
       const at = this.element.getBoundingClientRect();
-      const k = Math.max(this.extent.w / at.width, this.extent.h / at.height);
-      go(this.extent.x + this.extent.w / 2 + (event.clientX - at.left - at.width / 2) * k, this.extent.y + this.extent.h / 2 + (event.clientY - at.top - at.height / 2) * k);
+      const scale = { x: this.extent.w / at.width, y: this.extent.h / at.height };
+      if (!this.stretched) scale.x = scale.y = Math.max(scale.x, scale.y);
+      go(this.extent.x + this.extent.w / 2 + (event.clientX - at.left - at.width / 2) * scale.x, this.extent.y + this.extent.h / 2 + (event.clientY - at.top - at.height / 2) * scale.y);
     };
     this.element.addEventListener("pointerdown", (event) => {
       this.element.setPointerCapture(event.pointerId);
@@ -39,6 +42,8 @@ export class Minimap {
     this.extent = { x: map.x - 20, y: map.y - 12, w: map.w + 40, h: map.h + 24 };
     const { x, y, w, h } = this.extent;
     this.element.setAttribute("viewBox", `${x} ${y} ${w} ${h}`);
+    this.stretched = h / w > 2.5;
+    this.element.setAttribute("preserveAspectRatio", this.stretched ? "none" : "xMidYMid");
     const boxes = map.boxes.filter((b) => b.shape !== "fork" && b.shape !== "join").slice(0, MOST);
     this.element.innerHTML = `${boxes.map(rect_of).join("")}<rect class="seen"/>`;
     this.rects = boxes.map((box, i) => ({ box, element: this.element.children[i]! }));
@@ -61,8 +66,7 @@ export class Minimap {
     const top = Math.max(-y / k, e.y);
     const right = Math.min((size.w - x) / k, e.x + e.w);
     const bottom = Math.min((size.h - y) / k, e.y + e.h);
-    const thick = Math.max(e.w / WIDTH, e.h / HEIGHT) * 1.5;
-    const values = { x: left + thick / 2, y: top + thick / 2, width: Math.max(0, right - left - thick), height: Math.max(0, bottom - top - thick), "stroke-width": thick };
+    const values = { x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
     for (const [name, value] of Object.entries(values)) this.frame.setAttribute(name, String(value));
   }
 

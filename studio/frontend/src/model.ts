@@ -27,7 +27,8 @@ export class Model implements ViewModel {
   private readonly drawn_paths = new Map<string, string>();
   private causes = new Set<string>();
   private consequences = new Set<string>();
-  private next_id = 1;
+  /** Two views may share one Python object, so their questions must not share numbers. */
+  private next_id = Math.floor(Math.random() * 2 ** 44);
   private plan_now: Plan | null = null;
   private origin_now: { hops: Hop[]; leaf: string } | null = null;
   private theme_now: "light" | "dark";
@@ -121,14 +122,14 @@ export class Model implements ViewModel {
   }
 
   private move(to: number): void {
-    const { changes, counts_for } = this.journal;
+    const { changes } = this.journal;
     const state = this.now;
     for (; state.n < to; state.n++) {
-      for (const change of changes[state.n]!) apply_change(state, change, counts_for, false);
+      for (const change of changes[state.n]!) apply_change(state, change, false);
     }
     for (; state.n > to; state.n--) {
       const list = changes[state.n - 1]!;
-      for (let i = list.length - 1; i >= 0; i--) apply_change(state, list[i]!, counts_for, true);
+      for (let i = list.length - 1; i >= 0; i--) apply_change(state, list[i]!, true);
     }
     this.cursor = to;
     this.drawn_paths.clear();

@@ -11,8 +11,10 @@ import { mount, type Mounted } from "./main";
 interface PanelModel {
   data: ViewData | Record<string, never>;
   patch: Patch | Record<string, never>;
-  answers: Answer[];
-  ask: Ask[];
+  /** Answers of one turn of Python. */
+  answer: { seq: number; items: Answer[] } | Record<string, never>;
+  /** The newest questions; Python takes those whose id it has not seen. */
+  ask: { items: Ask[] } | Record<string, never>;
   theme: "light" | "dark" | "auto";
   goto: string;
   url: Record<string, string | null>;
@@ -30,14 +32,12 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
   let heard_answer: (answer: Answer) => void = () => {};
   let asked: Ask[] = [];
   let last_patch = 0;
-  const answered = new Set<number>();
 
   const open = (): void => {
     mounted?.destroy();
     mounted = null;
     if (!("workflow_id" in model.data)) return;
     asked = [];
-    answered.clear();
     last_patch = 0;
     const data = structuredClone(model.data) as ViewData;
     const host: Host = {
@@ -46,7 +46,7 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
       onAnswer: (listener) => (heard_answer = listener),
       ask: (question) => {
         asked = [...asked.slice(-KEPT_QUESTIONS + 1), question];
-        model.ask = asked;
+        model.ask = { items: asked };
       },
       navigate: (workflow_id) => (model.goto = workflow_id),
       setUrl: (params) => {
@@ -66,16 +66,12 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
     heard_patch(patch as Patch);
   };
   const take_answers = (): void => {
-    for (const answer of model.answers ?? []) {
-      if (answered.has(answer.id)) continue;
-      answered.add(answer.id);
-      heard_answer(answer);
-    }
+    for (const answer of model.answer.items ?? []) heard_answer(answer);
   };
 
   model.on("data", open);
   model.on("patch", take_patch);
-  model.on("answers", take_answers);
+  model.on("answer", take_answers);
   model.on("theme", () => mounted?.set_theme(model.theme));
   void el;
   open();

@@ -65,7 +65,12 @@ export function picture(json: string): string {
   const title = request.title ?? (model.data.name || "Workflow");
   const description = request.description ?? described(map, model, plain);
   const size = `width="${Math.ceil(w)}" height="${Math.ceil(h)}" viewBox="${x} ${y} ${Math.ceil(w)} ${Math.ceil(h)}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" class="draw" data-theme="${theme}" data-detail="3"><title>${escape(title)}</title><desc>${escape(description)}</desc><style>${style_of()}</style>${hatch()}<rect x="${x}" y="${y}" width="100%" height="100%" fill="var(--canvas)"/>${draw_all(map, model, { detail: 3, plain })}</svg>`;
+  return flat(`<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" class="draw" data-theme="${theme}" data-detail="3"><title>${escape(title)}</title><desc>${escape(description)}</desc><style>${style_of()}</style>${hatch()}<rect x="${x}" y="${y}" width="100%" height="100%" fill="var(--canvas)"/>${draw_all(map, model, { detail: 3, plain })}</svg>`);
+}
+
+/** quickjs keeps a concatenation as a tree, which its Python binding can't read; a join is flat. */
+function flat(text: string): string {
+  return [text].join("");
 }
 
 /** Tokens apply to the drawing only: a picture inside a page must not recolour the page. */
@@ -86,5 +91,5 @@ function described(map: Layout, model: Model, plain: boolean): string {
 export function boxes(json: string): string {
   const request = JSON.parse(json) as PictureRequest;
   const map = map_of(new Model(request.data ?? data_of(request), () => {}), request.limit ?? 300);
-  return JSON.stringify(map.boxes.map((b) => [b.id, b.shape, b.x, b.y, b.w, b.h, b.depth, b.container]));
+  return flat(JSON.stringify(map.boxes.map((b) => [b.id, b.shape, b.x, b.y, b.w, b.h, b.depth, b.container])));
 }

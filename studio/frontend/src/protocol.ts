@@ -63,6 +63,8 @@ export interface Frame { file: string; line: number; function: string; source?: 
 
 /** Why it failed: from the outermost execution to the deepest cause. */
 export interface FailureChain {
+  /** What the strip is labelled with; absent: "cause". `optional` ones are amber, never causes. */
+  role?: "cause" | "failing" | "terminated" | "optional" | "compensating";
   chips: { label: string; note?: string; path: string; task_id?: string; kind: "workflow" | "task" | "iteration" | "error" }[];
   cause: {
     path: string; task_id: string; workflow_id: string; attempt: number; attempts: number; status: TaskStatus;
@@ -73,7 +75,7 @@ export interface FailureChain {
   fingerprint: string;
   same_error_count?: number;
 }
-export interface Failure { chains: FailureChain[]; independent: number }
+export interface Failure { chains: FailureChain[]; independent: number; optional?: FailureChain[] }
 
 /** Everything needed to draw; sent once when the view opens. */
 export interface ViewData {

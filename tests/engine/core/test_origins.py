@@ -197,13 +197,13 @@ def test_a_script_is_followed_along_the_input_it_names() -> None:
     assert hops[-1].what == "start form, b"
 
 
-def parent_and_child() -> tuple[Execution, Execution]:
+def parent_and_child(prefix: str = "workflowInput.") -> tuple[Execution, Execution]:
     flow = Execution("w", [node("sub", "SUB_WORKFLOW"), node("after")], name="outer")
     flow.started({"n": 5})
     sub = flow.scheduled(
         "sub",
         input={"workflowInput": {"m": 5}, "subWorkflowName": "inner"},
-        origins=[moved("m", "${workflow.input.n}")],
+        origins=[moved(f"{prefix}m", "${workflow.input.n}")],
         sub_workflow_id="c",
     )
     child = Execution(
@@ -223,8 +223,9 @@ def parent_and_child() -> tuple[Execution, Execution]:
     return flow, child
 
 
-def test_a_value_is_followed_through_a_sub_workflow() -> None:
-    assert trace("after@w", "v", *parent_and_child()) == [
+@pytest.mark.parametrize("prefix", ["workflowInput.", ""])
+def test_a_value_is_followed_through_a_sub_workflow(prefix: str) -> None:
+    assert trace("after@w", "v", *parent_and_child(prefix)) == [
         ("after input.v", 42, "${sub.output.answer}"),
         ("sub returned answer", 42, "${x.output.y}"),
         ("x returned y", 42, "${workflow.input.m}"),
@@ -291,10 +292,13 @@ def test_other_fields_of_a_task_are_the_engines() -> None:
 
 
 def test_an_edit_of_a_branch_is_named() -> None:
-    branch = {"workflow_id": "old", "reference": "a", "edits": {"amount": 3}}
+    branch = {"workflow_id": "old", "reference": "a", "edits": {"a": {"amount": 3}}}
     flow = Execution("w", [node("a")], name="f").started({}, branch=branch)
-    flow.scheduled("a", input={"amount": 3})
+    flow.scheduled(
+        "a", input={"amount": 3, "k": 1}, origins=[moved("amount", "${workflow.input.x}")]
+    )
     assert last("a@w", "amount", flow).note == "edited when branching"
+    assert last("a@w", "k", flow).note == "set by the engine"
 
 
 def test_unknown_tasks_are_key_errors() -> None:

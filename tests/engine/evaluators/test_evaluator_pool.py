@@ -87,7 +87,8 @@ def exists(pid: int) -> bool:
         ("$.text", "é\u2028\0😀"),
         ("[1, , 'x']", [1, None, "x"]),
         ("({a: {b: [true]}, c: undefined})", {"a": {"b": [True]}, "c": None}),
-        ("({'__proto__x': 1, '~i': '2'})", {"__proto__x": 1, "~i": "2"}),
+        ('JSON.parse(\'{"__proto__": {"a": 1}}\')', {"__proto__": {"a": 1}}),
+        ("({[`k\\ud800`]: 1, '~i': '2'})", {"k\ufffd": 1, "~i": "2"}),
         ("new Date(0)", "1970-01-01T00:00:00.000Z"),
         ("new Date(NaN)", None),
         ("2n ** 70n", 2**70),
@@ -155,6 +156,7 @@ def test_each_evaluation_has_a_realm_of_its_own(pool: EvaluatorPool) -> None:
     [
         "JSON.stringify = JSON.parse = String = Object.keys = Array.isArray = null; ({a: [1]})",
         "Object.prototype.toJSON = () => 'no'; Number.isFinite = () => false; ({a: [1]})",
+        "Object.defineProperty(Object.prototype, 'a', {set() { throw 1 }}); ({a: [1]})",
         "Object.defineProperty = Object.create = () => ({b: 2}); ({a: [1]})",
     ],
 )

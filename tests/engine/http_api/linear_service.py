@@ -76,7 +76,9 @@ class LinearService:
 
     def validate_workflow_def(self, body: Wire) -> None:
         if not body.get("tasks"):
-            problem = Problem("tasks", "WorkflowTask list cannot be empty", "Add a task.")
+            problem = Problem(
+                "tasks", "WorkflowTask list cannot be empty", "Add at least one task."
+            )
             raise InvalidRequestError("The definition has no tasks.", [problem])
 
     def workflow_def(self, name: str, version: int | None = None) -> Wire:
@@ -248,7 +250,9 @@ class LinearService:
 
     @answered
     def reset_callbacks(self, workflow_id: str) -> None:
-        self._state(workflow_id)
+        status = self._state(workflow_id).status
+        if status.is_terminal:
+            raise ConflictError(f"Workflow is in terminal state. Status = {status}")
 
     @answered
     def terminate(self, workflow_id: str, reason: str | None = None) -> None:
@@ -332,9 +336,10 @@ class LinearService:
         return future
 
     def _update(self, result: Wire) -> tuple[str, str]:
-        missing = [key for key in ("workflowInstanceId", "taskId") if not result.get(key)]
+        named = {"taskId": "Task ID", "workflowInstanceId": "Workflow Id"}
+        missing = [key for key in named if not result.get(key)]
         if missing:
-            problems = [Problem(key, f"{key} cannot be null or empty") for key in missing]
+            problems = [Problem(key, f"{named[key]} cannot be null or empty") for key in missing]
             raise InvalidRequestError("The result names no task.", problems)
         state = self._state(result["workflowInstanceId"])
         task = state.tasks.get(result["taskId"])

@@ -166,7 +166,7 @@ def test_validation_problems_are_listed_without_instance(send: Send) -> None:
         "status": 400,
         "message": "Validation failed, check below errors for detail.",
         "validationErrors": [
-            {"path": "updateTask.arg0.taskId", "message": "taskId cannot be null or empty"}
+            {"path": "updateTask.arg0.taskId", "message": "Task ID cannot be null or empty"}
         ],
         "retryable": False,
     }
@@ -179,7 +179,7 @@ def test_suggestion_stands_beside_its_problem(send: Send) -> None:
         {
             "path": "registerWorkflowDef.arg0.tasks",
             "message": "WorkflowTask list cannot be empty",
-            "suggestion": "Add a task.",
+            "suggestion": "Add at least one task.",
         }
     ]
 

@@ -130,7 +130,8 @@ def test_update_answers_the_task_id_as_text(send: Send, started: str) -> None:
 
 @pytest.mark.parametrize("verb", ["restart", "retry", "resetcallbacks"])
 def test_restart_retry_and_resetcallbacks_are_204(send: Send, started: str, verb: str) -> None:
-    send("DELETE", f"/api/workflow/{started}?reason=stop", {})
+    if verb != "resetcallbacks":  # the only one for executions that go on
+        send("DELETE", f"/api/workflow/{started}?reason=stop", {})
 
     reply = send("POST", f"/api/workflow/{started}/{verb}", {})
 
@@ -169,7 +170,7 @@ def test_task_has_the_keys_that_the_server_computes(send: Send, started: str) ->
     task = polled(send, "first")
     shown = send("GET", f"/api/tasks/{task['taskId']}").json
 
-    assert shown["taskDefinition"] is None
+    assert shown["taskDefinition"] is None or shown["taskDefinition"]["name"] == "first"
     assert shown["executionMetadata"]["empty"] is True
     assert shown["queueWaitTime"] >= 0
     assert shown["loopOverTask"] is False

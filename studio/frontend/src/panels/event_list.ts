@@ -4,7 +4,7 @@ import { h, per_frame } from "../dom";
 import { clock, count } from "../format";
 import { event_tone, event_words, pick_events } from "./event_words";
 import { filter_box, grid_keys } from "./grid";
-import { Cleanup } from "./interaction";
+import { Cleanup, paced } from "./interaction";
 import { short_path } from "./run_path";
 import { VirtualRows } from "./virtual_rows";
 
@@ -22,7 +22,7 @@ export class EventList {
   constructor(private readonly vm: ViewModel, cleanup: Cleanup) {
     this.scroller.append(h("div.xrow.xhead", { role: "row" }, ...["Event", "Time (UTC)", "Kind", "Task", "Actor", "What"].map((title) => h("span", { role: "columnheader" }, title))));
     this.rows = new VirtualRows(this.scroller, ROW_PX, ROW_PX, (index) => this.row(index), cleanup);
-    const later = per_frame(() => this.refresh());
+    const later = paced(() => this.refresh(), cleanup);
     const { box, field } = filter_box("Filter events: kind, task, actor, text", (text) => { this.filter = text; later(); });
     field.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") this.scroller.focus(); });
     this.element = h("div.xlist", null, box, this.scroller);

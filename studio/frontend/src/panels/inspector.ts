@@ -1,9 +1,9 @@
 /** The inspector: everything about what is selected, as it was at the cursor. */
 import type { TaskView, ViewModel } from "../viewmodel";
-import { fill, h, icon, per_frame } from "../dom";
-import { count, leaf_of, plural, status_word } from "../format";
+import { fill, h, icon } from "../dom";
+import { count, leaf_of, status_word } from "../format";
 import { task_glyph } from "../glyphs";
-import { Cleanup, keep_focus, on_key, tab_keys } from "./interaction";
+import { Cleanup, keep_focus, on_key, paced, tab_keys } from "./interaction";
 import { execution_body } from "./inspector_execution";
 import { group_sections, iteration_body } from "./inspector_group";
 import { type Shown, TaskBody } from "./inspector_task";
@@ -39,7 +39,7 @@ class Inspector {
 
   constructor(el: HTMLElement, private readonly vm: ViewModel, private readonly host: PanelHost) {
     this.is_slim = vm.data.mode === "cell";
-    const later = per_frame(() => this.draw(false));
+    const later = paced(() => this.draw(false), this.cleanup);
     this.details = new TaskDetails(vm, () => this.draw(true));
     this.task_body = new TaskBody(vm, (task, leaf) => void this.ask_origin(task, leaf));
     el.append(this.root);
@@ -83,16 +83,16 @@ class Inspector {
     this.root.setAttribute("aria-label", `Inspector: ${name}`);
     fill(this.head,
       h("h2", null, icon(task_glyph(family, status, subject.task?.type), `s-${family}`), h("span.cut", { title: subject.path }, name)),
-      h("div.btns", null, this.replay_button(subject), is_execution ? null : h("button.btn.icon.small", {
+      h("div.btns", null, this.is_slim ? null : this.replay_button(subject, ".small"), is_execution ? null : h("button.btn.icon.small", {
         type: "button", "data-f": "up", "aria-label": "Back to the execution", title: "Back to the execution", onclick: () => this.vm.select(null),
       }, icon("close"))),
       h("p.cut", null, subtitle(vm, subject)));
   }
 
-  private replay_button(subject: Subject): HTMLElement | null {
+  private replay_button(subject: Subject, classes: string): HTMLElement | null {
     const task = subject.task;
     if (!task || !this.vm.data.capabilities.includes("branch")) return null;
-    return h("button.btn.small", {
+    return h(`button.btn${classes}`, {
       type: "button", "data-f": "replay", title: "New execution from here; this one stays as it is",
       onclick: () => ask_replay(this.root, task.workflow_id, task.task_id),
     }, "Replay from here ", kbd("R"));
@@ -129,6 +129,8 @@ class Inspector {
       return;
     }
     const parts = subject.task ? this.task_parts(subject, subject.task) : [this.absent(subject)];
+    const replay = this.is_slim ? this.replay_button(subject, ".small.primary") : null;
+    if (replay) parts.push(h("div.isec.islim", null, replay));
     const group = this.tab === "Summary" && subject.kind !== "task" ? group_sections(this.vm, subject, () => this.draw(true)) : [];
     fill(this.body, ...group, ...parts);
   }
@@ -210,7 +212,8 @@ function subtitle(vm: ViewModel, subject: Subject): string {
   const { task, attempts } = subject;
   if (subject.kind === "iteration") {
     const loop = vm.now.loops.get(subject.path.replace(/\[\d+\]$/, ""));
-    if (loop) parts.push(`iteration ${count(leaf_iteration(subject.path) ?? 0)} of ${plural(loop.items.length, "iteration").replace(/ .*/, "")}`);
+    const known = vm.task(subject.path.replace(/\[\d+\]$/, ""))?.iterations;
+    if (loop) parts.push(`iteration ${count(leaf_iteration(subject.path) ?? 0)} of ${count(Math.max(known ?? 0, loop.items.length))}`);
   }
   if (task && attempts.length > 1) parts.push(`attempt ${attempts.indexOf(task) + 1} of ${attempts.length}`);
   parts.push(task ? status_word(task.status) : subject.kind === "iteration" ? status_of_family(vm.family(subject.path)) : subject.later ? "Not yet" : "Not reached");

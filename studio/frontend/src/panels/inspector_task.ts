@@ -77,11 +77,21 @@ export class TaskBody {
     const span = task.end_ms && task.start_ms ? ` after ${seconds(task.end_ms - task.start_ms)}` : "";
     const who = task.worker_id ? `Raised by worker ${task.worker_id}${span}.` : span ? `Ended${span}.` : "";
     const same = this.vm.data.failure?.chains.find((chain) => chain.cause.path === task.path)?.same_error_count ?? 0;
-    const more = same > 1 ? h("span", null, `Same error ×${count(same)} in this execution.`) : null;
+    const cause = this.cause_inside(task.path);
+    const more = cause ? h("button.link", { type: "button", "data-f": "go-cause", onclick: () => this.vm.select(cause.path, cause.task_id) }, `Cause: ${leaf_of(cause.path)}`) : same > 1 ? h("span", null, `Same error ×${count(same)} in this execution.`) : null;
     const box = error
       ? error_box(error.type, error.message, who, more)
       : error_box(status_word(task.status), task.reason ?? detail?.reason ?? "", who.replace("Raised by", "Held by"), more);
     return h("section.isec", null, box, detail?.error ? frames_box(detail.error.frames) : null);
+  }
+
+  /** The cause of a failed container, when it lies inside or the container is a consequence of it. */
+  private cause_inside(path: string): { path: string; task_id: string } | null {
+    for (const { cause, consequences } of this.vm.data.failure?.chains ?? []) {
+      if (cause.path === path) return null;
+      if (cause.path.startsWith(`${path}/`) || cause.path.startsWith(`${path}[`) || consequences.some((c) => c.path === path)) return cause;
+    }
+    return null;
   }
 
   private view(name: string, task: TaskView, value: unknown, options: JsonViewOptions): HTMLElement {
@@ -98,7 +108,8 @@ export class TaskBody {
   private input({ task, detail }: Shown, open_depth: number): Node | null {
     if (!detail) return null;
     const origin = this.vm.origin;
-    const is_mine = !!origin && origin.hops[0]?.task_id === task.task_id;
+    const first = origin?.hops[0];
+    const is_mine = !!first && first.path === task.path && (!first.task_id || first.task_id === task.task_id);
     const hops = origin ? origin.hops.length : 0;
     const values = leaf_count(detail.input);
     const view = this.view("input", task, detail.input, {
@@ -139,19 +150,20 @@ export class TaskBody {
   private attempts({ subject, task, detail }: Shown): Node {
     const by_id = new Map((detail?.attempts ?? []).map((attempt) => [attempt.task_id, attempt]));
     const rows = [...subject.attempts].reverse();
-    const message = (view: TaskView): string => view.error?.message ?? by_id.get(view.task_id)?.error ?? (is_bad(view.status) ? view.reason ?? "" : "");
-    const newest = message(rows[0]!);
+    const message = (view: TaskView): string => (is_bad(view.status) ? view.error?.message ?? by_id.get(view.task_id)?.error ?? view.reason ?? "" : "");
+    const newest = rows.map(message).find(Boolean) ?? "";
+    const first = rows.findIndex((view) => message(view) !== "");
     return section("Attempts", { aux: detail?.retry_note }, h("table.att", null, h("tbody", null, ...rows.map((view, i) => {
       const family = family_of(view);
       const text = message(view);
       const open = (): void => this.vm.select(subject.path, view.task_id);
       return h("tr", { "aria-current": view.task_id === task.task_id ? "true" : null, onclick: open },
-        h("td", null, h("button.link", { type: "button", "data-f": `attempt ${view.task_id}`, "aria-label": `Attempt ${rows.length - i}`, onclick: open }, rows.length - i)),
+        h("td", null, h("button.link.plain", { type: "button", "data-f": `attempt ${view.task_id}`, "aria-label": `Attempt ${rows.length - i}`, onclick: open }, rows.length - i)),
         h("td", null, status_label(family, view.status, view.type)),
         h("td.mono", null, clock(view.end_ms || view.start_ms || view.scheduled_ms)),
         h("td.r", null, view.start_ms && view.end_ms ? seconds(view.end_ms - view.start_ms) : ""),
         h("td", null, view.worker_id ?? ""),
-        h("td.t2.cut", { title: text }, i > 0 && text && text === newest ? "same error" : text));
+        h("td.t2.cut", { title: text }, i > first && text && text === newest ? "same error" : text));
     }))));
   }
 
@@ -172,7 +184,7 @@ export class TaskBody {
     const polled = task.start_ms && task.scheduled_ms ? `${clock(task.start_ms)}, after ${duration(task.start_ms - task.scheduled_ms)}` : "not yet";
     const end = task.end_ms ? `${clock(task.end_ms)}${task.start_ms ? `, after ${duration(task.end_ms - task.start_ms)}` : ""}` : "not yet";
     return section("Times", { note: "UTC" }, facts([
-      ["Scheduled", clock(task.scheduled_ms)], ["Started", polled], ["Ended", end], ["Worker", task.worker_id ?? detail?.worker_id ?? ""],
+      ["Scheduled", clock(task.scheduled_ms)], ["Started", polled], ["Ended", end], ["Worker", task.worker_id ?? (is_ended(task.status) ? detail?.worker_id : "")],
       ["Case", task.chosen], ["Reused from", task.reused ? "the execution this one branched from" : ""],
       ["Task id", h("span", null, h("code", null, task.task_id), " ", copy_button(() => task.task_id, "task id"))],
     ]));

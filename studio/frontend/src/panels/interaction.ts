@@ -38,6 +38,30 @@ export class Cleanup {
   }
 }
 
+/** Run at most once a frame, and rest eight times as long as the work took: lists may be long. */
+export function paced(work: () => void, cleanup: Cleanup): () => void {
+  let frame = 0, timer: ReturnType<typeof setTimeout> | undefined, free_at = 0, is_due = false;
+  const run = (): void => {
+    frame = 0;
+    is_due = false;
+    const start = performance.now();
+    work();
+    const end = performance.now();
+    free_at = end - start > 8 ? end + 8 * (end - start) : 0;
+  };
+  cleanup.add(() => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  });
+  return () => {
+    if (is_due) return;
+    is_due = true;
+    const rest = free_at - performance.now();
+    if (rest <= 0) frame = requestAnimationFrame(run);
+    else timer = setTimeout(() => { frame = requestAnimationFrame(run); }, rest);
+  };
+}
+
 /** Listen for a single plain key (no Ctrl, Alt or Meta) anywhere in the view. */
 export function on_key(within: Element, cleanup: Cleanup, pressed: (key: string, event: KeyboardEvent) => boolean): void {
   cleanup.listen(within.getRootNode(), "keydown", (event: KeyboardEvent) => {

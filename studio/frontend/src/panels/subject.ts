@@ -12,7 +12,7 @@ export interface Subject {
   attempts: TaskView[];
   /** The attempt that is shown. */
   task: TaskView | null;
-  /** The same run path at the newest event: tells "not yet" from "never". */
+  /** The first attempt at the newest event: tells "not yet" from "never". */
   later: TaskView | null;
 }
 
@@ -26,7 +26,7 @@ export function subject_of(vm: ViewModel): Subject {
   const attempts = views(vm, path, "now");
   const wanted = vm.selection?.task_id;
   const task = attempts.find((attempt) => attempt.task_id === wanted) ?? attempts[attempts.length - 1] ?? null;
-  const later = views(vm, path, "head").pop() ?? null;
+  const later = views(vm, path, "head")[0] ?? null;
   const kind = block?.kind === "loop" || block?.kind === "fork" || block?.kind === "sub" ? block.kind : "task";
   return { kind, path, block, attempts, task, later };
 }

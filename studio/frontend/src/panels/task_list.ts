@@ -1,10 +1,10 @@
 /** Tasks as a table: one line per attempt, sorted and filtered here in the browser. */
 import type { TaskView, ViewModel } from "../viewmodel";
-import { h, icon, per_frame } from "../dom";
+import { h, icon } from "../dom";
 import { family_of } from "../fold";
 import { clock, duration, status_word } from "../format";
 import { task_glyph } from "../glyphs";
-import { Cleanup } from "./interaction";
+import { Cleanup, paced } from "./interaction";
 import { filter_box, grid_keys } from "./grid";
 import { short_path } from "./run_path";
 import { VirtualRows } from "./virtual_rows";
@@ -57,6 +57,8 @@ export class TaskList {
   private by: Column | null = null;
   private direction: 1 | -1 = 1;
   private shown = false;
+  /** Row of the selection, -1 when it is not in the list. */
+  private at = -1;
 
   constructor(private readonly vm: ViewModel, cleanup: Cleanup) {
     const head = h("div.xrow.xhead", { role: "row" }, ...COLUMNS.map(([column, title]) => {
@@ -66,12 +68,12 @@ export class TaskList {
     }));
     this.scroller.append(head);
     this.rows = new VirtualRows(this.scroller, ROW_PX, ROW_PX, (index) => this.row(index), cleanup);
-    const later = per_frame(() => this.refresh());
+    const later = paced(() => this.refresh(), cleanup);
     const { box, field } = filter_box("Filter tasks: name, type, status, worker, error", (text) => { this.filter = text; later(); });
     this.element = h("div.xlist", null, box, this.scroller);
     field.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") this.scroller.focus(); });
     cleanup.add(vm.on(["cursor", "events"], later));
-    cleanup.add(vm.on("selection", () => { if (this.shown) { this.rows.refresh(this.tasks.length); this.rows.reveal(this.selected()); } }));
+    cleanup.add(vm.on("selection", () => { if (this.shown) { this.at = this.selected(); this.rows.refresh(this.tasks.length); this.rows.reveal(this.at); } }));
     grid_keys(this.scroller, { at: () => this.selected(), count: () => this.tasks.length, go: (index) => this.pick(index) });
   }
 
@@ -79,12 +81,13 @@ export class TaskList {
     this.shown = is_shown;
     if (!is_shown) return;
     this.refresh();
-    this.rows.reveal(this.selected());
+    this.rows.reveal(this.at);
   }
 
   private refresh(): void {
     if (!this.shown) return;
     this.tasks = pick_tasks(this.vm.now.tasks.values(), this.filter, this.by, this.direction);
+    this.at = this.selected();
     this.scroller.setAttribute("aria-rowcount", String(this.tasks.length + 1));
     this.rows.refresh(this.tasks.length);
   }
@@ -113,7 +116,7 @@ export class TaskList {
   private row(index: number): HTMLElement {
     const task = this.tasks[index]!;
     const family = family_of(task);
-    const is_selected = index === this.selected();
+    const is_selected = index === this.at;
     const span = took(task, this.vm.events[this.vm.cursor - 1]?.wall_ms ?? task.start_ms);
     const error = error_text(task);
     return h(`div.xrow${is_selected ? ".sel" : ""}`, { role: "row", "aria-rowindex": index + 2, "aria-selected": String(is_selected), onclick: () => this.pick(index) },

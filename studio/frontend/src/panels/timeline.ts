@@ -29,6 +29,8 @@ export interface TimelineRow {
   /** Iterations of a loop, or members of a dynamic fork. */
   columns: Column[] | null;
   attempts: number;
+  /** Run paths a fork stands for: its glyph says the worst of them. */
+  members: string[];
   /** Text beside the bar. */
   note: string;
   /** From scheduling to the end, 0 while never scheduled. */
@@ -154,7 +156,7 @@ class Builder {
     const note = attempts_note(attempts.length, segments) || (iteration && first ? `iteration ${iteration}` : first ? "" : "never scheduled");
     return {
       path, label: block?.ref ?? path.slice(path.lastIndexOf("/") + 1), depth, block, open: null, segments, frame: null, columns: null,
-      attempts: attempts.length, note, from: first?.scheduled_ms ?? 0, to: last ? last.end_ms || now_ms : 0,
+      attempts: attempts.length, members: [], note, from: first?.scheduled_ms ?? 0, to: last ? last.end_ms || now_ms : 0,
     };
   }
 
@@ -218,9 +220,10 @@ class Builder {
     row.segments = [...row.segments.filter((s) => s.kind === "wait"), ...laid_over(rows)];
     row.to = Math.max(row.to, ...rows.map((member) => member.to));
     row.note = "";
+    row.members = members.map((member) => member.path);
     const view = this.input.folded.loops.get(path);
     if (block.type === "FORK_JOIN_DYNAMIC") row.note = `${view?.items.length ?? members.length} branches`;
-    row.open = this.is_open(path, worst(rows.map((member) => member.segments)));
+    row.open = this.is_open(path, worst_of(row.members.map((member) => this.family(member))));
     if (!row.open) {
       for (const member of members) this.hidden.set(member.path, path);
     } else if (block.branches?.length) {
@@ -253,8 +256,9 @@ function columns_of(view: LoopView, now_ms: number, is_running: boolean): Column
 }
 
 const WORST: Family[] = ["failure", "warning", "running", "held", "waiting", "stopped", "success", "reused", "skipped", "none"];
-function worst(lists: Segment[][]): Family {
-  const seen = new Set(lists.flat().filter((s) => s.kind !== "wait" && s.kind !== "backoff").map((s) => s.family));
+/** The one that a person has to know first. */
+export function worst_of(families: Iterable<Family>): Family {
+  const seen = new Set(families);
   return WORST.find((family) => seen.has(family)) ?? "none";
 }
 

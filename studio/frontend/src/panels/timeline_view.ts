@@ -1,12 +1,12 @@
 /** The timeline tab: rows as a tree at the left, bars at the right, one cursor line over all. */
-import type { ViewModel } from "../viewmodel";
+import type { Family, ViewModel } from "../viewmodel";
 import { fill, h, icon, per_frame } from "../dom";
-import { clock, count, duration, plural } from "../format";
+import { clock, duration, plural } from "../format";
 import { task_glyph } from "../glyphs";
 import { type Stretch, critical_path } from "./critical_path";
-import { Cleanup } from "./interaction";
+import { Cleanup, paced } from "./interaction";
 import { axis_labels, draw_lane } from "./timeline_bars";
-import { type Timeline, type TimelineRow, activity, build_timeline, event_at } from "./timeline";
+import { type Timeline, type TimelineRow, activity, build_timeline, event_at, worst_of } from "./timeline";
 import { type Span, TimeScale, idle_gaps } from "./time_scale";
 import { VirtualRows } from "./virtual_rows";
 
@@ -44,7 +44,7 @@ export class TimelineView {
     this.element.append(this.axis, this.bands);
     this.rows = new VirtualRows(this.element, ROW_PX, AXIS_PX, (index) => this.row(index), cleanup);
     this.rows.body.append(this.bands, this.future, this.line);
-    const rebuild = per_frame(() => this.rebuild());
+    const rebuild = paced(() => this.rebuild(), cleanup);
     cleanup.watch_size(this.element, rebuild);
     cleanup.add(vm.on(["events", "structure", "iteration", "failure"], rebuild));
     cleanup.add(vm.on("selection", () => this.selected()));
@@ -190,11 +190,17 @@ export class TimelineView {
 
   private words(row: TimelineRow): string {
     const took = row.from && row.to > row.from ? `, ${duration(row.to - row.from)}` : "";
-    return `${row.label}, ${this.vm.family(row.path)}${took}${row.note ? `, ${row.note}` : ""}`;
+    return `${row.label}, ${this.family(row)}${took}${row.note ? `, ${row.note}` : ""}`;
+  }
+
+  /** What the row's glyph says at the cursor. */
+  private family(row: TimelineRow): Family {
+    if (!row.members.length || !this.vm.task(row.path)) return this.vm.family(row.path);
+    return worst_of(row.members.map((member) => this.vm.family(member)).filter((family) => family !== "none"));
   }
 
   private label(row: TimelineRow, index: number): HTMLElement {
-    const family = this.vm.family(row.path);
+    const family = this.family(row);
     const took = row.from && row.to ? duration(row.to - row.from) : "";
     const status = this.vm.task(row.path)?.status ?? "";
     return h("span.lab", { style: `--d:${row.depth}` },
@@ -229,7 +235,7 @@ export class TimelineView {
       const row = this.timeline.rows[index];
       const glyph = element.querySelector(".lab > svg.g");
       if (!row || !glyph) return;
-      const family = vm.family(row.path);
+      const family = this.family(row);
       if (!glyph.classList.contains(`s-${family}`)) glyph.replaceWith(icon(task_glyph(family, vm.task(row.path)?.status ?? ""), `s-${family}`));
     });
   }
@@ -288,10 +294,5 @@ export class TimelineView {
     this.axis_lane.addEventListener("pointermove", (event) => {
       if (this.axis_lane.hasPointerCapture(event.pointerId)) seek(event);
     });
-  }
-
-  /** "3 gaps folded", for the button that folds them. */
-  get fold_words(): string {
-    return `${count(this.scale.folds.length)} of ${plural(this.gaps.length, "idle gap")} folded`;
   }
 }

@@ -1,0 +1,107 @@
+"""What a worker reports about a task: its result, that it is alive, that it gives it back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, Protocol
+
+from ..errors import NonRetryableError
+from ..functions import TaskContext
+from .user_frames import describe_exception
+
+_logger = logging.getLogger(__name__)
+
+_REASON_LENGTH: Final = 4000
+
+Wire = dict[str, Any]
+Settled = Callable[[], None]
+"""Called once the report was accepted or refused, on any thread."""
+
+
+class Update(Protocol):
+    """How results are reported."""
+
+    def __call__(self, result: Wire, error: Wire | None) -> Future[Any]:
+        """Accept a TaskResult; ``error`` is ``{type, message, frames}`` of what was raised."""
+        ...
+
+
+class Reporter:
+    """Builds TaskResults and sends them off. Callable from any thread; never raises."""
+
+    def __init__(self, update: Update, worker_id: str) -> None:
+        """Report through ``update`` in the name of a worker."""
+        self._update = update
+        self._worker_id = worker_id
+
+    def completed(
+        self, task: Wire, context: TaskContext | None, output: Wire, settled: Settled
+    ) -> None:
+        """The function returned."""
+        result = self._result(task, "COMPLETED", context)
+        result["outputData"] = output
+        self._send(result, None, settled)
+
+    def failed(
+        self, task: Wire, context: TaskContext | None, raised: BaseException, settled: Settled
+    ) -> None:
+        """The function raised."""
+        error = describe_exception(raised)
+        final = isinstance(raised, NonRetryableError)
+        status = "FAILED_WITH_TERMINAL_ERROR" if final else "FAILED"
+        result = self._result(task, status, context)
+        result["outputData"] = {}
+        result["reasonForIncompletion"] = f"{error['type']}: {error['message']}"[:_REASON_LENGTH]
+        self._send(result, error, settled)
+
+    def handed_back(self, task: Wire, settled: Settled | None = None) -> None:
+        """The task was not begun: IN_PROGRESS puts it back into its queue."""
+        result = self._result(task, "IN_PROGRESS", None)
+        result["outputData"] = task.get("outputData") or {}
+        result["callbackAfterSeconds"] = 0
+        self._send(result, None, settled)
+
+    def heartbeat(self, task: Wire) -> None:
+        """The function is still at work."""
+        result = self._result(task, "IN_PROGRESS", None)
+        result["extendLease"] = True
+        self._send(result, None, None)
+
+    def _result(self, task: Wire, status: str, context: TaskContext | None) -> Wire:
+        result: Wire = {
+            "workflowInstanceId": task["workflowInstanceId"],
+            "taskId": task["taskId"],
+            "workerId": self._worker_id,
+            "status": status,
+        }
+        if context is not None and (logs := context.take_logs()):
+            result["logs"] = logs
+        return result
+
+    def _send(self, result: Wire, error: Wire | None, settled: Settled | None) -> None:
+        try:
+            future = self._update(result, error)
+        except Exception as refused:
+            self._refused(result, refused)
+            if settled is not None:
+                settled()
+            return
+
+        def done(future: Future[Any]) -> None:
+            if not future.cancelled() and (refused := future.exception()) is not None:
+                self._refused(result, refused)
+            if settled is not None:
+                settled()
+
+        future.add_done_callback(done)
+
+    def _refused(self, result: Wire, refused: BaseException) -> None:
+        # The task stays IN_PROGRESS; its response time-out brings it back.
+        _logger.warning(
+            "The result of task %s was not accepted: %s",
+            result["taskId"],
+            refused,
+            extra={"task_id": result["taskId"], "workflow_id": result["workflowInstanceId"]},
+        )

@@ -1,0 +1,387 @@
+"""The history (DuckDB): everything ever recorded, in tables made for questions.
+
+Rules of this file
+  1. A batch goes in with its watermark, in one transaction: exactly once, whatever dies when.
+  2. One thread writes at a time; a question runs on a cursor of its own, in a transaction that
+     can't write, and reaches nothing outside the history.
+  3. The log tables are only added to. ``rebuild`` and removals are the exceptions.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from ..core.events import HistoryEvent
+from ..errors import InvalidRequestError, StoreClosedError, StoreError
+from ..models.codec import dumps, loads
+from .base import ExecutionRow, LogRow, MetadataRow, Project, TaskRow
+from .batch import Batch
+from .faults import fault_point
+from .history_file import MEMORY, connect, damaged, is_damage
+from .history_rows import (
+    EVENT_COLUMNS,
+    RECENT_PAYLOADS,
+    Payloads,
+    event_of,
+    event_row,
+    projection_row,
+)
+from .history_tables import DEFINITIONS, EVENTS, EXECUTIONS, LOGS, METADATA, PAYLOADS, TASKS
+
+logger = logging.getLogger(__name__)
+
+_EVENTS_FROM: Final = (
+    f"SELECT {EVENT_COLUMNS} FROM events LEFT JOIN payloads ON payloads.hash = payload_hash"
+)
+_READS: Final = frozenset({"SELECT", "EXPLAIN"})
+_CLOSE_WAIT_SECONDS: Final = 5.0
+_REBUILD_ROWS: Final = 5_000
+_REMOVED_FROM: Final = ("events", "executions_log", "tasks_log", "logs")
+
+
+class History:
+    """One DuckDB database. ``feed`` and ``rebuild``: one thread at a time; the rest: any."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str = MEMORY) -> None:
+        """Take over an opened file; see ``history_file``."""
+        self.name = Path(path).name
+        self._path = path
+        self._connection = connection
+        self._closed = False
+        self._idle = threading.Condition()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._recent: dict[str, None] = {}
+        self.watermark = self._read_watermark()
+        """Journal position up to which everything is in here."""
+
+    def _read_watermark(self) -> int:
+        row = self._connection.execute("SELECT max(watermark) FROM feed_progress").fetchone()
+        return int(row[0] or 0) if row else 0
+
+    # -- facts about the file ------------------------------------------------------------
+
+    def info(self, key: str) -> str | None:
+        """A fact about the file."""
+        rows = self._rows("SELECT value FROM store_info WHERE key = ?", [key])
+        return rows[0][0] if rows else None
+
+    def set_info(self, key: str, value: str) -> None:
+        """Record a fact about the file. Before the first ``feed`` only."""
+        self._connection.execute("DELETE FROM store_info WHERE key = ?", [key])
+        self._connection.execute("INSERT INTO store_info VALUES (?, ?)", [key, value])
+
+    # -- writing -------------------------------------------------------------------------
+
+    def feed(self, batch: Batch) -> None:
+        """Take over one batch, all or none.
+
+        Raises:
+            StoreError: It can't be written; nothing was taken over.
+        """
+        if self._closed:
+            raise StoreClosedError("The store is closed.")
+        payloads = Payloads(self._recent)
+        try:
+            with self._transaction() as connection:
+                self._insert(connection, batch, payloads)
+                for workflow_id in batch.removed:
+                    self._remove(connection, workflow_id)
+                connection.execute(
+                    "UPDATE feed_progress SET watermark = ?, fed_at = now()", [batch.last]
+                )
+                fault_point("feeder.before_history_commit")
+        except duckdb.Error as error:
+            self._recover_connection()
+            raise self._failure(error) from None
+        fault_point("feeder.after_history_commit")
+        self.watermark = batch.last
+        self._remember(payloads, forget_all=bool(batch.removed))
+
+    def rebuild(self, project: Project) -> int:
+        """Recompute all rows of executions and tasks; returns how many executions there are.
+
+        All or nothing: an error of ``project`` leaves the rows as they were. Superseded versions
+        are gone afterwards.
+        """
+        payloads = Payloads({})
+        rebuilt = 0
+        try:
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM executions_log; DELETE FROM tasks_log")
+                tasks: list[TaskRow] = []
+                executions: list[ExecutionRow] = []
+                for events in self._histories():
+                    more_tasks, more_executions = project(events)
+                    tasks += more_tasks
+                    executions += more_executions
+                    rebuilt += 1
+                    if len(tasks) + len(executions) >= _REBUILD_ROWS:
+                        self._insert_rows(connection, self.watermark, tasks, executions, payloads)
+                        tasks, executions, payloads = [], [], Payloads({})
+                self._insert_rows(connection, self.watermark, tasks, executions, payloads)
+        except duckdb.Error as error:
+            self._recover_connection()
+            raise self._failure(error) from None
+        return rebuilt
+
+    def _insert(
+        self, connection: duckdb.DuckDBPyConnection, batch: Batch, payloads: Payloads
+    ) -> None:
+        EVENTS.insert(connection, (event_row(at, event, payloads) for at, event in batch.events))
+        DEFINITIONS.insert(
+            connection,
+            (
+                {"position": at, "hash": definition_hash, "body": body.decode()}
+                for definition_hash, (at, body) in batch.definitions.items()
+            ),
+        )
+        LOGS.insert(
+            connection,
+            (
+                {
+                    "position": at,
+                    "workflow_id": log.workflow_id,
+                    "task_id": log.task_id,
+                    "created_time": log.created_time,
+                    "log": log.log,
+                }
+                for at, log in batch.logs
+            ),
+        )
+        METADATA.insert(connection, (_metadata_row(at, row) for at, row in batch.metadata))
+        self._insert_rows(
+            connection, batch.last, batch.tasks.values(), batch.executions.values(), payloads
+        )
+
+    def _insert_rows(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        position: int,
+        tasks: Iterable[TaskRow],
+        executions: Iterable[ExecutionRow],
+        payloads: Payloads,
+    ) -> None:
+        TASKS.insert(connection, (projection_row(position, row, payloads) for row in tasks))
+        EXECUTIONS.insert(
+            connection, (projection_row(position, row, payloads) for row in executions)
+        )
+        PAYLOADS.insert(connection, payloads.rows())
+
+    def _remove(self, connection: duckdb.DuckDBPyConnection, workflow_id: str) -> None:
+        """Delete an execution, and the payloads that nothing else refers to."""
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE freed AS "
+            "SELECT payload_hash AS hash FROM events WHERE workflow_id = $id "
+            "UNION SELECT unnest([input_hash, output_hash, variables_hash]) FROM executions_log "
+            "WHERE workflow_id = $id "
+            "UNION SELECT unnest([input_hash, output_hash]) FROM tasks_log "
+            "WHERE workflow_id = $id",
+            {"id": workflow_id},
+        )
+        for table in _REMOVED_FROM:
+            connection.execute(f"DELETE FROM {table} WHERE workflow_id = ?", [workflow_id])
+        connection.execute(
+            "DELETE FROM payloads WHERE hash IN (SELECT hash FROM freed) AND hash NOT IN ("
+            "SELECT payload_hash FROM events WHERE payload_hash IN (SELECT hash FROM freed) "
+            "UNION SELECT unnest([input_hash, output_hash, variables_hash]) AS h "
+            "FROM executions_log WHERE h IS NOT NULL "
+            "UNION SELECT unnest([input_hash, output_hash]) AS h FROM tasks_log "
+            "WHERE h IS NOT NULL)"
+        )
+
+    def _remember(self, payloads: Payloads, forget_all: bool) -> None:
+        if forget_all or len(self._recent) > RECENT_PAYLOADS:
+            self._recent = {}
+        if not forget_all:
+            self._recent.update(payloads.seen)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            try:
+                connection.execute("ROLLBACK")
+            except duckdb.Error:
+                logger.debug("Nothing to roll back.", exc_info=True)
+            raise
+
+    def _recover_connection(self) -> None:
+        """After a fatal error DuckDB serves nothing more until the file is opened again."""
+        try:
+            self._connection.execute("SELECT 1")
+        except duckdb.Error:
+            if self._path == MEMORY or self._closed:
+                return
+            try:
+                self._connection.close()
+                self._connection = connect(self._path)
+                self.watermark = self._read_watermark()
+                self._recent = {}
+            except (duckdb.Error, StoreError):
+                logger.warning("%s can't be opened again.", self.name, exc_info=True)
+
+    # -- reading -------------------------------------------------------------------------
+
+    def numbered_events(
+        self, workflow_id: str, after: int = 0, before: int | None = None
+    ) -> list[tuple[int, HistoryEvent]]:
+        """Events of one execution with numbers between the two, in order, with positions."""
+        rows = self._rows(
+            f"{_EVENTS_FROM} WHERE workflow_id = ? AND number > ? AND number < ? ORDER BY number",
+            [workflow_id, after, 2**31 - 1 if before is None else before],
+        )
+        return [event_of(row) for row in rows]
+
+    def logs(self, task_id: str) -> list[tuple[int, LogRow]]:
+        """Log lines of a task with their positions."""
+        rows = self._rows(
+            "SELECT position, workflow_id, task_id, created_time, log FROM logs "
+            "WHERE task_id = ? ORDER BY position",
+            [task_id],
+        )
+        return [
+            (at, LogRow(workflow_id=workflow_id, task_id=task, created_time=created, log=log))
+            for at, workflow_id, task, created, log in rows
+        ]
+
+    def definition(self, definition_hash: str) -> bytes | None:
+        """JSON text of a definition snapshot, or None."""
+        rows = self._rows("SELECT body FROM definitions WHERE hash = ?", [definition_hash])
+        return rows[0][0].encode() if rows else None
+
+    def metadata(self) -> list[tuple[int, MetadataRow]]:
+        """Registered objects of every collection with the positions of their last change."""
+        rows = self._rows(
+            "SELECT position, collection, key, version, wall_ms, body FROM metadata_log "
+            "QUALIFY row_number() OVER (PARTITION BY collection, key, version "
+            "ORDER BY position DESC) = 1 AND body IS NOT NULL"
+        )
+        return [
+            (
+                at,
+                MetadataRow(
+                    collection=collection,
+                    key=key,
+                    version=version,
+                    wall_ms=wall_ms,
+                    body=loads(body),
+                ),
+            )
+            for at, collection, key, version, wall_ms, body in rows
+        ]
+
+    def open_executions(self) -> list[str]:
+        """Executions that have not ended as far as this file knows, oldest first."""
+        rows = self._rows(
+            "SELECT workflow_id FROM executions_log "
+            "QUALIFY row_number() OVER (PARTITION BY workflow_id ORDER BY position DESC) = 1 "
+            "AND status IN ('RUNNING', 'PAUSED') AND NOT removed ORDER BY create_time, position",
+        )
+        return [row[0] for row in rows]
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of one read-only statement.
+
+        Raises:
+            InvalidRequestError: The SQL can't be run; the message is DuckDB's.
+            StoreCorruptError: The file is damaged.
+        """
+        with self._question(sql, parameters) as cursor:
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The same as a pandas DataFrame."""
+        with self._question(sql, parameters) as cursor:
+            return cursor.df()
+
+    def close(self) -> None:
+        """Stop running questions and close the file. Safe to call twice."""
+        with self._idle:
+            if self._closed:
+                return
+            self._closed = True
+            for cursor in self._running:
+                cursor.interrupt()
+            self._idle.wait_for(lambda: not self._running, _CLOSE_WAIT_SECONDS)
+        self._connection.close()
+
+    def _histories(self) -> Iterator[list[HistoryEvent]]:
+        """All events of each execution, one execution after the other."""
+        with self._cursor() as cursor:
+            cursor.execute(f"{_EVENTS_FROM} ORDER BY workflow_id, number")
+            events = (event_of(row)[1] for row in _streamed(cursor))
+            for _, history in groupby(events, key=lambda event: event.workflow_id):
+                yield list(history)
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            try:
+                return cursor.execute(sql, list(parameters)).fetchall()
+            except duckdb.Error as error:
+                raise self._failure(error) from None
+
+    @contextmanager
+    def _question(self, sql: str, parameters: Sequence[Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._cursor() as cursor:
+            try:
+                statements = cursor.extract_statements(sql)
+                if len(statements) != 1 or statements[0].type.name not in _READS:
+                    raise InvalidRequestError("Only one SELECT at a time can be asked.")
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                cursor.execute(statements[0], list(parameters))
+                yield cursor
+            except duckdb.Error as error:
+                if self._closed:
+                    raise StoreClosedError("The store was closed meanwhile.") from None
+                if is_damage(error):
+                    raise damaged(self.name, error) from None
+                raise InvalidRequestError(str(error)) from None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._idle:
+            if self._closed:
+                raise StoreClosedError("The store is closed.")
+            cursor = self._connection.cursor()
+            self._running.add(cursor)
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+            with self._idle:
+                self._running.discard(cursor)
+                self._idle.notify_all()
+
+    def _failure(self, error: duckdb.Error) -> StoreError:
+        if is_damage(error):
+            return damaged(self.name, error)
+        return StoreError(f"The history {self.name} can't be used: {error}")
+
+
+def _streamed(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(2_000):
+        yield from rows
+
+
+def _metadata_row(position: int, row: MetadataRow) -> dict[str, Any]:
+    return {
+        "position": position,
+        "collection": row.collection,
+        "key": row.key,
+        "version": row.version,
+        "wall_ms": row.wall_ms,
+        "body": None if row.body is None else dumps(row.body).decode(),
+    }

@@ -1,0 +1,336 @@
+"""The journal (SQLite): where a commit becomes durable, and what a start needs.
+
+Rules of this file
+  1. One connection writes, under one mutex; a commit returns after its fsync.
+  2. The journal keeps the events of open executions, and whatever the history lacks. Pruning is
+     done in small transactions that wait for no disk, by the feeder's thread.
+  3. Everything has a position; positions only grow, and survive pruning.
+  4. What is damaged is never answered from: every event carries a checksum.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..core.events import HistoryEvent
+from ..errors import StoreClosedError
+from .base import Commit, MetadataRow
+from .batch import record_count
+from .faults import fault_point
+from .journal_file import connect, prepare, translated, verify
+from .journal_reads import JournalReads
+from .migrations import Step
+from .migrations.journal_steps import JOURNAL_STEPS
+
+PRUNE_RECORDS: Final = 200
+"""Records of one pruning transaction: well under a millisecond, which a commit may wait for."""
+_CHECKPOINT_BYTES: Final = 4 << 20
+_FORCED_CHECKPOINT_PAGES: Final = 16_384
+"""The feeder's thread checkpoints; only beyond 64 MB does a commit have to."""
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=str)
+
+NumberedEvents = Sequence[tuple[int, HistoryEvent]]
+
+
+class Journal:
+    """Durable home of what is open. ``commit``: one thread; everything else: any."""
+
+    def __init__(
+        self, path: Path, steps: Sequence[Step] = JOURNAL_STEPS, suspicious: bool = False
+    ) -> None:
+        """Open or create the journal and bring it to the newest schema.
+
+        Args:
+            path: The file.
+            steps: Its migrations.
+            suspicious: Look through the whole file first.
+
+        Raises:
+            StoreCorruptError: The file is not a readable journal.
+            StoreError: A later version wrote it, or the folder can't be written.
+        """
+        self.path = path
+        self.reads = JournalReads(path)
+        self._mutex = threading.Lock()
+        self._closed = False
+        with translated(path):
+            self._writer = connect(path, "FULL")
+            try:
+                if suspicious:
+                    verify(path, self._writer)
+                self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
+                info = prepare(path, self._writer, steps)
+                query = "SELECT workflow_id FROM open_executions"
+                self._open = {row[0] for row in self._writer.execute(query)}
+                # Pruning need not be durable: a lost one is done again. So it skips the fsync.
+                self._janitor = connect(path, "NORMAL")
+            except BaseException:
+                self._writer.close()
+                raise
+        self._janitor.execute("PRAGMA wal_autocheckpoint=0")
+        self.schema_version = int(info["schema_version"])
+        self.store_id = str(info["store_id"])
+        self.last_position = int(info["last_position"])
+        self.fed_position = int(info["fed_position"])
+        """How far the history was when records were last pruned."""
+
+    @property
+    def open_count(self) -> int:
+        """How many executions are open."""
+        return len(self._open)
+
+    def is_open(self, workflow_id: str) -> bool:
+        """Whether an execution is open as of the last commit."""
+        return workflow_id in self._open
+
+    # -- writing -------------------------------------------------------------------------
+
+    def commit(self, commit: Commit, restored: NumberedEvents = ()) -> int:
+        """Make one group durable, all or none; returns the position of its first record.
+
+        Args:
+            commit: The records.
+            restored: Pruned events of reopened executions, with their old positions.
+
+        Raises:
+            HistoryConflictError: An event has a number that is taken.
+            UnavailableError: The disk is full; nothing was written, a later try may succeed.
+        """
+        with self._mutex, translated(self.path):
+            self._check_open()
+            first = self.last_position + 1
+            last = first + record_count(commit) - 1
+            opened, shut = self._turned(commit, first)
+            with _Transaction(self._writer):
+                self._insert_events(enumerate(commit.events, first))
+                self._insert_events(restored, "OR IGNORE")
+                self._insert_rest(commit, first + len(commit.events))
+                self._note_open(commit, opened, shut, last)
+                self._writer.execute(
+                    "UPDATE info SET value = ? WHERE key = 'last_position'", (last,)
+                )
+                fault_point("journal.before_commit")
+            self.last_position = last
+            self._open.update(opened)
+            self._open -= shut
+        fault_point("journal.after_commit")
+        return first
+
+    def adopt(
+        self,
+        store_id: str,
+        position: int,
+        open_histories: Iterable[NumberedEvents] = (),
+        metadata: Iterable[tuple[int, MetadataRow]] = (),
+    ) -> None:
+        """Fill a new journal from the history beside it.
+
+        Args:
+            store_id: Id of the history.
+            position: Its watermark; counting goes on from there.
+            open_histories: All events of each open execution.
+            metadata: Registered objects.
+        """
+        with self._mutex, translated(self.path), _Transaction(self._writer):
+            for numbered in open_histories:
+                self._insert_events(numbered)
+                began, event = numbered[0]
+                self._writer.execute(
+                    "INSERT INTO open_executions VALUES (?, ?)", (event.workflow_id, began)
+                )
+                self._open.add(event.workflow_id)
+            for place, row in metadata:
+                self._insert_metadata(row, place)
+            facts = [
+                (store_id, "store_id"),
+                (position, "last_position"),
+                (position, "fed_position"),
+            ]
+            self._writer.executemany("UPDATE info SET value = ? WHERE key = ?", facts)
+            self.store_id, self.last_position, self.fed_position = store_id, position, position
+
+    def _insert_events(self, numbered: Iterable[tuple[int, HistoryEvent]], how: str = "") -> None:
+        rows = []
+        for position, event in numbered:
+            body = _encoder.encode(event)
+            rows.append((position, event.workflow_id, event.number, zlib.crc32(body), body))
+        if rows:
+            self._writer.executemany(f"INSERT {how} INTO events VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _insert_rest(self, commit: Commit, position: int) -> None:
+        run = self._writer.execute
+        insert_definition = "INSERT OR IGNORE INTO definitions VALUES (?, ?, ?)"
+        for definition_hash, text in commit.definitions.items():
+            run(insert_definition, (definition_hash, position, text))
+            position += 1
+        for log in commit.logs:
+            values = (position, log.workflow_id, log.task_id, log.created_time, log.log)
+            run("INSERT INTO logs VALUES (?, ?, ?, ?, ?)", values)
+            position += 1
+        for row in commit.metadata:
+            self._insert_metadata(row, position)
+            position += 1
+        for workflow_id in commit.removed:
+            run("DELETE FROM events WHERE workflow_id = ?", (workflow_id,))
+            run("DELETE FROM logs WHERE workflow_id = ?", (workflow_id,))
+            run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
+            run("INSERT INTO removals VALUES (?, ?)", (position, workflow_id))
+            position += 1
+
+    def _insert_metadata(self, row: MetadataRow, position: int) -> None:
+        body = None if row.body is None else _encoder.encode(row.body)
+        self._writer.execute(
+            "INSERT OR REPLACE INTO metadata (collection, key, version, position, wall_ms, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (row.collection, row.key, row.version, position, row.wall_ms, body),
+        )
+
+    def _turned(self, commit: Commit, first: int) -> tuple[dict[str, int], set[str]]:
+        """Executions that the commit opens (each with its place in age) and those it shuts."""
+        gone = {*commit.closed, *commit.removed}
+        opened = {
+            event.workflow_id: position
+            for position, event in enumerate(commit.events, first)
+            if event.number == 1 and event.workflow_id not in gone
+        }
+        for workflow_id in commit.reopened:
+            if workflow_id not in gone:
+                opened.setdefault(workflow_id, first)
+        return opened, gone & self._open
+
+    def _note_open(self, commit: Commit, opened: dict[str, int], shut: set[str], last: int) -> None:
+        """Record which executions opened and which ended; ended ones may be pruned later."""
+        many = self._writer.executemany
+        if opened:
+            many("INSERT OR IGNORE INTO open_executions VALUES (?, ?)", opened.items())
+        if commit.reopened:
+            many("DELETE FROM ended_executions WHERE workflow_id = ?", _single(opened))
+        if shut:
+            many("DELETE FROM open_executions WHERE workflow_id = ?", _single(shut))
+        # An event may also reach an execution that ended before.
+        ended = {
+            workflow_id
+            for workflow_id in {event.workflow_id for event in commit.events}
+            if workflow_id not in opened and (workflow_id in shut or workflow_id not in self._open)
+        }
+        ended = (ended | shut) - set(commit.removed)
+        if ended:
+            rows = [(workflow_id, last) for workflow_id in ended]
+            many("INSERT OR REPLACE INTO ended_executions VALUES (?, ?)", rows)
+
+    # -- pruning -------------------------------------------------------------------------
+
+    def prune(self, fed: int) -> bool:
+        """Forget some of what the history has up to position ``fed``; False when nothing is left.
+
+        One small transaction. Called by the feeder's thread.
+        """
+        with self._mutex, translated(self.path):
+            self._check_open()
+            run = self._janitor.execute
+            due = run(
+                "SELECT workflow_id FROM ended_executions WHERE position <= ? LIMIT ?",
+                (fed, PRUNE_RECORDS),
+            ).fetchall()
+            others = self._has_prunable_records(fed)
+            if not due and not others and fed == self.fed_position:
+                return False
+            with _Transaction(self._janitor):
+                room = PRUNE_RECORDS
+                for (workflow_id,) in due:
+                    room = self._prune_execution(workflow_id, room)
+                    if room <= 0:
+                        break
+                if others:
+                    self._prune_records(fed)
+                run("UPDATE info SET value = ? WHERE key = 'fed_position'", (fed,))
+                fault_point("journal.before_prune")
+            self.fed_position = fed
+        fault_point("journal.after_prune")
+        return bool(due) or others
+
+    def checkpoint(self) -> None:
+        """Move what the write-ahead file has gathered into the journal; commits go on meanwhile."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        if wal.exists() and wal.stat().st_size > _CHECKPOINT_BYTES:
+            with translated(self.path):
+                self._janitor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _prune_execution(self, workflow_id: str, room: int) -> int:
+        run = self._janitor.execute
+        removed = run(
+            "DELETE FROM events WHERE position IN ("
+            "SELECT position FROM events WHERE workflow_id = ? ORDER BY number LIMIT ?)",
+            (workflow_id, room),
+        ).rowcount
+        if removed < room:
+            run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
+        return room - removed
+
+    def _has_prunable_records(self, fed: int) -> bool:
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM logs WHERE position <= ?1) "
+            "OR EXISTS (SELECT 1 FROM removals WHERE position <= ?1) "
+            "OR EXISTS (SELECT 1 FROM metadata WHERE position <= ?1 AND body IS NULL)"
+        )
+        return bool(self._janitor.execute(query, (fed,)).fetchone()[0])
+
+    def _prune_records(self, fed: int) -> None:
+        for table, condition in (
+            ("logs", ""),
+            ("removals", ""),
+            ("metadata", "AND body IS NULL"),
+        ):
+            self._janitor.execute(
+                f"DELETE FROM {table} WHERE rowid IN ("
+                f"SELECT rowid FROM {table} WHERE position <= ? {condition} LIMIT ?)",
+                (fed, PRUNE_RECORDS),
+            )
+
+    # -- ending --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connections; the write-ahead file is folded in. Safe to call twice."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            self.reads.close()
+            self._janitor.close()
+            self._writer.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("The store is closed; nothing was written.")
+
+
+class _Transaction:
+    """``with``: all of it, or nothing."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _single(items: Iterable[str]) -> list[tuple[str]]:
+    return [(item,) for item in items]

@@ -1,0 +1,115 @@
+"""The SQLite file of the journal: opening it, its schema, its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import HistoryConflictError, StoreCorruptError, StoreError, UnavailableError
+from .migrations import Step, migrate
+from .migrations.journal_steps import JOURNAL_STEPS
+
+_FULL: Final = ("disk is full", "database or disk is full")
+_DAMAGED: Final = ("malformed", "not a database", "disk image", "corrupt")
+
+
+def connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    """A connection in WAL mode with explicit transactions, usable from any one thread at a time."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(
+    path: Path, connection: sqlite3.Connection, steps: Sequence[Step] = JOURNAL_STEPS
+) -> dict[str, Any]:
+    """Bring the file to the newest schema; returns the rows of ``info`` by key.
+
+    Raises:
+        StoreError: A later version wrote the file, or it is another program's.
+    """
+
+    def apply(step: Step) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in step.statements:
+                connection.execute(statement)
+            if step.number == 1:
+                facts = {"store_id": uuid.uuid4().hex, "last_position": 0, "fed_position": 0}
+                connection.executemany("INSERT INTO info VALUES (?, ?)", facts.items())
+            connection.execute(
+                "INSERT OR REPLACE INTO info VALUES ('schema_version', ?)", (step.number,)
+            )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    migrate(path.name, _schema_version(path, connection), steps, apply)
+    return dict(connection.execute("SELECT key, value FROM info"))
+
+
+def verify(path: Path, connection: sqlite3.Connection) -> None:
+    """Look through the whole file; worth its time after an owner has died.
+
+    Raises:
+        StoreCorruptError: SQLite found damage.
+    """
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(path, str(found))
+
+
+def damaged(path: Path, what: str) -> StoreCorruptError:
+    """The error of a journal that can't be trusted, with what to do about it."""
+    history = path.name.removesuffix(".journal")
+    return StoreCorruptError(
+        f"The journal {path.name} is damaged ({what}). Put {history} and {path.name} back from "
+        f"one backup; or move {path.name} away and open with recover=True to go on from "
+        f"{history}, which may lack the last moments before the damage."
+    )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into the store's."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise HistoryConflictError(
+            f"The journal {path.name} has an event with that number already: {error}."
+        ) from None
+    except sqlite3.Error as error:
+        text = str(error)
+        if any(word in text for word in _FULL):
+            raise UnavailableError(
+                f"The disk of {path.name} is full; nothing was written. Free some space."
+            ) from None
+        if any(word in text for word in _DAMAGED):
+            raise damaged(path, text) from None
+        raise StoreError(f"The journal {path.name} can't be used: {text}.") from None
+
+
+def _schema_version(path: Path, connection: sqlite3.Connection) -> int:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if not tables:
+        return 0
+    found = None
+    if "info" in tables:
+        query = "SELECT value FROM info WHERE key = 'schema_version'"
+        found = connection.execute(query).fetchone()
+    if found is None:
+        raise StoreError(
+            f"{path.name} is a SQLite file of another program; choose another --db name."
+        )
+    return int(found[0])

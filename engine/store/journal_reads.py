@@ -1,0 +1,193 @@
+"""Questions to the journal, on connections of their own: a commit never waits for a reader."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Final
+
+import msgspec
+
+from ..core.events import HistoryEvent
+from ..errors import StoreClosedError
+from .base import LogRow, MetadataRow
+from .batch import Batch
+from .journal_file import connect, damaged, translated
+
+_decoder: Final = msgspec.json.Decoder(HistoryEvent)
+_values: Final = msgspec.json.Decoder(dict)
+
+
+class JournalReads:
+    """Read access to a journal. Callable from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Connections are opened when they are needed, and kept."""
+        self.path = path
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._guard = threading.Lock()
+        self._closed = False
+
+    def open_executions(self) -> list[str]:
+        """Ids of open executions, oldest first."""
+        with self._reader() as reader:
+            query = "SELECT workflow_id FROM open_executions ORDER BY position"
+            return [row[0] for row in reader.execute(query)]
+
+    def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
+        """Events the journal still has, in order; those before may have been pruned."""
+        return [event for _, event in self.numbered_events(workflow_id, after)]
+
+    def numbered_events(self, workflow_id: str, after: int = 0) -> list[tuple[int, HistoryEvent]]:
+        """The same, each with its position."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT position, crc, body FROM events WHERE workflow_id = ? AND number > ? "
+                "ORDER BY number",
+                (workflow_id, after),
+            ).fetchall()
+        return [(position, self._event(crc, body)) for position, crc, body in rows]
+
+    def first_number(self, workflow_id: str) -> int | None:
+        """Number of the first event the journal has of an execution, None without any."""
+        with self._reader() as reader:
+            query = "SELECT min(number) FROM events WHERE workflow_id = ?"
+            number: int | None = reader.execute(query, (workflow_id,)).fetchone()[0]
+        return number
+
+    def is_removed(self, workflow_id: str) -> bool:
+        """Whether the execution was deleted and the history may not know yet."""
+        with self._reader() as reader:
+            query = "SELECT EXISTS (SELECT 1 FROM removals WHERE workflow_id = ?)"
+            return bool(reader.execute(query, (workflow_id,)).fetchone()[0])
+
+    def definition(self, definition_hash: str) -> bytes | None:
+        """JSON text of a snapshot, or None."""
+        with self._reader() as reader:
+            query = "SELECT body FROM definitions WHERE hash = ?"
+            row = reader.execute(query, (definition_hash,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def metadata(self, collection: str) -> list[MetadataRow]:
+        """Objects in force, ordered by key and version."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT collection, key, version, wall_ms, body FROM metadata "
+                "WHERE collection = ? AND body IS NOT NULL ORDER BY key, version",
+                (collection,),
+            ).fetchall()
+        return [self._metadata_row(*row) for row in rows]
+
+    def logs(self, task_id: str) -> list[tuple[int, LogRow]]:
+        """Log lines not pruned yet, each with its position."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT position, workflow_id, task_id, created_time, log FROM logs "
+                "WHERE task_id = ? ORDER BY position",
+                (task_id,),
+            ).fetchall()
+        return [(row[0], _log_row(*row[1:])) for row in rows]
+
+    def unfed(self, after: int, upto: int, limit: int) -> Batch:
+        """Records above position ``after``, up to ``upto`` or about ``limit`` events.
+
+        A removal ends the batch. Rows of tasks and executions are not in it.
+        """
+        with self._reader() as reader:
+            reader.execute("BEGIN")  # one snapshot for all the tables
+            try:
+                return self._unfed(reader, after, self._cut(reader, after, upto, limit))
+            finally:
+                reader.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the idle connections; one in use is closed when its question is answered."""
+        with self._guard:
+            self._closed = True
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def _cut(self, reader: sqlite3.Connection, after: int, upto: int, limit: int) -> int:
+        row = reader.execute(
+            "SELECT position FROM events WHERE position > ? ORDER BY position LIMIT 1 OFFSET ?",
+            (after, limit - 1),
+        ).fetchone()
+        removal = reader.execute(
+            "SELECT min(position) FROM removals WHERE position > ?", (after,)
+        ).fetchone()[0]
+        return min(upto, row[0] if row else upto, removal or upto)
+
+    def _unfed(self, reader: sqlite3.Connection, after: int, cut: int) -> Batch:
+        span = (after, cut)
+        within = "WHERE position > ? AND position <= ? ORDER BY position"
+        batch = Batch(last=cut)
+        for position, crc, body in reader.execute(
+            f"SELECT position, crc, body FROM events {within}", span
+        ):
+            batch.events.append((position, self._event(crc, body)))
+        for definition_hash, position, body in reader.execute(
+            f"SELECT hash, position, body FROM definitions {within}", span
+        ):
+            batch.definitions[definition_hash] = (position, bytes(body))
+        for row in reader.execute(
+            f"SELECT position, workflow_id, task_id, created_time, log FROM logs {within}", span
+        ):
+            batch.logs.append((row[0], _log_row(*row[1:])))
+        for row in reader.execute(
+            f"SELECT position, collection, key, version, wall_ms, body FROM metadata {within}",
+            span,
+        ):
+            batch.metadata.append((row[0], self._metadata_row(*row[1:])))
+        query = f"SELECT workflow_id FROM removals {within}"
+        batch.removed += [row[0] for row in reader.execute(query, span)]
+        return batch
+
+    def _event(self, crc: int, body: bytes) -> HistoryEvent:
+        if zlib.crc32(body) != crc:
+            raise damaged(self.path, "an event does not match its checksum")
+        try:
+            return _decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise damaged(self.path, f"an event can't be read: {error}") from None
+
+    def _metadata_row(
+        self, collection: str, key: str, version: int, wall_ms: int, body: bytes | None
+    ) -> MetadataRow:
+        try:
+            value = None if body is None else _values.decode(body)
+        except msgspec.MsgspecError as error:
+            raise damaged(self.path, f"{collection} {key!r} can't be read: {error}") from None
+        return MetadataRow(
+            collection=collection, key=key, version=version, wall_ms=wall_ms, body=value
+        )
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise StoreClosedError("The store is closed.")
+        with translated(self.path):
+            try:
+                reader = self._idle.get_nowait()
+            except Empty:
+                reader = connect(self.path, "NORMAL")
+                reader.execute("PRAGMA query_only=1")
+            try:
+                yield reader
+            finally:
+                with self._guard:
+                    if self._closed:
+                        reader.close()
+                    else:
+                        self._idle.put(reader)
+
+
+def _log_row(workflow_id: str, task_id: str, created_time: int, log: str) -> LogRow:
+    return LogRow(workflow_id=workflow_id, task_id=task_id, created_time=created_time, log=log)

@@ -1,0 +1,180 @@
+"""The store that forgets: for tests, notebooks and ``--db :memory:``."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.events import HistoryEvent
+from ..errors import HistoryConflictError, StoreClosedError, StoreCorruptError
+from .base import Commit, LogRow, MetadataRow, Project
+from .batch import Batch, record_count
+from .feeder import FEED_EVENTS
+from .history import History
+from .history_file import MEMORY, connect
+
+
+class MemoryStore:
+    """A ``Store`` in this process's memory. SQL works: the history is filled when asked."""
+
+    def __init__(self) -> None:
+        """An empty store."""
+        self._guard = threading.RLock()
+        self._feeding = threading.Lock()
+        self._events: dict[str, list[HistoryEvent]] = {}
+        self._open: dict[str, None] = {}
+        self._definitions: dict[str, bytes] = {}
+        self._metadata: dict[tuple[str, str, int], MetadataRow] = {}
+        self._logs: dict[str, list[LogRow]] = {}
+        self._unfed: deque[tuple[int, Commit]] = deque()
+        self._committed = 0
+        self._history: History | None = None
+        self._closed = False
+
+    def commit(self, commit: Commit) -> None:
+        """Take up one group, all or none. See ``Store.commit``."""
+        with self._guard:
+            self._check_open()
+            for event in commit.events:
+                known = self._events.get(event.workflow_id)
+                if known and event.number <= known[-1].number:
+                    raise HistoryConflictError(
+                        f"Execution {event.workflow_id} has an event {event.number} already."
+                    )
+            for event in commit.events:
+                self._events.setdefault(event.workflow_id, []).append(event)
+            self._definitions.update(commit.definitions)
+            for log in commit.logs:
+                self._logs.setdefault(log.task_id, []).append(log)
+            for row in commit.metadata:
+                self._metadata[row.collection, row.key, row.version] = row
+            self._turn(commit)
+            if count := record_count(commit):
+                self._unfed.append((self._committed + 1, commit))
+                self._committed += count
+
+    def _turn(self, commit: Commit) -> None:
+        for event in commit.events:
+            if event.number == 1:
+                self._open[event.workflow_id] = None
+        self._open.update(dict.fromkeys(commit.reopened))
+        for workflow_id in (*commit.closed, *commit.removed):
+            self._open.pop(workflow_id, None)
+        for workflow_id in commit.removed:
+            self._events.pop(workflow_id, None)
+        if commit.removed:
+            gone = set(commit.removed)
+            kept = self._logs.items()
+            self._logs = {task: logs for task, logs in kept if logs[0].workflow_id not in gone}
+
+    def open_executions(self) -> list[str]:
+        """Ids of open executions, oldest first."""
+        with self._guard:
+            self._check_open()
+            return list(self._open)
+
+    def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
+        """Committed events of one execution. See ``Store.events``."""
+        with self._guard:
+            self._check_open()
+            return [e for e in self._events.get(workflow_id, ()) if e.number > after]
+
+    def definition(self, definition_hash: str) -> bytes:
+        """JSON text of a definition snapshot. See ``Store.definition``."""
+        with self._guard:
+            self._check_open()
+            body = self._definitions.get(definition_hash)
+        if body is None:
+            raise StoreCorruptError(f"The store lacks the definition snapshot {definition_hash}.")
+        return body
+
+    def metadata(self, collection: str) -> list[MetadataRow]:
+        """Registered objects of a collection, ordered by key and version."""
+        with self._guard:
+            self._check_open()
+            rows = [
+                row
+                for row in self._metadata.values()
+                if row.collection == collection and row.body is not None
+            ]
+        return sorted(rows, key=lambda row: (row.key, row.version))
+
+    def logs(self, task_id: str) -> list[LogRow]:
+        """Log lines of a task, ordered by ``created_time``."""
+        with self._guard:
+            self._check_open()
+            return sorted(self._logs.get(task_id, ()), key=lambda log: log.created_time)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of one read-only SELECT over the history, up to date."""
+        return self._fed().query(sql, parameters)
+
+    def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The same as a pandas DataFrame."""
+        return self._fed().query_frame(sql, parameters)
+
+    def catch_up(self) -> None:
+        """Return once the history holds everything committed before the call."""
+        self._fed()
+
+    def rebuild(self, project: Project) -> int:
+        """Recompute all rows from events; returns how many executions were rebuilt."""
+        history = self._fed()
+        with self._feeding:
+            return history.rebuild(project)
+
+    def publish_address(self, url: str | None) -> None:
+        """Do nothing: nobody else can find this store."""
+
+    def health(self) -> dict[str, Any]:
+        """The same keys as a store on disk has."""
+        with self._guard:
+            fed = self._history.watermark if self._history is not None else 0
+            return {
+                "ok": not self._closed,
+                "error": None,
+                "path": MEMORY,
+                "open_executions": len(self._open),
+                "committed": self._committed,
+                "fed": fed,
+                "lag": self._committed - fed,
+                "journal_bytes": 0,
+                "history_bytes": 0,
+            }
+
+    def close(self) -> None:
+        """Forget everything. Safe to call twice."""
+        with self._feeding, self._guard:
+            self._closed = True
+            history, self._history = self._history, None
+            self._unfed.clear()
+        if history is not None:
+            history.close()
+
+    def _fed(self) -> History:
+        """The history, with everything committed so far."""
+        with self._feeding:
+            self._check_open()
+            if self._history is None:
+                self._history = History(connect(MEMORY))
+            while batch := self._next_batch(self._history.watermark):
+                self._history.feed(batch)
+            return self._history
+
+    def _next_batch(self, watermark: int) -> Batch | None:
+        with self._guard:
+            if not self._unfed:
+                return None
+            batch = Batch(last=watermark)
+            while self._unfed and len(batch.events) < FEED_EVENTS:
+                first, commit = self._unfed.popleft()
+                batch.add(commit, first)
+                if commit.removed:
+                    break
+            return batch
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("The store is closed.")

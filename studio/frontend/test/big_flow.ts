@@ -1,0 +1,33 @@
+/** Large definitions and histories, the same for the same size. */
+import type { Block, ViewData } from "../src/protocol";
+import { History, choice, fork, loop, sub, task, view_data } from "./builders";
+
+/** A definition of about `size` tasks with every kind of block in it. */
+export function big_blocks(size: number, root = "big"): Block[] {
+  let made = 0;
+  const blocks: Block[] = [];
+  const leaf = (place: string) => {
+    made++;
+    return task(`${place}/task_${made}`);
+  };
+  while (made < size) {
+    const i = blocks.length;
+    const at = `${root}/block_${i}`;
+    made++;
+    if (i % 5 === 1) blocks.push(fork(at, [[leaf(root), leaf(root)], [leaf(root)], [leaf(root), leaf(root), leaf(root)]], `join_${i}`));
+    else if (i % 5 === 2) blocks.push(choice(at, [{ label: "a", blocks: [leaf(root), leaf(root)] }, { label: "b", blocks: [leaf(root)] }, { label: "", is_default: true, blocks: [] }]));
+    else if (i % 5 === 3) blocks.push(loop(at, [leaf(at), choice(`${at}/inner_${i}`, [{ label: "x", blocks: [leaf(at)] }, { label: "y", blocks: [leaf(at)] }]), leaf(at)]));
+    else if (i % 5 === 4) blocks.push(sub(at, [leaf(at), loop(`${at}/rounds_${i}`, [leaf(`${at}/rounds_${i}`), leaf(`${at}/rounds_${i}`)]), leaf(at)]));
+    else blocks.push(leaf(root));
+  }
+  return blocks;
+}
+
+/** An execution of it whose top-level tasks have run. */
+export function big_flow(size: number): ViewData {
+  const blocks = big_blocks(size);
+  const h = new History();
+  h.start("big");
+  for (const block of blocks) if (block.kind === "task") h.run(block.place, 40);
+  return view_data(blocks, h.events, { workflow_id: "w", name: "big", status: "COMPLETED", start_ms: h.events[0]!.wall_ms, end_ms: h.wall_ms });
+}
