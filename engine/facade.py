@@ -193,6 +193,26 @@ class Engine:
         self.close()
 
 
+def rebuild_history(db: str | Path) -> int:
+    """Recompute the tables of a database from its events; returns how many executions.
+
+    Raises:
+        StoreLockedError: A running engine owns the file.
+    """
+    from .core.definition import compile_definition
+    from .core.projection import projector
+    from .models.codec import loads
+    from .store import open_store
+
+    store = open_store(db)
+    try:
+        return store.rebuild(
+            projector(lambda key: compile_definition(loads(store.definition(key)), key))
+        )
+    finally:
+        store.close()
+
+
 def connect(target: str | Path | None = None, **settings: Any) -> Client:
     """A client of an engine in this process.
 

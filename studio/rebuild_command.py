@@ -20,13 +20,8 @@ def rebuild(settings: Settings) -> int:
     database = settings.database()
     if database == MEMORY or not Path(database).exists():
         raise InvalidRequestError(f"There is no database {database} to rebuild; name it with --db.")
-    from engine.core.projection import project
-    from engine.store import open_store
+    from engine.facade import rebuild_history
 
-    store = open_store(database)
-    try:
-        count = store.rebuild(project)
-    finally:
-        store.close()
+    count = rebuild_history(database)
     sys.stdout.write(f"{count} execution{'' if count == 1 else 's'} rebuilt in {database}\n")
     return 0

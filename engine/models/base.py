@@ -52,6 +52,10 @@ class WireModel(BaseModel):
 
     _null_fields: frozenset[str] = PrivateAttr(default=_NOTHING)
 
+    def __str__(self) -> str:
+        """The short form: printing an execution must not print all its payloads."""
+        return repr(self)
+
     @model_validator(mode="wrap")
     @classmethod
     def _remember_nulls(cls, data: Any, handler: Any) -> Any:

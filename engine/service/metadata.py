@@ -44,9 +44,7 @@ class MetadataService(ServiceBase):
 
     def update_workflow_defs(self, bodies: Sequence[Wire]) -> Future[Wire]:
         """Register or replace several; all are checked before any is stored."""
-        if not isinstance(bodies, list | tuple):
-            raise InvalidRequestError("The body must be a list of workflow definitions.")
-        definitions = [WorkflowDef.from_wire(body) for body in bodies]
+        definitions = WorkflowDef.list_from_wire(bodies)
         validate_workflow_defs(definitions, self._task_def_of, check_javascript=check_javascript)
 
         def put(desk: Desk) -> Wire:
@@ -120,9 +118,7 @@ class MetadataService(ServiceBase):
         Raises:
             InvalidDefinitionError: One of them breaks a rule; none is stored.
         """
-        if not isinstance(bodies, list | tuple):
-            raise InvalidRequestError("The body must be a list of task definitions.")
-        definitions = [TaskDef.from_wire(body) for body in bodies]
+        definitions = TaskDef.list_from_wire(bodies)
         validate_task_defs(definitions)
 
         def put(desk: Desk) -> None:

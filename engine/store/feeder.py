@@ -31,6 +31,7 @@ FEED_EVENTS: Final = 5_000
 MAX_WAITING_EVENTS: Final = 100_000
 _BREATH_SECONDS: Final = 0.002
 """Between two batches or prunings, so that other threads get on."""
+_PRUNES_BETWEEN: Final = 40
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -61,6 +62,7 @@ class Feeder:
         self._history = history
         self._events_of = events_of
         self._project = project
+        history.breathe = journal.give_way
         self._waiting: deque[_Waiting] = deque()
         self._waiting_events = 0
         self._guard = threading.Lock()
@@ -155,12 +157,21 @@ class Feeder:
 
     def _round(self) -> None:
         while self._feed_one():
+            self._tidy(_PRUNES_BETWEEN)
             self._stopping.wait(_BREATH_SECONDS)
-        while self._prune():
-            if not self._stopping.is_set():
-                self._stopping.wait(_BREATH_SECONDS / 2)
-        self._journal.checkpoint()
+        while self._tidy(_PRUNES_BETWEEN):
+            self._stopping.wait(_BREATH_SECONDS)
         self.error = None
+
+    def _tidy(self, prunes: int) -> bool:
+        """Prune some of what is fed; returns whether there is more."""
+        more = True
+        while more and prunes:
+            self._journal.give_way()
+            more = self._prune()
+            prunes -= 1
+        self._journal.checkpoint()
+        return more
 
     def _prune(self) -> bool:
         with self._pruning:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,7 @@ from .history_rows import (
     EVENT_COLUMNS,
     RECENT_PAYLOADS,
     Payloads,
+    Row,
     event_of,
     event_row,
     projection_row,
@@ -44,6 +45,7 @@ _EVENTS_FROM: Final = (
 _READS: Final = frozenset({"SELECT", "EXPLAIN"})
 _CLOSE_WAIT_SECONDS: Final = 5.0
 _REBUILD_ROWS: Final = 5_000
+_BREATH_ROWS: Final = 32
 _REMOVED_FROM: Final = ("events", "executions_log", "tasks_log", "logs")
 
 
@@ -59,6 +61,8 @@ class History:
         self._idle = threading.Condition()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._recent: dict[str, None] = {}
+        self.breathe: Callable[[], None] = _breathe
+        """Called every few rows while a batch is prepared."""
         self.watermark = self._read_watermark()
         """Journal position up to which everything is in here."""
 
@@ -135,7 +139,8 @@ class History:
     def _insert(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, payloads: Payloads
     ) -> None:
-        EVENTS.insert(connection, (event_row(at, event, payloads) for at, event in batch.events))
+        events = (event_row(at, event, payloads) for at, event in batch.events)
+        EVENTS.insert(connection, self._gently(events))
         DEFINITIONS.insert(
             connection,
             (
@@ -169,11 +174,17 @@ class History:
         executions: Iterable[ExecutionRow],
         payloads: Payloads,
     ) -> None:
-        TASKS.insert(connection, (projection_row(position, row, payloads) for row in tasks))
-        EXECUTIONS.insert(
-            connection, (projection_row(position, row, payloads) for row in executions)
-        )
+        task_rows = (projection_row(position, row, payloads) for row in tasks)
+        TASKS.insert(connection, self._gently(task_rows))
+        execution_rows = (projection_row(position, row, payloads) for row in executions)
+        EXECUTIONS.insert(connection, self._gently(execution_rows))
         PAYLOADS.insert(connection, payloads.rows())
+
+    def _gently(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for number, row in enumerate(rows):
+            if number % _BREATH_ROWS == 0:
+                self.breathe()
+            yield row
 
     def _remove(self, connection: duckdb.DuckDBPyConnection, workflow_id: str) -> None:
         """Delete an execution, and the payloads that nothing else refers to."""
@@ -369,6 +380,10 @@ class History:
         if is_damage(error):
             return damaged(self.name, error)
         return StoreError(f"The history {self.name} can't be used: {error}")
+
+
+def _breathe() -> None:
+    """Nobody is in a hurry."""
 
 
 def _streamed(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

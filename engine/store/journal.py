@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,9 @@ PRUNE_RECORDS: Final = 200
 _CHECKPOINT_BYTES: Final = 4 << 20
 _FORCED_CHECKPOINT_PAGES: Final = 16_384
 """The feeder's thread checkpoints; only beyond 64 MB does a commit have to."""
+
+_LARGEST_SLICE: Final = 128
+_COURTESY_SECONDS: Final = 0.0005
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -61,6 +66,7 @@ class Journal:
         self.reads = JournalReads(path)
         self._mutex = threading.Lock()
         self._closed = False
+        self._committing = False
         with translated(path):
             self._writer = connect(path, "FULL")
             try:
@@ -104,6 +110,20 @@ class Journal:
             HistoryConflictError: An event has a number that is taken.
             UnavailableError: The disk is full; nothing was written, a later try may succeed.
         """
+        self._committing = True
+        try:
+            first = self._commit(commit, restored)
+        finally:
+            self._committing = False
+        fault_point("journal.after_commit")
+        return first
+
+    def give_way(self) -> None:
+        """Let a commit that is under way go first; computing threads call this often."""
+        if self._committing:
+            time.sleep(_COURTESY_SECONDS)
+
+    def _commit(self, commit: Commit, restored: NumberedEvents) -> int:
         with self._mutex, translated(self.path):
             self._check_open()
             first = self.last_position + 1
@@ -121,7 +141,6 @@ class Journal:
             self.last_position = last
             self._open.update(opened)
             self._open -= shut
-        fault_point("journal.after_commit")
         return first
 
     def adopt(
@@ -162,8 +181,12 @@ class Journal:
         for position, event in numbered:
             body = _encoder.encode(event)
             rows.append((position, event.workflow_id, event.number, zlib.crc32(body), body))
-        if rows:
-            self._writer.executemany(f"INSERT {how} INTO events VALUES (?, ?, ?, ?, ?)", rows)
+        for start, count in _slices(len(rows)):
+            # One statement for many rows: SQLite gives Python's lock up and takes it back at
+            # every statement, and waits for whoever computes meanwhile.
+            statement = f"INSERT {how} INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * count)}"
+            values = tuple(chain.from_iterable(rows[start : start + count]))
+            self._writer.execute(statement, values)
 
     def _insert_rest(self, commit: Commit, position: int) -> None:
         run = self._writer.execute
@@ -330,6 +353,16 @@ class _Transaction:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def _slices(total: int) -> Iterator[tuple[int, int]]:
+    """Start and length of pieces whose lengths are few, so that statements are prepared once."""
+    start = 0
+    while start < total:
+        left = total - start
+        count = _LARGEST_SLICE if left >= _LARGEST_SLICE else 1 << (left.bit_length() - 1)
+        yield start, count
+        start += count
 
 
 def _single(items: Iterable[str]) -> list[tuple[str]]:

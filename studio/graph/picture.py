@@ -90,9 +90,7 @@ def _context() -> dict[str, Any]:
         context.set_memory_limit(_MEMORY_BYTES)
         context.set_max_stack_size(_STACK_BYTES)
         context.eval((DIST / "picture.js").read_text(encoding="utf-8"))
-        functions = {
-            name: context.eval(f"studio_picture.{name}") for name in ("picture", "boxes")
-        }
+        functions = {name: context.eval(f"studio_picture.{name}") for name in ("picture", "boxes")}
         functions["context"] = context  # kept alive with its functions
         _contexts.functions = functions
     return functions

@@ -143,7 +143,7 @@ export class Journal {
 
   private removed(event: ViewEvent, ids: string[]): Change[] {
     // keepLastN drops records of old iterations from the state. They did happen, so they stay.
-    if (event.data?.keep_last_n || (event.task_id && this.head.tasks.get(event.task_id)?.type === "DO_WHILE")) return [];
+    if (event.data?.keep_last_n) return [];
     const changes: Change[] = [];
     for (const id of ids) {
       const before = this.head.tasks.get(id);

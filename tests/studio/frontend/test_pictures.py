@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from studio.graph import picture
 from studio.graph.structure import blocks_of
 

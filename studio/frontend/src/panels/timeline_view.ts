@@ -5,6 +5,7 @@ import { clock, duration, plural } from "../format";
 import { task_glyph } from "../glyphs";
 import { type Stretch, critical_path } from "./critical_path";
 import { Cleanup, paced } from "./interaction";
+import { is_within } from "./run_path";
 import { axis_labels, draw_lane } from "./timeline_bars";
 import { type Timeline, type TimelineRow, activity, build_timeline, event_at, worst_of } from "./timeline";
 import { type Span, TimeScale, idle_gaps } from "./time_scale";
@@ -193,6 +194,12 @@ export class TimelineView {
     return `${row.label}, ${this.family(row)}${took}${row.note ? `, ${row.note}` : ""}`;
   }
 
+  /** Faded: neither in the set that keeps its strength nor a group around one of it. */
+  private is_faint(row: TimelineRow): boolean {
+    const { dim } = this.vm;
+    return !!dim && !dim.has(row.path) && ![...dim].some((path) => is_within(path, row.path) || row.members.includes(path));
+  }
+
   /** What the row's glyph says at the cursor. */
   private family(row: TimelineRow): Family {
     if (!row.members.length || !this.vm.task(row.path)) return this.vm.family(row.path);
@@ -233,6 +240,7 @@ export class TimelineView {
     this.future.hidden = at_end;
     this.rows.each((element, index) => {
       const row = this.timeline.rows[index];
+      if (row) element.classList.toggle("faint", this.is_faint(row));
       const glyph = element.querySelector(".lab > svg.g");
       if (!row || !glyph) return;
       const family = this.family(row);
