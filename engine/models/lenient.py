@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Final, Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -32,10 +32,21 @@ def _refuse(expected: str, value: Any, suggestion: str = "") -> PydanticCustomEr
     )
 
 
+_LONGEST: Final = 2**63 - 1
+"""Conductor's long; a larger number would not fit the tables either."""
+
+
 def _integer(value: Any) -> Any:
+    number = _whole(value)
+    if not -_LONGEST - 1 <= number <= _LONGEST:
+        raise _refuse("a whole number of at most 64 bits", value)
+    return number
+
+
+def _whole(value: Any) -> int:
     kind = value.__class__
     if kind is int:
-        return value
+        return int(value)
     if value is None:
         return 0
     if kind is float and math.isfinite(value):

@@ -287,9 +287,9 @@ class Desk:
             task.workflow_priority,
             max(task.not_before_ms, task.scheduled_time),
         )
-        if self.queues.contains(task.task_id) and not task.not_before_ms:
-            return
-        self.queues.push(entry, now_ms)
+        known = self.queues.entry(task.task_id)
+        if known is None or known.visible_ms != entry.visible_ms or known.queue != entry.queue:
+            self.queues.push(entry, now_ms)
 
     def _file_execution(self, state: WorkflowState) -> None:
         self.outbox.commit.executions.append(execution_row(state))

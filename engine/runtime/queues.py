@@ -167,6 +167,10 @@ class TaskQueues:
         """Waiting tasks that meet a condition."""
         return [entry for entry in list(self._entries.values()) if condition(entry)]
 
+    def entry(self, task_id: str) -> Entry | None:
+        """Where a task waits, None if nowhere."""
+        return self._entries.get(task_id)
+
     def contains(self, task_id: str) -> bool:
         """Whether a task waits in some queue."""
         return task_id in self._entries

@@ -55,7 +55,7 @@ class ServiceBase:
             try:
                 use(read())
             except BaseException as error:
-                if not answer.done():
+                if not answer.done():  # a caller may have given up meanwhile
                     answer.set_exception(error)
 
         self._readers.submit(work)
@@ -67,7 +67,7 @@ class ServiceBase:
 
 def _chain(source: Future[Any], target: Future[Any]) -> None:
     def done(finished: Future[Any]) -> None:
-        if target.cancelled():
+        if target.done():
             return
         error = finished.exception()
         if error is not None:

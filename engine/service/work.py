@@ -17,6 +17,7 @@ from .executions import ExecutionService
 
 MAX_POLL_TIMEOUT_MS: Final = 5000
 MAX_LOGS_PER_UPDATE: Final = 10
+_MAX_SECONDS: Final = 2**31 - 1
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
 )
@@ -322,12 +323,16 @@ def _checked(result: Wire) -> Wire:
         result.__class__ is dict
         and isinstance(result.get("workflowInstanceId"), str)
         and isinstance(result.get("taskId"), str)
-        and result.get("status") in _STATUSES
+        and isinstance(result.get("status"), str)
+        and result["status"] in _STATUSES
         and result["workflowInstanceId"]
         and result["taskId"]
         and isinstance(result.get("outputData", {}), dict)
-        and isinstance(result.get("callbackAfterSeconds", 0), int)
-        and len(result.get("reasonForIncompletion") or "") <= 500
+        and result.get("callbackAfterSeconds", 0).__class__ is int
+        and 0 <= result.get("callbackAfterSeconds", 0) <= _MAX_SECONDS
+        and _is_short_text(result.get("reasonForIncompletion"))
+        and _is_short_text(result.get("workerId"))
+        and not result.get("logs")
     )
     if plain:
         return result
@@ -337,6 +342,10 @@ def _checked(result: Wire) -> Wire:
     wire["reasonForIncompletion"] = model.reason
     wire.setdefault("status", "IN_PROGRESS")
     return wire
+
+
+def _is_short_text(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= 500)
 
 
 def _open_task(state: WorkflowState, reference: str) -> TaskState | None:

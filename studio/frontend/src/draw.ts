@@ -88,7 +88,7 @@ function node(box: Box, face: Face, detail: Detail): string {
     return out + text(left, y + 40.5, "mt", fit_end(face.meta, right - left, 11.6));
   }
   out += glyph + text(from, y + low + 15.5, "nm", fit_middle(face.name, right - from, 13, true));
-  out += text(face.glyph ? left : from, y + low + 30, "mt", fit_end(face.meta, right - left, 11.6));
+  out += text(face.glyph ? left : from, y + low + 30, "mt", fit_end(face.meta, (closed ? right : x + w - 10) - left, 11.6));
   if (closed) out += button(x + w - 32, y + (h - 24) / 2, 24, 24, "fold", "right", "Open");
   if (face.side_effect) out += mark("bolt", x + w - 42, y + 4, 14);
   return out;

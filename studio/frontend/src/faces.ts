@@ -100,6 +100,7 @@ function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, p
   if (block.kind === "switch" && task.chosen !== undefined) return [chosen_words(block, task.chosen)];
   const took = is_ended(task.status) && task.start_ms ? duration(task.end_ms - task.start_ms) : "";
   if (st === "cause") return [attempt_words(vm, path, task), took];
+  if (st === "conseq" && task.status === "CANCELED") return ["canceled, a consequence"];
   if (st === "conseq") return block.kind === "task" && task.type !== "JOIN" ? ["failed", took] : ["failed, a consequence"];
   if (st === "warning" && is_bad(task.status)) return ["failed, optional", tries(vm, path) || took];
   if (task.type === "TERMINATE" && is_ended(task.status)) return [`ended as ${vm.data.status.toLowerCase()}`];

@@ -72,7 +72,7 @@ export class Minimap {
 
   /** Shown for many boxes, or when the drawing does not fit and there is room for a map. */
   room(w: number, h: number, map: Layout): void {
-    const wanted = w >= 640 && h >= 320 && (map.boxes.length >= FROM_BOXES || map.h > h || map.w > w * 0.9);
+    const wanted = w >= 640 && h >= 380 && (map.boxes.length >= FROM_BOXES || map.h > h || map.w > w * 0.9);
     this.element.style.display = wanted ? "" : "none";
   }
 }

@@ -233,7 +233,14 @@ export class Model implements ViewModel {
     const task = this.task(path);
     if (!task) return this.family_of_iteration(path);
     const family = family_of(task);
+    // Conductor cancels the loop around a failed task: for a person it failed with it.
+    if (family === "stopped" && this.holds_cause(path)) return "failure";
     return family === "waiting" && this.now.status.get(task.workflow_id) === "PAUSED" ? "held" : family;
+  }
+
+  private holds_cause(path: string): boolean {
+    for (const cause of this.causes) if (cause.startsWith(`${path}/`) || cause.startsWith(`${path}[`)) return true;
+    return false;
   }
 
   /** `a/loop[3]` is no task, but it has a state. */

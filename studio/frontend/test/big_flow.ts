@@ -31,3 +31,20 @@ export function big_flow(size: number): ViewData {
   for (const block of blocks) if (block.kind === "task") h.run(block.place, 40);
   return view_data(blocks, h.events, { workflow_id: "w", name: "big", status: "COMPLETED", start_ms: h.events[0]!.wall_ms, end_ms: h.wall_ms });
 }
+
+/** A loop of `iterations` × 5 tasks; about 16 events each. */
+export function long_loop(iterations: number): ViewData {
+  const refs = ["fetch", "check", "price", "charge", "record"];
+  const h = new History();
+  h.start("long");
+  const id = h.schedule("long/each", { task_type: "DO_WHILE", status: "IN_PROGRESS" });
+  for (let i = 1; i <= iterations; i++) {
+    h.of(id, "LoopIterated", { iteration: i });
+    for (const ref of refs) {
+      const bad = ref === "charge" && i % 1100 === 37;
+      h.run(`long/each[${i}]/${ref}`, 5 + (i % 9), bad ? { optional: false } : {}, bad ? "TaskFailed" : "TaskCompleted", bad ? { status: "FAILED" } : {});
+    }
+  }
+  const blocks = [loop("long/each", refs.map((ref) => task(`long/each/${ref}`)))];
+  return view_data(blocks, h.events, { workflow_id: "w", name: "long", status: "RUNNING", start_ms: h.events[0]!.wall_ms });
+}

@@ -81,8 +81,13 @@ const FOCUSABLE = "button:not([disabled]), input:not([disabled]), select:not([di
 /** Keep Tab inside an element; undone by the cleanup, which also returns the focus. */
 export function trap_focus(element: HTMLElement, cleanup: Cleanup): void {
   const before = focused(element);
+  const root = element.getRootNode() as Document | ShadowRoot;
   cleanup.add(() => {
-    if (before instanceof HTMLElement || before instanceof SVGElement) before.focus();
+    if (!(before instanceof HTMLElement || before instanceof SVGElement)) return;
+    // The element may have been drawn anew meanwhile; its successor has the same key.
+    const key = before.dataset.f;
+    const successor = before.isConnected || key === undefined ? before : root.querySelector<HTMLElement>(`[data-f="${CSS.escape(key)}"]`);
+    (successor ?? before).focus();
   });
   cleanup.listen(element, "keydown", (event: KeyboardEvent) => {
     if (event.key !== "Tab") return;

@@ -55,7 +55,7 @@ export class JsonView {
     const classes = [`li.k-${row.kind}`, mark ? "mark" : "", row.depth ? "deep" : ""].filter(Boolean).join(".");
     const item = h(classes, {
       role: "treeitem", "aria-level": row.depth + 1, "aria-expanded": row.open === null ? null : String(row.open),
-      "aria-selected": mark ? "true" : null, tabindex: row.path === this.active ? 0 : -1, style: `--d:${row.depth}`, "data-path": row.path,
+      "aria-selected": mark ? "true" : null, tabindex: row.path === this.active ? 0 : -1, style: `--d:${row.depth}`, "data-path": row.path, "data-f": `${this.options.label} ${row.path}`,
       onfocus: () => { this.active = row.path; },
       onclick: (event: MouseEvent) => this.clicked(row, event),
     },

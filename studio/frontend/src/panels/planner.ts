@@ -66,12 +66,13 @@ class PlannerView {
     this.root = root;
     this.el.append(root);
     trap_focus(root, this.cleanup);
-    this.cleanup.listen(root, "keydown", (event: KeyboardEvent) => {
-      if (event.key !== "Escape" || event.defaultPrevented) return;
+    // Wherever the focus is: while the planner is open, Escape means the planner.
+    this.cleanup.listen(this.el.getRootNode(), "keydown", (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
       this.close();
-    });
+    }, { capture: true });
     fill(root, this.heading("Replay from here"), h("div.pbody", null, nothing("Planning…")));
     root.focus();
     this.vm.ask<Plan>({ what: "plan", workflow_id, task_id }).then(
@@ -86,10 +87,12 @@ class PlannerView {
     if (this.plan) this.drafts.set(this.plan.task_id, this.fields);
     this.root.remove();
     this.root = null;
+    const undo = this.cleanup;
+    this.cleanup = new Cleanup();
     this.plan = null;
     this.busy = false;
     this.vm.plan = null;
-    this.cleanup.run();
+    requestAnimationFrame(() => undo.run()); // after the panels have drawn themselves without the plan
   }
 
   private heading(title: string): HTMLElement {
@@ -180,7 +183,8 @@ class PlannerView {
     if (!plan) return;
     const { edits, broken } = edits_of(this.fields);
     this.submit.textContent = this.busy ? "Starting…" : replay_words(plan.will_run.length, Object.keys(edits).length);
-    this.submit.disabled = this.busy || broken.length > 0;
+    this.submit.disabled = broken.length > 0;
+    this.submit.setAttribute("aria-busy", String(this.busy)); // not disabled: that would lose the focus
     this.submit.title = broken.length ? `${broken.join(", ")}: the value cannot be read` : "New execution; the original stays as it is";
   }
 

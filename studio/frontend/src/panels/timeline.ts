@@ -6,7 +6,7 @@
 import type { Block, ViewEvent } from "../protocol";
 import type { Family, Folded, LoopView, TaskView } from "../viewmodel";
 import { family_of, is_ended, iteration_family } from "../fold";
-import { duration } from "../format";
+import { count, duration } from "../format";
 import { type Span, union } from "./time_scale";
 
 export interface Segment extends Span {
@@ -46,6 +46,8 @@ export interface TimelineInput {
   start_ms: number;
   /** Newest moment: the end, or now for an execution that is running. */
   now_ms: number;
+  /** Whether what was not scheduled still may be. */
+  is_live?: boolean;
   is_open(path: string, by_default: boolean): boolean;
   /** Iteration of a loop (by place) whose tasks are shown. */
   iteration(place: string): number;
@@ -153,7 +155,7 @@ class Builder {
     const segments = segments_of(attempts, events, now_ms);
     const first = attempts[0], last = attempts[attempts.length - 1];
     if (first && begin && first.scheduled_ms > begin) segments.unshift({ kind: "wait", from: begin, to: first.scheduled_ms, family: "waiting" });
-    const note = attempts_note(attempts.length, segments) || (iteration && first ? `iteration ${iteration}` : first ? "" : "never scheduled");
+    const note = attempts_note(attempts.length, segments) || (iteration && first ? `iteration ${count(iteration)}` : first ? "" : this.input.is_live ? "not reached" : "never scheduled");
     return {
       path, label: block?.ref ?? path.slice(path.lastIndexOf("/") + 1), depth, block, open: null, segments, frame: null, columns: null,
       attempts: attempts.length, members: [], note, from: first?.scheduled_ms ?? 0, to: last ? last.end_ms || now_ms : 0,

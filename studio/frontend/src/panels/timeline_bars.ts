@@ -86,8 +86,7 @@ function strip(columns: readonly Column[], scale: TimeScale, options: LaneOption
   };
   for (const column of columns) {
     const x0 = scale.x(column.from), x1 = scale.x(column.to);
-    const joins = open !== null && x0 < open.x1 + 0.5 && (open.x1 - open.x0 < 3 || x1 - x0 < 3);
-    if (open && joins) {
+    if (open && x0 < open.x1 + 0.5 && open.x1 - open.x0 < LEAST_PX) {
       open.x1 = Math.max(open.x1, x1);
       open.last = column.iteration;
       if (RANK.indexOf(column.family) > RANK.indexOf(open.family)) {

@@ -96,7 +96,7 @@ export class TimelineView {
     const end = this.end_of_time();
     this.set_growing(this.is_live());
     this.timeline = build_timeline({
-      blocks: vm.data.blocks, root: vm.data.name, folded: vm.head, events: vm.events, start_ms: vm.data.start_ms, now_ms: end,
+      blocks: vm.data.blocks, root: vm.data.name, folded: vm.head, events: vm.events, start_ms: vm.data.start_ms, now_ms: end, is_live: this.is_live(),
       is_open: (path, by_default) => this.opened.get(path) ?? by_default,
       iteration: (place) => vm.drawn_iteration(place), selected: vm.selection?.path ?? null,
     });
@@ -123,7 +123,9 @@ export class TimelineView {
     const { vm } = this;
     const is_old = this.busy.n !== vm.events.length || (this.is_live() && end - this.busy.at > 5000);
     if (is_old) this.busy = { n: vm.events.length, at: end, spans: activity(vm.head, vm.events, end) };
-    this.gaps = idle_gaps(this.busy.spans, vm.data.start_ms, end);
+    const gaps = idle_gaps(this.busy.spans, vm.data.start_ms, end);
+    // Short gaps of a live execution may still close: folding them would make the bars jump.
+    this.gaps = this.is_live() ? gaps.filter((gap) => gap.to - gap.from > (gap.to === end ? 30_000 : 5000)) : gaps;
     const folds = this.all_unfolded ? [] : this.gaps.filter((gap) => !this.unfolded.has(gap.from));
     this.scale = new TimeScale(vm.data.start_ms, end, folds, width);
   }
