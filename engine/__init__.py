@@ -17,6 +17,7 @@ from .functions import TaskContext, task
 
 if TYPE_CHECKING:
     from .client.base import Client
+    from .execution import Execution
     from .facade import Engine, connect
     from .models.definitions import TaskDef, WorkflowDef, WorkflowTask
     from .models.execution import Task, Workflow
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Client": ".client.base",
     "Engine": ".facade",
+    "Execution": ".execution",
     "Task": ".models.execution",
     "TaskDef": ".models.definitions",
     "Workflow": ".models.execution",
@@ -37,6 +39,7 @@ _LAZY = {
 __all__ = [
     "Client",
     "Engine",
+    "Execution",
     "Task",
     "TaskContext",
     "TaskDef",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .functions import DEFAULT_REGISTRY, FunctionRegistry, TaskFunction
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from .client.base import Client
     from .client.local import LocalClient
-    from .core.events import HistoryEvent
+    from .execution import Execution
     from .models.execution import Workflow
     from .runtime.clock import Clock
     from .runtime.registry import Registry
@@ -74,6 +74,7 @@ class Engine:
 
         self.functions = functions or DEFAULT_REGISTRY
         self._closed = False
+        self._at_close: list[Callable[[], None]] = []
         # The store asks for definitions (to rebuild rows) that only the runtime can compile.
         registry: Future[Registry] = Future()
         store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
@@ -143,37 +144,33 @@ class Engine:
         Raises:
             TimeoutError: It has not ended in time; it goes on.
         """
-        from .core.events import EventKind
+        return self.execution(workflow_id).wait(timeout_seconds).workflow()
 
-        ended = threading.Event()
+    def execution(self, workflow_id: str) -> Execution:
+        """A handle of one execution: wait for it, look inside, ask why it failed, replay it."""
+        from .execution import Execution
 
-        def listen(events: list[HistoryEvent]) -> None:
-            if any(event.kind is EventKind.WORKFLOW_ENDED for event in events):
-                ended.set()
+        return Execution(self.client, workflow_id)
 
-        subscription = self.service.subscribe(listen, workflow_id)
-        try:
-            workflow = self.client.workflow(workflow_id)
-            deadline = time.monotonic() + timeout_seconds
-            while not workflow.is_terminal:
-                # An operator may reopen it meanwhile, so the event alone is no proof.
-                left = deadline - time.monotonic()
-                if left <= 0 or not ended.wait(left):
-                    raise TimeoutError(
-                        f"Execution {workflow_id} is still {workflow.status} after "
-                        f"{timeout_seconds} seconds; it goes on."
-                    )
-                ended.clear()
-                workflow = self.client.workflow(workflow_id)
-            return workflow
-        finally:
-            subscription.close()
+    def sql(self, sql: str, parameters: Sequence[Any] = ()) -> DataFrame:
+        """Rows of one read-only SELECT over the history as a pandas DataFrame.
+
+        The views ``executions`` and ``tasks`` have a row per execution and per attempt of a
+        task, with ``input`` and ``output`` (``input_data``, ``output_data``) as JSON.
+        """
+        return self.client.query_frame(sql, parameters)
+
+    def call_at_close(self, callback: Callable[[], None]) -> None:
+        """Call something once, when this engine is closed and before its workers stop."""
+        self._at_close.append(callback)
 
     def close(self) -> None:
         """Stop the workers, finish what was accepted, close the files. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
+        for callback in self._at_close:
+            callback()
         for workers in self._workers:
             workers.close()
         self.service.close()

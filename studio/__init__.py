@@ -17,15 +17,16 @@ def view(thing: Any, client: Any = None) -> Any:
     return show(thing, client)
 
 
-def install() -> bool:
-    """Teach the running IPython to draw definitions and executions; False without IPython."""
+def install() -> None:
+    """Have definitions, executions and answers drawn in notebooks from now on.
+
+    Needed in a source tree only: an installed studio is found by the engine itself.
+    """
     from .notebook import install as teach
 
-    return teach()
+    teach()
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """What ``%load_ext studio`` calls."""
-    from .notebook import install as teach
-
-    teach(shell)
+    """What ``%load_ext studio`` calls; the same as ``install()``."""
+    install()

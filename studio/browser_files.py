@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .graph.picture import DIST
+
 FOLDER: Final = Path(__file__).parent / "views" / "browser"
 _SHARED: Final = Path(__file__).parent.parent / "assets"
 """Front-end tokens live beside the code in a source tree."""
@@ -29,7 +31,7 @@ class BrowserFile(NamedTuple):
 def browser_files() -> dict[str, BrowserFile]:
     """Every file that may be asked for, by name. Read once per process."""
     paths = [path for path in sorted(FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES]
-    paths.append(_tokens())
+    paths += [_tokens(), DIST / "execution_view.js"]
     return {path.name: BrowserFile(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in paths}
 
 

@@ -68,7 +68,14 @@ class Refresh(Generic[Found]):
     def _run_here(self) -> None:
         again = True
         while again:
-            self._deliver(self._load())
+            try:
+                found = self._load()
+            except Exception as error:
+                if self._failed is None:
+                    raise
+                self._failed(error)
+            else:
+                self._deliver(found)
             with self._lock:
                 again, self._again = self._again, False
                 self._busy = again

@@ -1,45 +1,67 @@
 """How the engine's objects draw themselves in a notebook.
 
-``%load_ext studio`` (or ``studio.notebook.install()``) teaches IPython to show workflow
-definitions and executions as pictures with one line of text beside them. The engine itself
-knows nothing of this: IPython looks the types up by name, so nothing is loaded before the first
-such object is shown. ``view`` gives the live view of the same objects as a Panel object.
+``NotebookDisplay`` is what ``engine.models.display`` asks: definitions and executions become
+pictures, answers (``why()``, ``origin()``, a replay plan) tables, each with a plain text beside
+it. An installed studio is found by its entry point; ``%load_ext studio`` or
+``studio.install()`` does the same in a source tree. Nothing heavy is loaded before the first
+object is shown.
+
+Once ``panel.extension()`` has run in the notebook, executions are shown live instead of as a
+picture of the moment. ``view`` gives the live view as a Panel object anywhere.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
+import sys
 from typing import TYPE_CHECKING, Any
+
+from engine.execution import Execution, ExecutionTask
+from engine.explanation import Answer
+from engine.models import Workflow, WorkflowDef
+from engine.models.display import set_display
 
 from .words import last_task, short_id
 
 if TYPE_CHECKING:
     from panel.viewable import Viewer
 
-    from engine.models import Workflow, WorkflowDef
-
-Bundle = dict[str, str]
+Bundle = dict[str, Any]
 
 
-def install(shell: Any = None) -> bool:
-    """Teach IPython the engine's objects; returns whether there was an IPython to teach.
+def install() -> None:
+    """Draw the engine's objects with the studio from now on. Harmless when repeated."""
+    set_display(NotebookDisplay())
 
-    Args:
-        shell: The IPython shell; default: the one that runs.
-    """
-    if shell is None:
-        if importlib.util.find_spec("IPython") is None:
-            return False
-        from IPython import get_ipython
 
-        shell = get_ipython()
-    if shell is None:
-        return False
-    formatter = shell.display_formatter.mimebundle_formatter
-    for module, name, bundle in _SHOWN:
-        formatter.for_type_by_name(module, name, _ignoring_choices(bundle))
-    return True
+class NotebookDisplay:
+    """Draws engine objects (``Display`` of ``engine.models.display``)."""
+
+    def bundle(self, thing: Any) -> Bundle | None:
+        """Representations of an object by media type; None for what it does not know."""
+        if isinstance(thing, WorkflowDef):
+            return definition_bundle(thing)
+        if isinstance(thing, Workflow):
+            return workflow_bundle(thing)
+        if isinstance(thing, Execution):
+            return execution_bundle(thing)
+        if isinstance(thing, Answer):
+            from .notebook_tables import answer_html
+
+            return {"text/plain": repr(thing), "text/html": answer_html(thing)}
+        if isinstance(thing, ExecutionTask):
+            from .notebook_tables import task_html
+
+            return {"text/plain": repr(thing), "text/html": task_html(thing)}
+        if hasattr(thing, "counts"):
+            from .notebook_tables import counts_html
+
+            counts = thing.counts()
+            return {"text/plain": counts_words(counts), "text/html": counts_html(counts)}
+        return None
+
+    def panel(self, thing: Any) -> Any:
+        """A Panel object that shows an object."""
+        return view(thing)
 
 
 def definition_bundle(definition: WorkflowDef) -> Bundle:
@@ -63,13 +85,31 @@ def workflow_bundle(workflow: Workflow) -> Bundle:
     return bundle
 
 
+def execution_bundle(execution: Execution) -> Bundle:
+    """An execution live where Panel is at work, else a picture of how it stands; with text."""
+    service = getattr(execution.client, "service", None)
+    if service is None:
+        return {"text/plain": repr(execution)}
+    if _panel_is_at_work():
+        live: Bundle | None = view(execution)._repr_mimebundle_()
+        if live:
+            return {**live, "text/plain": repr(execution)}
+    from .execution_feed import ExecutionFeed
+    from .graph.picture import execution_picture
+
+    feed = ExecutionFeed(service, execution.workflow_id, "cell")
+    try:
+        picture = execution_picture(feed.open())
+    finally:
+        feed.close()
+    return {"image/svg+xml": picture, "text/plain": repr(execution)}
+
+
 def definition_words(definition: WorkflowDef) -> str:
     """One line: ``order_flow version 7, 9 tasks``."""
     wire = definition.to_wire()
     count = len(wire.get("tasks") or ())
-    return (
-        f"{wire.get('name')} version {wire.get('version', 1)}, {count} task{'s' * (count != 1)}"
-    )
+    return f"{wire.get('name')} version {wire.get('version', 1)}, {count} task{'s' * (count != 1)}"
 
 
 def workflow_words(workflow: Workflow) -> str:
@@ -83,33 +123,50 @@ def workflow_words(workflow: Workflow) -> str:
     return f"{words}: {reason}" if reason else words
 
 
+def counts_words(counts: dict[str, int]) -> str:
+    """One line: ``Client with 1 FAILED, 3 COMPLETED``."""
+    words = [f"{number} {status}" for status, number in sorted(counts.items())]
+    return f"Client with {', '.join(words) or 'no executions'}"
+
+
 def view(thing: Any, client: Any = None) -> Viewer:
-    """Return a Panel object that shows a definition, or an execution live.
+    """Return a Panel object that shows a definition, an answer, or an execution live.
 
     Args:
-        thing: A workflow definition, an execution, or the id of one.
-        client: Whose execution it is; needed for executions.
+        thing: A workflow definition, an execution (or the id of one), or an answer.
+        client: Whose execution it is, or its engine; needed unless ``thing`` is a handle
+            (``engine.execution(…)``).
 
     Raises:
         TypeError: Nothing of this kind can be shown.
     """
-    from .cells import DefinitionCell, ExecutionCell
+    from .cells import AnswerCell, DefinitionCell, ExecutionCell
 
-    if hasattr(thing, "to_wire") and "workflowId" not in (wire := thing.to_wire()):
-        return DefinitionCell(wire)
-    workflow_id = thing if isinstance(thing, str) else thing.to_wire()["workflowId"]
+    if isinstance(thing, WorkflowDef):
+        return DefinitionCell(thing.to_wire())
+    if isinstance(thing, Answer | ExecutionTask):
+        return AnswerCell(NotebookDisplay().bundle(thing)["text/html"])  # type: ignore[index]
+    if isinstance(thing, Execution):
+        return ExecutionCell(_service_of(thing.client), thing.workflow_id)
+    if not isinstance(thing, Workflow | str):
+        raise TypeError(f"Nothing shows a {type(thing).__name__}.")
     if client is None:
         raise TypeError("An execution is shown through its client: view(workflow, client).")
-    return ExecutionCell(client.service, workflow_id)
+    workflow_id = thing if isinstance(thing, str) else thing.workflow_id
+    return ExecutionCell(_service_of(client), workflow_id)
 
 
-def _ignoring_choices(bundle: Callable[[Any], Bundle]) -> Callable[..., Bundle]:
-    # IPython hands over what to include and exclude, and filters the answer itself.
-    return lambda thing, include=None, exclude=None: bundle(thing)
+def _service_of(client: Any) -> Any:
+    service = getattr(client, "service", None)
+    if service is None:
+        raise TypeError("Executions of this client can't be shown live.")
+    return service
+
+
+def _panel_is_at_work() -> bool:
+    """Whether ``panel.extension()`` has run; without it live views would stay blank."""
+    panel = sys.modules.get("panel")
+    return panel is not None and bool(getattr(panel.extension, "_loaded", False))
 
 
 _BAD = {"FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT"}
-_SHOWN: tuple[tuple[str, str, Callable[[Any], Bundle]], ...] = (
-    ("engine.models.definitions", "WorkflowDef", definition_bundle),
-    ("engine.models.execution", "Workflow", workflow_bundle),
-)

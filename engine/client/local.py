@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..models.base import WireModel
 from ..models.definitions import TaskDef, WorkflowDef
+from ..models.display import Drawn
 from ..models.execution import (
     BulkResponse,
     PollData,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _EVERYTHING: Final = frozenset(str(capability) for capability in Capability)
 
 
-class LocalClient:
+class LocalClient(Drawn):
     """``Client`` over a ``Service``: each call waits for its future and returns models."""
 
     def __init__(
@@ -46,6 +47,15 @@ class LocalClient:
         self._service = service
         self._actor = actor
         self._on_close = on_close
+
+    def __repr__(self) -> str:
+        """Says only what it is: asking the engine could block, or find it closed."""
+        return "<LocalClient of an engine in this process>"
+
+    @property
+    def service(self) -> Service:
+        """The engine behind it."""
+        return self._service
 
     @property
     def capabilities(self) -> frozenset[str]:

@@ -114,6 +114,46 @@ def reopen_tasks(turn: Turn, tasks: list[TaskState]) -> None:
             schedule_attempt(turn, task, turn.node_of(task), task_type, by_operator=True)
 
 
+def skip(
+    turn: Turn, reference: str, given: dict[str, Any] | None, output: dict[str, Any] | None
+) -> None:
+    """Let the flow pass over a task that has not been created yet (§6.6).
+
+    Raises:
+        IllegalStateError: Not running, no such task, or the task exists already.
+    """
+    state = turn.state
+    if state.status is not WorkflowStatus.RUNNING:
+        raise IllegalStateError(
+            f"The workflow {state.workflow_id} is not running so the task referenced by "
+            f"{reference} cannot be skipped"
+        )
+    node = state.definition.nodes.get(reference)
+    if node is None:
+        raise IllegalStateError(
+            f"The task referenced by {reference} does not exist in the WorkflowDefinition "
+            f"{state.definition.name}"
+        )
+    if state.task(reference) is not None:
+        raise IllegalStateError(
+            f"The task referenced {reference} has already been processed, cannot be skipped"
+        )
+    data: dict[str, Any] = {
+        "status": str(TaskStatus.SKIPPED),
+        "task_type": node.name,
+        "task_def_name": node.name,
+        "node": node.reference,
+        "seq": 0,
+        "start_time": 0,
+    }
+    if given:
+        data["input"] = given
+    if output:
+        data["output"] = output
+    path = f"{state.path}/{reference}"
+    turn.record_task(EventKind.TASK_SCHEDULED, turn.new_id(), (reference, 0, 0), path, data)
+
+
 def restart(turn: Turn, definition_hash: str) -> None:
     """Start over in the same execution with a given definition snapshot (§6.3).
 

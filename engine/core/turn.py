@@ -136,11 +136,23 @@ class Placement(msgspec.Struct, frozen=True):
     retry_count: int = 0
 
 
+def node_of(state: WorkflowState, task: TaskState) -> Node | None:
+    """The workflow task of a record; made from the record itself where it came at run time."""
+    static = state.definition.nodes.get(task.node)
+    if task.workflow_task is None:
+        return static
+    node = Node(task.workflow_task, None)
+    if static is not None:  # a DYNAMIC task: made at run time, but in its place
+        node.parent, node.successor = static.parent, static.successor
+    return node
+
+
 class Turn:
     """Collects what one decision over one execution does."""
 
     __slots__ = (
         "_drafted",
+        "_drafted_after",
         "_scope",
         "_scope_event",
         "actor",
@@ -152,6 +164,7 @@ class Turn:
         "needs",
         "now",
         "state",
+        "task_defs",
         "types",
     )
 
@@ -164,11 +177,13 @@ class Turn:
         environment: Mapping[str, str],
         actor: str = "engine",
         last_polls: Mapping[tuple[str, str | None], tuple[str | None, int]] | None = None,
+        task_defs: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
         """Begin a turn.
 
         ``types`` maps task types by name; ``environment`` is ``workflow.env``; ``last_polls``
-        tells by (task type, domain) who polled last and when, for choosing a domain.
+        tells by (task type, domain) who polled last and when, for choosing a domain;
+        ``task_defs`` are the registered task definitions, for tasks made at run time.
         """
         self.state = state
         self.now = now
@@ -177,10 +192,12 @@ class Turn:
         self.environment = environment
         self.actor = actor
         self.last_polls = last_polls or {}
+        self.task_defs = task_defs or {}
         self.events: list[HistoryEvent] = []
         self.needs: dict[str, EvaluationRequest] = {}
         self.effects: list[Effect] = []
         self._drafted = 0
+        self._drafted_after = -1
         self._scope: ExpressionScope | None = None
         self._scope_event = -1
 
@@ -234,6 +251,8 @@ class Turn:
         data = draft.data
         data["seq"] = state.last_seq + 1
         data["node"] = draft.node.reference
+        if state.definition.nodes.get(draft.node.reference) is not draft.node:
+            data["workflow_task"] = draft.node.wire
         if draft.node.optional:
             data["optional"] = True
         if draft.node.permissive:
@@ -290,7 +309,12 @@ class Turn:
 
     def new_id(self) -> str:
         """An id that the same history and command will give again."""
-        seed = f"{self.state.workflow_id}/{self.state.last_event}/{self._drafted}"
+        last_event = self.state.last_event
+        # Counted from the last event, not from the beginning of the turn: a replay that decides
+        # again behind an operator's events gives the ids that were recorded.
+        if self._drafted_after != last_event:
+            self._drafted_after, self._drafted = last_event, 0
+        seed = f"{self.state.workflow_id}/{last_event}/{self._drafted}"
         self._drafted += 1
         digest = hashlib.sha1(seed.encode(), usedforsecurity=False).hexdigest()
         # The shape of a random UUID, since clients take ids for one.
@@ -338,10 +362,7 @@ class Turn:
 
     def node_of(self, task: TaskState) -> Node | None:
         """The workflow task of a record; made from the record itself for a dynamic one."""
-        node = self.state.definition.nodes.get(task.node)
-        if node is None and task.workflow_task is not None:
-            node = Node(task.workflow_task, None)
-        return node
+        return node_of(self.state, task)
 
     def needs_evaluation(self, request: EvaluationRequest) -> None:
         """Ask for a script to be run after this turn."""

@@ -160,6 +160,69 @@ def workflow_status_wire(
     return wire
 
 
+def workflow_run_wire(
+    state: WorkflowState, target: WorkflowState, strategy: str, request_id: str, timed_out: bool
+) -> Wire:
+    """The answer of a synchronous call as an execution (HTTP API reference §3.8)."""
+    wire = workflow_wire(state)
+    return {
+        **_run(state, target, strategy, request_id, timed_out),
+        "input": wire["input"],
+        "output": wire["output"],
+        "priority": state.priority,
+        "variables": wire["variables"],
+        "tasks": wire["tasks"],
+        "createTime": state.create_time,
+        "updateTime": state.update_time,
+        "status": str(state.status),
+    }
+
+
+def task_run_wire(
+    state: WorkflowState, task: TaskState, target: WorkflowState, strategy: str, request_id: str
+) -> Wire:
+    """The answer of a synchronous call as the task that blocks (HTTP API reference §3.8)."""
+    wire: Wire = {
+        **_run(state, target, strategy, request_id, False),
+        "input": task.input_data,
+        "output": task.output_data,
+        "taskType": task.task_type,
+        "taskId": task.task_id,
+        "referenceTaskName": task.reference_task_name,
+        "retryCount": task.retry_count,
+        "taskDefName": task.task_def_name,
+        "workflowType": state.definition.name,
+        "priority": task.workflow_priority,
+        "createTime": task.start_time,
+        "updateTime": task.update_time,
+        "status": str(task.status),
+    }
+    for key, value in (
+        ("retriedTaskId", task.retried_task_id),
+        ("reasonForIncompletion", task.reason_for_incompletion),
+        ("createdBy", task.worker_id),
+    ):
+        if value is not None:
+            wire[key] = value
+    return wire
+
+
+def _run(
+    state: WorkflowState, target: WorkflowState, strategy: str, request_id: str, timed_out: bool
+) -> Wire:
+    wire: Wire = {
+        "responseType": strategy,
+        "targetWorkflowId": target.workflow_id,
+        "targetWorkflowStatus": str(target.status),
+        "requestId": request_id,
+        "workflowId": state.workflow_id,
+        "signalTimeout": timed_out,
+    }
+    if state.correlation_id:
+        wire["correlationId"] = state.correlation_id
+    return wire
+
+
 def search_result(total_hits: int, results: Iterable[Wire]) -> Wire:
     """A page of results; ``total_hits`` counts all of them, not the page."""
     return {"totalHits": total_hits, "results": list(results)}

@@ -103,6 +103,15 @@ class Call:
             raise InvalidRequestError("The body must be a JSON object.")
         return value
 
+    async def optional_object(self) -> dict[str, Any]:
+        """The body if it is a JSON object, else nothing: for endpoints where it is optional."""
+        value = await self.body() if self._body.strip() else None
+        return value if isinstance(value, dict) else {}
+
+    def names(self) -> list[str]:
+        """Names of the query parameters that were given."""
+        return list(self._query)
+
     async def body_list(self) -> list[Any]:
         """The body, which must be a JSON array."""
         value = await self.body()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from . import bulk, health, metadata, search, tasks, workflows
+from . import bulk, health, metadata, search, secrets, synchronous, tasks, workflows
 from .guard import LOOPBACK_HOSTS, Guard
 from .handler import ApiHandler, Door
 from .routing import Route, Router
@@ -20,6 +20,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *bulk.ROUTES,
     *search.ROUTES,
     *tasks.ROUTES,
+    *synchronous.ROUTES,
+    *secrets.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""
 

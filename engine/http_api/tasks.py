@@ -54,7 +54,7 @@ async def update_by_reference(call: Call, workflow_id: str, reference: str, stat
     """Update the open task of a reference name; an empty 200 when there is none."""
     output = await call.body_object()
     future = call.service.update_task_by_reference(
-        workflow_id, reference, _result_status(status), output, call.text("workerid")
+        workflow_id, reference, result_status(status), output, call.text("workerid")
     )
     task_id = await call.wait(future)
     return EMPTY if task_id is None else text_answer(task_id)
@@ -66,7 +66,7 @@ async def update_by_reference_sync(
     """The same, answering the execution; 404 when there is no such open task."""
     output = await call.body_object()
     future = call.service.update_task_by_reference_sync(
-        workflow_id, reference, _result_status(status), output, call.text("workerid")
+        workflow_id, reference, result_status(status), output, call.text("workerid")
     )
     return json_answer(await call.wait(future))
 
@@ -74,7 +74,7 @@ async def update_by_reference_sync(
 async def signal(call: Call, workflow_id: str, status: str) -> Answer:
     """Answer the first open WAIT of an execution or its children, if there is one."""
     output = await call.body_object()
-    await call.wait(call.service.signal(workflow_id, _result_status(status), output))
+    await call.wait(call.service.signal(workflow_id, result_status(status), output))
     return EMPTY
 
 
@@ -136,7 +136,8 @@ async def requeue(call: Call, task_type: str) -> Answer:
     return text_answer(str(call.service.queue_sizes([task_type]).get(task_type, 0)))
 
 
-def _result_status(text: str) -> str:
+def result_status(text: str) -> str:
+    """A status name of a path, checked."""
     try:
         return TaskResultStatus(text).value
     except ValueError:

@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, Tag
 
 from ..errors import InvalidDefinitionError
 from .base import WireModel
+from .display import Drawn
 from .enums import RetryLogic, TaskTimeoutPolicy, WorkflowTimeoutPolicy
 from .lenient import (
     Boolean,
@@ -274,7 +275,7 @@ class WorkflowTask(DefinitionModel):
         return f"WorkflowTask({self.task_reference_name!r}, {self.type} {self.name!r})"
 
 
-class WorkflowDef(AuditedModel):
+class WorkflowDef(Drawn, AuditedModel):
     """The versioned recipe of a workflow; its identity is name and version."""
 
     wire_title: ClassVar[str] = "workflow definition"

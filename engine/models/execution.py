@@ -15,6 +15,7 @@ from pydantic import Field
 
 from .base import WireModel
 from .definitions import TaskDef, WorkflowDef, WorkflowTask
+from .display import Drawn
 from .enums import TaskStatus, WorkflowStatus
 from .lenient import (
     Boolean,
@@ -131,7 +132,7 @@ class Task(WireModel):
         return f"Task({self.reference_task_name!r} {self.status}, {self.task_type}{attempt})"
 
 
-class Workflow(WireModel):
+class Workflow(Drawn, WireModel):
     """One execution of a workflow definition, with its tasks in order of scheduling."""
 
     wire_title: ClassVar[str] = "workflow"

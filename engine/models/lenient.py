@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError

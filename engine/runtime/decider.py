@@ -97,6 +97,14 @@ class Decider:
         """Queue a command nobody waits for."""
         self.submit(command)
 
+    def step(self) -> bool:
+        """Take one batch at once, on the calling thread; whether more waits.
+
+        For an engine that is driven without the thread (``engine.testing``).
+        """
+        left_over = self._batch(self._take(0.0) or [])
+        return left_over or bool(self._mail)
+
     def close(self) -> None:
         """Finish what is in the mailbox, then end the thread."""
         with self._signal:

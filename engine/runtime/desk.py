@@ -20,7 +20,7 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
 from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
-from ..core.turn import Effect, EvaluationRequest, Turn
+from ..core.turn import Effect, EvaluationRequest, Turn, node_of
 from ..errors import NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
@@ -147,6 +147,7 @@ class Desk:
             self.environment,
             actor,
             self._last_polls,
+            self.registry.task_defs,
         )
 
     def act(
@@ -249,7 +250,7 @@ class Desk:
             self.timers.forget(state.workflow_id, task_id)
             self.outbox.commit.tasks.append(task_row(state, task))
             return
-        node = state.definition.nodes.get(task.node)
+        node = node_of(state, task)
         if task.status is TaskStatus.SCHEDULED:
             if task.task_type != "SUB_WORKFLOW":
                 self.enqueue(state, task)
@@ -269,7 +270,7 @@ class Desk:
                 task = state.tasks.get(task_id)
                 if task is None or task.status.is_terminal:
                     continue
-                node = state.definition.nodes.get(task.node)
+                node = node_of(state, task)
                 deadline = task_deadline_ms(task, node.settings if node is not None else None)
             if deadline:
                 # An alert-only deadline stays in the past; it must not ring without end.

@@ -27,7 +27,7 @@ class Polling:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         """``secrets`` fill ``${workflow.secrets.NAME}`` in the copy that a worker gets."""
-        self._secrets = secrets
+        self.secrets = secrets
 
     def poll(
         self,
@@ -79,7 +79,7 @@ class Polling:
     def _wire(self, state: WorkflowState, task: TaskState) -> Wire:
         wire = task_wire(state, task)
         if any("workflow.secrets" in origin["expression"] for origin in task.origins):
-            wire["inputData"] = substitute_secrets(task.input_data, self._secrets)
+            wire["inputData"] = substitute_secrets(task.input_data, self.secrets)
         return wire
 
     def update(

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..core.turn import EvaluationRequest
+from ..errors import StoreClosedError
 from ..evaluators import EvaluatorPool
 from ..store.base import Store
 from .clock import Clock, SystemClock
@@ -64,6 +65,9 @@ class Runtime:
         """Begin; returns how many open executions were taken up."""
         self.evaluators.prewarm()
         self.decider.start()
+        on_move = getattr(self.clock, "on_move", None)
+        if on_move is not None:  # a clock moved by hand: the decider may sleep for long
+            on_move(self._look_at_clock)
         taken: Future[int] = self.decider.submit(recover)
         return taken.result()
 
@@ -74,6 +78,12 @@ class Runtime:
         self.subscriptions.close()
         self.evaluators.close()
         self.store.close()
+
+    def _look_at_clock(self) -> None:
+        """Return once what became due by a move of the clock is durable."""
+        looked = self.decider.submit(lambda desk: None)
+        if not isinstance(looked.exception(), StoreClosedError):
+            looked.result()
 
     def _evaluate(self, workflow_id: str, request: EvaluationRequest) -> None:
         self._evaluations.begin(workflow_id, request)

@@ -1,5 +1,5 @@
 """The one service layer: every door and every client calls it, and nothing else."""
 
-from .inspection import Service
+from .synchronous import Service
 
 __all__ = ["Service"]

@@ -287,6 +287,22 @@ class ExecutionService(MetadataService):
             waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
         raise InvalidRequestError(f"Task {task_id} not found")
 
+    def skip_task(
+        self,
+        workflow_id: str,
+        reference: str,
+        task_input: Wire | None = None,
+        task_output: Wire | None = None,
+    ) -> Future[None]:
+        """Let the flow pass over a task that has not been created yet.
+
+        Raises:
+            IllegalStateError: (from the future) not running, unknown, or created already.
+        """
+        return self._operate(
+            workflow_id, lambda turn: operations.skip(turn, reference, task_input, task_output)
+        )
+
     def reset_callbacks(self, workflow_id: str) -> Future[None]:
         """Make tasks that wait for a callback available at once."""
 

@@ -25,13 +25,8 @@ from .work import WorkerService
 _TREE_LIMIT = 200
 
 
-class Service(WorkerService):
-    """The one service layer behind every door.
-
-    Commands return futures that resolve after what they did is durable. Methods that ask the
-    history (``search_*``, ``query*``, ``family``, ``counts``, ``logs``) block for milliseconds and
-    belong on a worker thread, never on an event loop. Every other method returns at once.
-    """
+class InspectionService(WorkerService):
+    """Questions. Those to the history block for milliseconds."""
 
     # -- search --------------------------------------------------------------------------
 
@@ -210,6 +205,14 @@ class Service(WorkerService):
         """Hear of committed events, in order, on one notifier thread; close it when done."""
         chosen = [workflow_id] if isinstance(workflow_id, str) else workflow_id
         return self._runtime.subscriptions.add(callback, chosen)
+
+    def secret_names(self) -> list[str]:
+        """Names that ``${workflow.secrets.NAME}`` knows; never their values."""
+        return sorted(self._runtime.polling.secrets)
+
+    def environment(self) -> dict[str, str]:
+        """What ``${workflow.env.NAME}`` reads. A copy."""
+        return dict(self._runtime.desk.environment)
 
     def health(self) -> Wire:
         """Whether the engine takes commands, in Conductor's shape."""

@@ -230,24 +230,6 @@ class WorkerService(ExecutionService):
 
         return self._with_execution(workflow_id, run)
 
-    def signal_sync(self, workflow_id: str, status: str, output: Wire) -> Future[Wire]:
-        """The same; resolves to the execution, or fails when nothing waits."""
-        answer: Future[Wire] = Future()
-
-        def done(finished: Future[str | None]) -> None:
-            error = finished.exception()
-            if error is None and finished.result() is None:
-                error = NotFoundError(f"Found no blocked task in workflow {workflow_id} to signal")
-            if error is not None:
-                answer.set_exception(error)
-                return
-            from .base import _chain
-
-            _chain(self.workflow(workflow_id), answer)
-
-        self.signal(workflow_id, status, output).add_done_callback(done)
-        return answer
-
     # -- logs ----------------------------------------------------------------------------
 
     def add_log(self, task_id: str, text: str) -> Future[None]:

@@ -25,6 +25,17 @@ from ..models.codec import dumps, loads
 from .base import ExecutionRow, LogRow, MetadataRow, Project, TaskRow
 from .batch import Batch
 from .faults import fault_point
+from .history_bulk import (
+    DEFINITIONS,
+    EVENTS,
+    EXECUTIONS,
+    LOGS,
+    METADATA,
+    PAYLOADS,
+    TASKS,
+    BulkLoader,
+    BulkTable,
+)
 from .history_file import MEMORY, connect, damaged, is_damage
 from .history_rows import (
     EVENT_COLUMNS,
@@ -33,9 +44,9 @@ from .history_rows import (
     Row,
     event_of,
     event_row,
-    projection_row,
+    execution_line,
+    task_line,
 )
-from .history_tables import DEFINITIONS, EVENTS, EXECUTIONS, LOGS, METADATA, PAYLOADS, TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +56,6 @@ _EVENTS_FROM: Final = (
 _READS: Final = frozenset({"SELECT", "EXPLAIN"})
 _CLOSE_WAIT_SECONDS: Final = 5.0
 _REBUILD_ROWS: Final = 5_000
-_BREATH_ROWS: Final = 32
 _REMOVED_FROM: Final = ("events", "executions_log", "tasks_log", "logs")
 
 
@@ -57,12 +67,13 @@ class History:
         self.name = Path(path).name
         self._path = path
         self._connection = connection
+        self._loader = BulkLoader(connection)
         self._closed = False
         self._idle = threading.Condition()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._recent: dict[str, None] = {}
         self.breathe: Callable[[], None] = _breathe
-        """Called every few rows while a batch is prepared."""
+        """Called every few dozen rows while a batch is prepared."""
         self.watermark = self._read_watermark()
         """Journal position up to which everything is in here."""
 
@@ -95,7 +106,7 @@ class History:
         payloads = Payloads(self._recent)
         try:
             with self._transaction() as connection:
-                self._insert(connection, batch, payloads)
+                self._insert(batch, payloads)
                 for workflow_id in batch.removed:
                     self._remove(connection, workflow_id)
                 connection.execute(
@@ -128,63 +139,43 @@ class History:
                     executions += more_executions
                     rebuilt += 1
                     if len(tasks) + len(executions) >= _REBUILD_ROWS:
-                        self._insert_rows(connection, self.watermark, tasks, executions, payloads)
+                        self._insert_rows(self.watermark, tasks, executions, payloads)
                         tasks, executions, payloads = [], [], Payloads({})
-                self._insert_rows(connection, self.watermark, tasks, executions, payloads)
+                self._insert_rows(self.watermark, tasks, executions, payloads)
         except duckdb.Error as error:
             self._recover_connection()
             raise self._failure(error) from None
         return rebuilt
 
-    def _insert(
-        self, connection: duckdb.DuckDBPyConnection, batch: Batch, payloads: Payloads
-    ) -> None:
+    def _insert(self, batch: Batch, payloads: Payloads) -> None:
         events = (event_row(at, event, payloads) for at, event in batch.events)
-        EVENTS.insert(connection, self._gently(events))
-        DEFINITIONS.insert(
-            connection,
-            (
-                {"position": at, "hash": definition_hash, "body": body.decode()}
-                for definition_hash, (at, body) in batch.definitions.items()
-            ),
+        self._load(EVENTS, events)
+        self._load(
+            DEFINITIONS, ((key, at, body.decode()) for key, (at, body) in batch.definitions.items())
         )
-        LOGS.insert(
-            connection,
+        self._load(
+            LOGS,
             (
-                {
-                    "position": at,
-                    "workflow_id": log.workflow_id,
-                    "task_id": log.task_id,
-                    "created_time": log.created_time,
-                    "log": log.log,
-                }
+                (at, log.workflow_id, log.task_id, log.created_time, log.log)
                 for at, log in batch.logs
             ),
         )
-        METADATA.insert(connection, (_metadata_row(at, row) for at, row in batch.metadata))
-        self._insert_rows(
-            connection, batch.last, batch.tasks.values(), batch.executions.values(), payloads
-        )
+        self._load(METADATA, (_metadata_line(at, row) for at, row in batch.metadata))
+        self._insert_rows(batch.last, batch.tasks.values(), batch.executions.values(), payloads)
 
     def _insert_rows(
         self,
-        connection: duckdb.DuckDBPyConnection,
         position: int,
         tasks: Iterable[TaskRow],
         executions: Iterable[ExecutionRow],
         payloads: Payloads,
     ) -> None:
-        task_rows = (projection_row(position, row, payloads) for row in tasks)
-        TASKS.insert(connection, self._gently(task_rows))
-        execution_rows = (projection_row(position, row, payloads) for row in executions)
-        EXECUTIONS.insert(connection, self._gently(execution_rows))
-        PAYLOADS.insert(connection, payloads.rows())
+        self._load(TASKS, (task_line(position, row, payloads) for row in tasks))
+        self._load(EXECUTIONS, (execution_line(position, row, payloads) for row in executions))
+        self._load(PAYLOADS, payloads.rows())
 
-    def _gently(self, rows: Iterator[Row]) -> Iterator[Row]:
-        for number, row in enumerate(rows):
-            if number % _BREATH_ROWS == 0:
-                self.breathe()
-            yield row
+    def _load(self, table: BulkTable, rows: Iterable[Row]) -> None:
+        self._loader.insert(table, rows, self.breathe)
 
     def _remove(self, connection: duckdb.DuckDBPyConnection, workflow_id: str) -> None:
         """Delete an execution, and the payloads that nothing else refers to."""
@@ -200,12 +191,13 @@ class History:
         for table in _REMOVED_FROM:
             connection.execute(f"DELETE FROM {table} WHERE workflow_id = ?", [workflow_id])
         connection.execute(
-            "DELETE FROM payloads WHERE hash IN (SELECT hash FROM freed) AND hash NOT IN ("
-            "SELECT payload_hash FROM events WHERE payload_hash IN (SELECT hash FROM freed) "
-            "UNION SELECT unnest([input_hash, output_hash, variables_hash]) AS h "
-            "FROM executions_log WHERE h IS NOT NULL "
-            "UNION SELECT unnest([input_hash, output_hash]) AS h FROM tasks_log "
-            "WHERE h IS NOT NULL)"
+            "DELETE FROM payloads WHERE hash IN (SELECT hash FROM freed EXCEPT ("
+            "SELECT payload_hash FROM events "
+            "UNION ALL SELECT input_hash FROM executions_log "
+            "UNION ALL SELECT output_hash FROM executions_log "
+            "UNION ALL SELECT variables_hash FROM executions_log "
+            "UNION ALL SELECT input_hash FROM tasks_log "
+            "UNION ALL SELECT output_hash FROM tasks_log))"
         )
 
     def _remember(self, payloads: Payloads, forget_all: bool) -> None:
@@ -222,6 +214,7 @@ class History:
             yield connection
             connection.execute("COMMIT")
         except BaseException:
+            self._loader.clear()
             try:
                 connection.execute("ROLLBACK")
             except duckdb.Error:
@@ -238,6 +231,7 @@ class History:
             try:
                 self._connection.close()
                 self._connection = connect(self._path)
+                self._loader = BulkLoader(self._connection)
                 self.watermark = self._read_watermark()
                 self._recent = {}
             except (duckdb.Error, StoreError):
@@ -327,6 +321,7 @@ class History:
             for cursor in self._running:
                 cursor.interrupt()
             self._idle.wait_for(lambda: not self._running, _CLOSE_WAIT_SECONDS)
+        self._loader.clear()
         self._connection.close()
 
     def _histories(self) -> Iterator[list[HistoryEvent]]:
@@ -391,12 +386,6 @@ def _streamed(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _metadata_row(position: int, row: MetadataRow) -> dict[str, Any]:
-    return {
-        "position": position,
-        "collection": row.collection,
-        "key": row.key,
-        "version": row.version,
-        "wall_ms": row.wall_ms,
-        "body": None if row.body is None else dumps(row.body).decode(),
-    }
+def _metadata_line(position: int, row: MetadataRow) -> Row:
+    body = None if row.body is None else dumps(row.body).decode()
+    return position, row.collection, row.key, row.version, row.wall_ms, body

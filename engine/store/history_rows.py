@@ -1,39 +1,39 @@
-"""From records to rows of the history, and into DuckDB in bulk.
+"""From records to rows of the history and back: payloads out, payloads in.
 
-Rows go in as one JSON text that DuckDB parses by itself, without Python's lock: of the ways
-measured (executemany, DataFrame, appender, JSON) this one holds up other threads least.
+Rows are tuples in the order of the columns that ``history_bulk`` names.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
 from ..core.events import PAYLOAD_KEYS, HistoryEvent
 from ..core.rows import ExecutionRow, TaskRow
 
-if TYPE_CHECKING:
-    import duckdb
-
-SLICE_BYTES: Final = 4 << 20
-"""Text handed to DuckDB at once; a single longer row goes alone."""
 RECENT_PAYLOADS: Final = 50_000
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _decoder: Final = msgspec.json.Decoder()
 
-Row = dict[str, Any]
+Row = tuple[Any, ...]
 
-_ROW_PAYLOADS: Final = {
+_STORED_AS: Final = {
     "input": "input_hash",
     "output": "output_hash",
     "variables": "variables_hash",
     "input_data": "input_hash",
     "output_data": "output_hash",
 }
+TASK_COLUMNS: Final = ("position", *(_STORED_AS.get(f, f) for f in TaskRow.__struct_fields__))
+EXECUTION_COLUMNS: Final = (
+    "position",
+    *(_STORED_AS.get(f, f) for f in ExecutionRow.__struct_fields__),
+)
 
 
 class Payloads:
@@ -63,7 +63,7 @@ class Payloads:
     def rows(self) -> Iterator[Row]:
         """Rows of the values that may be new."""
         for address, body in self.new.items():
-            yield {"hash": address, "size": len(body), "body": body.decode()}
+            yield address, len(body), body.decode()
 
 
 def event_row(position: int, event: HistoryEvent, payloads: Payloads) -> Row:
@@ -78,24 +78,24 @@ def event_row(position: int, event: HistoryEvent, payloads: Payloads) -> Row:
         key = None
     else:
         data = {name: value for name, value in data.items() if name != key}
-    return {
-        "position": position,
-        "workflow_id": event.workflow_id,
-        "number": event.number,
-        "kind": event.kind,
-        "wall_ms": event.wall_ms,
-        "monotonic_ns": event.monotonic_ns,
-        "parent": event.parent,
-        "actor": event.actor,
-        "task_id": event.task_id,
-        "reference": event.reference,
-        "attempt": event.attempt,
-        "iteration": event.iteration,
-        "path": event.path,
-        "data": _encoder.encode(data).decode(),
-        "payload_key": key,
-        "payload_hash": address,
-    }
+    return (
+        position,
+        event.workflow_id,
+        event.number,
+        event.kind.value,
+        event.wall_ms,
+        event.monotonic_ns,
+        event.parent,
+        event.actor,
+        event.task_id,
+        event.reference,
+        event.attempt,
+        event.iteration,
+        event.path,
+        _encoder.encode(data).decode(),
+        key,
+        address,
+    )
 
 
 EVENT_COLUMNS: Final = (
@@ -129,54 +129,25 @@ def event_of(row: tuple[Any, ...]) -> tuple[int, HistoryEvent]:
     return position, msgspec.convert(fields, HistoryEvent)
 
 
-def projection_row(position: int, row: TaskRow | ExecutionRow, payloads: Payloads) -> Row:
-    """A row of ``tasks_log`` or ``executions_log``."""
-    values: Row = {"position": position}
-    for name in row.__struct_fields__:
-        value = getattr(row, name)
-        stored = _ROW_PAYLOADS.get(name)
-        if stored is not None:
-            values[stored] = payloads.address(value)
-        elif name == "task_to_domain":
-            values[name] = _encoder.encode(value).decode()
-        else:
-            values[name] = value
-    return values
+def task_line(position: int, row: TaskRow, payloads: Payloads) -> Row:
+    """A row of ``tasks_log``, in the order of ``TASK_COLUMNS``."""
+    return position, *(read(row, payloads) for read in _TASK_READERS)
 
 
-class BulkTable:
-    """The way into one table: its columns, and one statement that takes many rows."""
-
-    def __init__(self, name: str, columns: Mapping[str, str], condition: str = "") -> None:
-        """``columns`` are DuckDB types by name; ``condition`` leaves out rows ``r``."""
-        shapes = {column: _json_shape(kind) for column, kind in columns.items()}
-        shape = _encoder.encode([shapes]).decode().replace("'", "''")
-        picked = ", ".join(f"r.{column}" for column in columns)
-        self._statement = (
-            f"INSERT INTO {name} ({', '.join(columns)}) SELECT {picked} "
-            f"FROM (SELECT unnest(from_json(?::VARCHAR, '{shape}')) AS r) {condition}"
-        )
-
-    def insert(self, connection: duckdb.DuckDBPyConnection, rows: Iterable[Row]) -> None:
-        """Add rows, in slices of some megabytes."""
-        parts: list[bytes] = []
-        size = 0
-        for row in rows:
-            part = _encoder.encode(row)
-            if parts and size + len(part) > SLICE_BYTES:
-                self._run(connection, parts)
-                parts, size = [], 0
-            parts.append(part)
-            size += len(part)
-        if parts:
-            self._run(connection, parts)
-
-    def _run(self, connection: duckdb.DuckDBPyConnection, parts: list[bytes]) -> None:
-        connection.execute(self._statement, [(b"[" + b",".join(parts) + b"]").decode()])
+def execution_line(position: int, row: ExecutionRow, payloads: Payloads) -> Row:
+    """A row of ``executions_log``, in the order of ``EXECUTION_COLUMNS``."""
+    return position, *(read(row, payloads) for read in _EXECUTION_READERS)
 
 
-def _json_shape(kind: str) -> Any:
-    if kind.endswith("[]"):
-        return [kind.removesuffix("[]")]
-    # Taken as text, a JSON value keeps every digit and escape it was written with.
-    return "VARCHAR" if kind == "JSON" else kind
+def _reader(field: str) -> Callable[[Any, Payloads], Any]:
+    """How a column is filled from a record's field."""
+    get = attrgetter(field)
+    if field in _STORED_AS:
+        return lambda row, payloads: payloads.address(get(row))
+    if field == "task_to_domain":
+        return lambda row, payloads: _encoder.encode(get(row)).decode()
+    return lambda row, payloads: get(row)
+
+
+_TASK_READERS: Final = tuple(_reader(field) for field in TaskRow.__struct_fields__)
+_EXECUTION_READERS: Final = tuple(_reader(field) for field in ExecutionRow.__struct_fields__)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import param
 from panel.custom import Child
 
 from .browser_view import BrowserView, module, sheets
+from .execution_view import ExecutionView
+
+
+class ServedExecutionView(BrowserView, ExecutionView):
+    """The execution's view with its module sent as a cached file, already compiled."""
+
+    _bundle: ClassVar = ExecutionView._esm
+    # Styles are in the module; Panel would load the file beside it a second time.
+    _bundle_css: ClassVar[list[str]] = []
 
 
 class ExecutionFrame(BrowserView):
@@ -14,7 +25,8 @@ class ExecutionFrame(BrowserView):
     head = param.Dict(
         default={}, doc="``{found: True, title}``, or ``{found: False, id, known | error}``."
     )
-    view = Child(doc="The execution's view; empty while unknown.")
+    goto = param.String(default="", doc="Execution to show in place of this one.")
+    view = Child(doc="The execution's view.")
 
     _bundle = module("execution.js")
     _stylesheets = sheets("kit.css", "execution.css")

@@ -95,7 +95,7 @@ class RecordedService:
         for callback in list(self.subscribers):
             callback([])
 
-    def workflow(self, workflow_id: str, include_tasks: bool = True) -> Future[dict[str, Any]]:
+    def tree(self, workflow_id: str) -> Future[dict[str, Any]]:
         answer: Future[dict[str, Any]] = Future()
         answer.set_exception(NotFoundError(f"No such workflow found by id: {workflow_id}"))
         return answer

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from .base import TaskType
 from .do_while import DoWhileTask
 from .fork import ForkTask
+from .fork_dynamic import DynamicForkTask, DynamicTask
 from .http import HttpTask
 from .inline import InlineTask, LambdaTask
 from .join import ExclusiveJoinTask, JoinTask
@@ -47,6 +48,8 @@ TASK_TYPES = TaskTypes(
         SwitchTask(),
         DecisionTask(),
         ForkTask(),
+        DynamicForkTask(),
+        DynamicTask(),
         JoinTask(),
         ExclusiveJoinTask(),
         DoWhileTask(),

@@ -1,15 +1,17 @@
 /** Development page: one sample execution without a back end.
  *
  * `?theme=dark`, `?mode=cell`, `?live` (events arrive over ten seconds), `?origin`, `?plan`,
- * `?big=5000` (a definition of that many tasks), `?loop=10000` (a loop of that many iterations).
+ * `?big=5000` (a definition of that many tasks), `?loop=10000` (a loop of that many iterations),
+ * `?fan=5000` (a dynamic fork of that many branches).
  */
 import type { Answer, Hop, Patch, Plan, ViewData } from "../src/protocol";
 import { mount } from "../src/main";
 import { answer, order_flow } from "../test/order_flow";
-import { big_flow, long_loop } from "../test/big_flow";
+import { big_flow, long_loop, wide_fan } from "../test/big_flow";
 
 const asked = new URLSearchParams(location.search);
 const whole: ViewData = asked.has("big") ? big_flow(Number(asked.get("big")))
+  : asked.has("fan") ? wide_fan(Number(asked.get("fan")))
   : asked.has("loop") ? long_loop(Number(asked.get("loop"))) : order_flow();
 const data: ViewData = { ...whole, mode: (asked.get("mode") as ViewData["mode"] | null) ?? "page", theme: asked.get("theme") === "dark" ? "dark" : "light" };
 if (asked.has("live")) {

@@ -11,11 +11,15 @@ import { count, escape } from "./format";
 import { glyph_shapes, type GlyphName } from "./glyphs";
 import { fit_end, fit_middle, text_width } from "./text";
 
-/** 1: block and glyph; 2: and the name; 3: everything. */
-export type Detail = 1 | 2 | 3;
+/** 1: block and glyph; 1.5 and 2: and the name, large enough to be read; 3: everything. */
+export type Detail = 1 | 1.5 | 2 | 3;
 
 export function detail_of(zoom: number): Detail {
-  return zoom < 0.4 ? 1 : zoom < 0.775 ? 2 : 3;
+  return zoom < 0.4 ? 1 : zoom < 0.56 ? 1.5 : zoom < 0.775 ? 2 : 3;
+}
+/** Size of a name where only names are shown: never under 9 px on the screen. */
+function name_size(detail: Detail): number {
+  return detail === 1.5 ? 23 : 16.5;
 }
 
 const n = (value: number) => String(Math.round(value * 100) / 100);
@@ -101,7 +105,8 @@ function coarse(box: Box, face: Face, detail: Detail): string {
   if (detail === 1) return face.glyph ? mark(face.glyph, x + w / 2 - 13, middle - 13, 26) : "";
   const left = x + (face.glyph ? 38 : 13);
   const glyph = face.glyph ? mark(face.glyph, x + 12, middle - 9, 18) : "";
-  return glyph + text(left, middle + 6, "nm big", fit_middle(face.name, x + w - 8 - left, 16.5, true));
+  const size = name_size(detail);
+  return glyph + text(left, middle + size * 0.36, "nm", fit_middle(face.name, x + w - 8 - left, size, true), ` style="font-size:${size}px"`);
 }
 
 /** A button of 24 × 24 at least; the face may be smaller. */
@@ -120,7 +125,8 @@ function group(box: Box, face: Face, detail: Detail): string {
   const glyph = face.glyph ? mark(face.glyph, x + 10, y + (detail < 3 ? 4 : 6), detail < 3 ? 18 : 15) : "";
   const from = x + (face.glyph ? 32 : 12);
   if (detail === 1) return out + glyph;
-  if (detail === 2) return out + glyph + text(from + 2, y + 19, "nm big", fit_middle(face.name, w - 50, 16.5, true));
+  const size = name_size(detail);
+  if (detail < 3) return out + glyph + text(from + 2, y + 13 + size * 0.36, "nm", fit_middle(face.name, w - 50, size, true), ` style="font-size:${size}px"`);
   return out + glyph + (box.shape === "loop" ? loop_head(box, face, from) : sub_head(box, face, from));
 }
 

@@ -1,7 +1,7 @@
 /** What a box says at the cursor: status, glyph, words, counts. From the model, without a DOM. */
 import type { Block } from "./protocol";
 import type { Family, IterationView, LoopView, TaskView, ViewModel } from "./viewmodel";
-import type { Box } from "./layout";
+import { NODE_HEIGHT, type Box } from "./layout";
 import { is_bad, is_ended, iteration_family } from "./fold";
 import { count, duration } from "./format";
 import { task_glyph, type GlyphName } from "./glyphs";
@@ -48,7 +48,7 @@ export function face_of(vm: ViewModel, box: Box, plain = false): Face {
   if (plain) return { st: "plain", glyph: null, name, meta: plain_meta(block), word: "", label: `${name}, ${block.word}` };
   const task = vm.task(path);
   const planned = vm.plan ? plan_face(vm, path, box) : null;
-  const st = planned ?? status_of(vm, path, task, block);
+  const st = planned ?? status_of(vm, path, box);
   const face: Face = {
     st, glyph: planned ? PLAN_GLYPHS[planned] : st === "none" ? null : task_glyph(vm.family(path), task?.status, task?.type), name,
     meta: planned ? `${block.word} · ${PLAN_WORDS[planned]}` : meta_of(vm, box, path, task, st),
@@ -62,10 +62,11 @@ export function face_of(vm: ViewModel, box: Box, plain = false): Face {
   return face;
 }
 
-function status_of(vm: ViewModel, path: string, task: TaskView | undefined, block: Block): FaceStatus {
+function status_of(vm: ViewModel, path: string, box: Box): FaceStatus {
   const family = vm.family(path);
   if (family !== "failure") return family;
-  return block.kind === "task" && vm.is_cause(path) ? "cause" : vm.is_cause(path) && task?.type !== "JOIN" && block.kind === "fork" ? "cause" : "conseq";
+  // Only a tall box has the header that a cause fills; one that has just failed gets it with the report.
+  return box.h > NODE_HEIGHT && box.shape === "task" && vm.is_cause(path) ? "cause" : "conseq";
 }
 
 // -- second lines --------------------------------------------------------------------------
@@ -88,7 +89,7 @@ function meta_of(vm: ViewModel, box: Box, path: string, task: TaskView | undefin
   const { block } = box;
   const kind = box.shape === "join" ? "Join" : box.shape === "member" ? member_word(task) : block.word;
   if (!task) return `${kind} · not reached`;
-  const parts = [kind, ...words_of(vm, task, st, block, path)];
+  const parts = [kind, ...words_of(vm, task, st, block, path, box.shape)];
   return parts.filter(Boolean).join(" · ");
 }
 
@@ -96,12 +97,12 @@ function member_word(task: TaskView | undefined): string {
   return task?.type === "SUB_WORKFLOW" ? "Sub-workflow" : task?.type === "SIMPLE" || !task ? "Worker" : task.type;
 }
 
-function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, path: string): string[] {
+function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, path: string, shape: Box["shape"]): string[] {
   if (block.kind === "switch" && task.chosen !== undefined) return [chosen_words(block, task.chosen)];
   const took = is_ended(task.status) && task.start_ms ? duration(task.end_ms - task.start_ms) : "";
   if (st === "cause") return [attempt_words(vm, path, task), took];
   if (st === "conseq" && task.status === "CANCELED") return ["canceled, a consequence"];
-  if (st === "conseq") return block.kind === "task" && task.type !== "JOIN" ? ["failed", took] : ["failed, a consequence"];
+  if (st === "conseq") return (block.kind === "task" || shape === "member") && task.type !== "JOIN" ? ["failed", took] : ["failed, a consequence"];
   if (st === "warning" && is_bad(task.status)) return ["failed, optional", tries(vm, path) || took];
   if (task.type === "TERMINATE" && is_ended(task.status)) return [`ended as ${vm.data.status.toLowerCase()}`];
   switch (task.status) {
@@ -197,22 +198,26 @@ function strip_of(vm: ViewModel, path: string, block: Block, task: TaskView | un
   // What the head knows keeps the strip's scale still while time is scrubbed.
   const known = Math.max(vm.head.loops.get(path)?.items.length ?? 0, task?.iterations ?? 0, loop.items.length);
   const size = Math.max(1, Math.ceil(known / COLUMNS));
+  const families = loop.items.map(iteration_family);
+  // Between two tasks of an iteration nothing runs, yet the iteration is not over.
+  const last = families.length - 1;
+  if (is_loop && task?.status === "IN_PROGRESS" && families[last] === "success" && vm.cursor < vm.events.length) families[last] = "running";
   const columns: FaceStatus[] = [];
   const starts: number[] = [];
   const spark: (number | null)[] = [];
   for (let from = 0; from < known; from += size) {
-    columns.push(worst(loop.items, from, Math.min(known, from + size)));
+    columns.push(worst(families, from, Math.min(known, from + size)));
     spark.push(mean_duration(loop.items, from, from + size));
     starts.push(from + 1);
   }
   starts.push(known + 1);
   const current = is_loop ? Math.min(vm.drawn_iteration(block.place), known) : 0;
-  return { columns, starts, spark, total: known, current, line: counts_line(loop, known), done: !!task && is_ended(task.status) };
+  return { columns, starts, spark, total: known, current, line: counts_line(loop, families, known), done: !!task && is_ended(task.status) };
 }
 
-function worst(items: IterationView[], from: number, to: number): FaceStatus {
+function worst(families: Family[], from: number, to: number): FaceStatus {
   let rank = RANK.length - 1;
-  for (let i = from; i < to; i++) rank = Math.min(rank, RANK.indexOf(iteration_family(items[i])));
+  for (let i = from; i < to; i++) rank = Math.min(rank, RANK.indexOf(families[i] ?? "none"));
   const family = RANK[rank]!;
   return family === "failure" ? "cause" : family;
 }
@@ -233,12 +238,11 @@ function mean_duration(items: IterationView[], from: number, to: number): number
   return n ? sum / n : null;
 }
 
-function counts_line(loop: LoopView, known: number): string {
+function counts_line(loop: LoopView, families: Family[], known: number): string {
   const counts: Partial<Record<Family, number>> = {};
   const lengths: number[] = [];
+  for (const family of families) counts[family] = (counts[family] ?? 0) + 1;
   for (const item of loop.items) {
-    const family = iteration_family(item);
-    counts[family] = (counts[family] ?? 0) + 1;
     const ms = length_of(item);
     if (ms !== null) lengths.push(ms);
   }

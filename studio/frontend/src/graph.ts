@@ -361,7 +361,7 @@ export class Graph {
     const detail = detail_of(k);
     if (detail !== this.detail) {
       this.detail = detail;
-      this.svg.dataset.detail = String(detail);
+      this.svg.dataset.detail = String(Math.ceil(detail));
       this.refresh();
     }
     this.minimap.view(this.viewport.view, this.viewport.size);
@@ -409,13 +409,12 @@ export class Graph {
     const { w, h } = this.viewport.size;
     if (!w || !h) return;
     const high = Math.min(box.h, 120);
-    const zoom = k < READABLE_ZOOM && box.shape !== "loop" && box.shape !== "sub" ? k : k;
-    const left = box.x * zoom + x;
-    const top = box.y * zoom + y;
+    const left = box.x * k + x;
+    const top = box.y * k + y;
     const pad = 40;
-    const to: View = { k: zoom, x, y };
-    if (left < pad || left + box.w * zoom > w - pad) to.x = w / 2 - (box.x + box.w / 2) * zoom;
-    if (top < pad || top + high * zoom > h - pad) to.y = h / 2 - (box.y + high / 2) * zoom;
+    const to: View = { k, x, y };
+    if (left < pad || left + box.w * k > w - pad) to.x = w / 2 - (box.x + box.w / 2) * k;
+    if (top < pad || top + high * k > h - pad) to.y = h / 2 - (box.y + high / 2) * k;
     if (to.x !== x || to.y !== y) this.viewport.fly(to);
   }
 
@@ -486,9 +485,8 @@ export class Graph {
   }
 
   private turn(box: Box, by: number): void {
-    const total = face_of(this.vm, box).strip?.total ?? 0;
-    const now = this.vm.drawn_iteration(box.id);
-    this.vm.show_iteration(box.id, clamp(now + by, 1, Math.max(1, total)));
+    const reached = this.vm.now.loops.get(this.vm.drawn(box.id))?.items.length ?? 0;
+    this.vm.show_iteration(box.id, clamp(this.vm.drawn_iteration(box.id) + by, 1, Math.max(1, reached)));
     this.follow_iteration(box.id);
   }
 

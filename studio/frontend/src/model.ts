@@ -203,7 +203,8 @@ export class Model implements ViewModel {
     const loop = this.now.loops.get(path);
     const asked = this.iterations.get(place);
     const last = loop?.items.length ?? 0;
-    if (asked !== undefined) return Math.min(asked, Math.max(last, this.task(path)?.iterations ?? 0, 1));
+    // While time is scrubbed to before the asked one, the newest that exists is drawn.
+    if (asked !== undefined) return Math.min(asked, Math.max(last, 1));
     return loop?.failed[0] ?? last;
   }
 

@@ -4,7 +4,7 @@ import type { ViewModel } from "./viewmodel";
 import { fill, h, icon, per_frame } from "./dom";
 import { face_of } from "./faces";
 import { count } from "./format";
-import { has_inside, type Box } from "./layout";
+import { TALL_HEIGHT, has_inside, type Box } from "./layout";
 
 /** Rows that are drawn; what is beyond asks for a smaller part to be opened. */
 const MOST_ROWS = 600;
@@ -43,7 +43,7 @@ export function mount_outline(el: HTMLElement, vm: ViewModel): () => void {
   }
 
   function row(entry: Entry): HTMLElement {
-    const box: Box = { id: entry.id, block: entry.block, shape: entry.shape, x: 0, y: 0, w: 0, h: 0, depth: entry.depth, container: null, branch: null, axis: 0 };
+    const box: Box = { id: entry.id, block: entry.block, shape: entry.shape, x: 0, y: 0, w: 0, h: TALL_HEIGHT, depth: entry.depth, container: null, branch: null, axis: 0 };
     const face = face_of(vm, box);
     const family = vm.family(entry.path);
     const selected = vm.selection?.path === entry.path;

@@ -48,3 +48,22 @@ export function long_loop(iterations: number): ViewData {
   const blocks = [loop("long/each", refs.map((ref) => task(`long/each/${ref}`)))];
   return view_data(blocks, h.events, { workflow_id: "w", name: "long", status: "RUNNING", start_ms: h.events[0]!.wall_ms });
 }
+
+/** A dynamic fork of `branches` tasks, some of them failed, some running. */
+export function wide_fan(branches: number): ViewData {
+  const h = new History();
+  h.start("wide");
+  h.run("wide/list_parcels", 30);
+  h.schedule("wide/pack_parcels", { task_type: "FORK_JOIN_DYNAMIC", status: "COMPLETED" });
+  const ids = Array.from({ length: branches }, (_, i) => h.schedule(`wide/pack_${i + 1}`));
+  h.schedule("wide/packed", { task_type: "JOIN", status: "IN_PROGRESS" });
+  ids.forEach((id, i) => {
+    h.wait(1).begin(id);
+    if (i < branches * 0.97) h.wait(3 + (i % 7)).end(id, i % 97 === 40 ? "TaskFailed" : "TaskCompleted", i % 97 === 40 ? { status: "FAILED", reason: "no box" } : {});
+  });
+  const blocks = [
+    task("wide/list_parcels"), task("wide/pack_parcels", { kind: "fork", type: "FORK_JOIN_DYNAMIC", word: "Dynamic fork" }),
+    task("wide/packed", { type: "JOIN", word: "Join" }), task("wide/ship"),
+  ];
+  return view_data(blocks, h.events, { workflow_id: "w", name: "wide", start_ms: h.events[0]!.wall_ms });
+}

@@ -157,7 +157,7 @@ function detail(data: ViewData, task_id: string): TaskDetail {
   const events = data.events.filter((e) => e.task_id === task_id);
   const first = events[0]!;
   const of_path = data.events.filter((e) => e.path === first.path && e.kind === "TaskScheduled");
-  const is_cause = data.failure!.chains[0]!.cause.path === first.path;
+  const is_cause = data.failure?.chains[0]?.cause.path === first.path;
   const ended = (id: string) => [...data.events].reverse().find((e) => e.task_id === id)!;
   const status = (is_cause ? "FAILED" : "COMPLETED") as "FAILED" | "COMPLETED";
   return {

@@ -1,7 +1,7 @@
 // @ts-check
 /** The page of one execution: the view that Python hands over as a child, or a way back where
  *  there is no such execution. Draws `model.head`. */
-import { count, el, ready, search } from "./ui.js";
+import { count, el, execution, ready, search } from "./ui.js";
 
 /** @param {{model: any}} context */
 export function render({ model }) {
@@ -20,6 +20,7 @@ export function render({ model }) {
   }
   model.on("head", draw);
   model.on("view", draw);
+  model.on("goto", () => { if (model.goto) location.href = execution(model.goto); });
   draw();
   return root;
 }

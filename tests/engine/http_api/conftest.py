@@ -6,18 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 from door_client import Send, sender
-from linear_service import LinearService
 
+from engine import Engine
+from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer
+from engine.service import Service
 
 
 @pytest.fixture
-def service() -> LinearService:
-    return LinearService()
+def service() -> Iterator[Service]:
+    with Engine(functions=FunctionRegistry()) as engine:
+        yield engine.service
 
 
 @pytest.fixture
-def server(service: LinearService) -> Iterator[ApiServer]:
+def server(service: Service) -> Iterator[ApiServer]:
     with ApiServer(service, port=0) as server:
         yield server
 

@@ -35,5 +35,9 @@ function figure(frame: Frame, aux: Node | null): HTMLElement {
   const source = frame.source ?? [];
   return h("figure.iframe", null,
     h("figcaption", null, h("span.mono.cut", { title: place }, place), aux),
-    source.length ? h("pre", { tabindex: 0, "aria-label": `Source of ${frame.function}` }, ...source.map(([line, text]) => h(`span${line === frame.line ? ".hit" : ""}`, null, h("b", null, line), text || " "))) : null);
+    source.length ? h("pre", { tabindex: 0, "aria-label": `Source of ${frame.function}` }, ...source.map((line) => source_line(line, frame.line))) : null);
+}
+
+function source_line([line, text]: [number, string], failing: number): HTMLElement {
+  return h(`span${line === failing ? ".hit" : ""}`, null, h("b", null, line), text || " ");
 }

@@ -20,7 +20,8 @@ export class EventList {
   private shown = false;
 
   constructor(private readonly vm: ViewModel, cleanup: Cleanup) {
-    this.scroller.append(h("div.xrow.xhead", { role: "row" }, ...["Event", "Time (UTC)", "Kind", "Task", "Actor", "What"].map((title) => h("span", { role: "columnheader" }, title))));
+    const titles = ["Event", "Time (UTC)", "Kind", "Task", "Actor", "What"];
+    this.scroller.append(h("div.xrow.xhead", { role: "row" }, ...titles.map((title) => h("span", { role: "columnheader" }, title))));
     this.rows = new VirtualRows(this.scroller, ROW_PX, ROW_PX, (index) => this.row(index), cleanup);
     const later = paced(() => this.refresh(), cleanup);
     const { box, field } = filter_box("Filter events: kind, task, actor, text", (text) => { this.filter = text; later(); });

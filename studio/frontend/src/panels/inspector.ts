@@ -3,7 +3,7 @@ import type { TaskView, ViewModel } from "../viewmodel";
 import { fill, h, icon } from "../dom";
 import { count, leaf_of, status_word } from "../format";
 import { task_glyph } from "../glyphs";
-import { Cleanup, keep_focus, on_key, paced, tab_keys } from "./interaction";
+import { Cleanup, keep_focus, key_target, on_key, paced, tab_keys } from "./interaction";
 import { execution_body } from "./inspector_execution";
 import { group_sections, iteration_body } from "./inspector_group";
 import { type Shown, TaskBody } from "./inspector_task";
@@ -47,7 +47,7 @@ class Inspector {
     this.root.classList.toggle("slim", this.is_slim);
     tab_keys(this.tabs);
     this.cleanup.add(vm.on(["selection", "cursor", "events", "failure", "structure", "origin", "plan", "iteration"], later));
-    on_key(this.root, this.cleanup, (key, event) => this.key(key, event));
+    on_key(key_target(this.root, vm.data.mode), this.cleanup, (key, event) => this.key(key, event));
     this.draw(true);
   }
 

@@ -24,7 +24,7 @@ function state_of(vm: ViewModel, path: string): TableState {
 }
 
 /** "120 iterations · 36 ok · 1 failed · 2 running · p95 1.2 s". Pure. */
-export function counts_line(items: readonly IterationView[], word: string): string {
+export function counts_line(items: readonly IterationView[], one: string, many = `${one}s`): string {
   const seen = { ok: 0, failed: 0, running: 0, waiting: 0, stopped: 0 };
   const spans: number[] = [];
   for (const item of items) {
@@ -36,7 +36,7 @@ export function counts_line(items: readonly IterationView[], word: string): stri
     else if (family !== "none") seen.ok++;
     if (item.end_ms && !item.running && !item.waiting) spans.push(item.end_ms - item.start_ms);
   }
-  const parts = [plural(items.length, word), ...Object.entries(seen).filter(([, n]) => n).map(([name, n]) => `${count(n)} ${name}`)];
+  const parts = [plural(items.length, one, many), ...Object.entries(seen).filter(([, n]) => n).map(([name, n]) => `${count(n)} ${name}`)];
   if (spans.length > 1) parts.push(`p95 ${duration(percentile(spans, 0.95))}`);
   return parts.join(" · ");
 }
@@ -67,7 +67,7 @@ function iterations(vm: ViewModel, path: string, view: LoopView, redraw: () => v
     name: count(item.iteration), path: `${path}[${item.iteration}]`, family: iteration_family(item), status: "",
     start_ms: item.start_ms, end_ms: item.running || item.waiting ? 0 : item.end_ms,
   });
-  return paged(vm, path, view, "iteration", line, redraw);
+  return paged(vm, path, view, ["iteration", "iterations"], line, redraw);
 }
 
 function members(vm: ViewModel, path: string, view: LoopView, redraw: () => void): HTMLElement {
@@ -76,10 +76,12 @@ function members(vm: ViewModel, path: string, view: LoopView, redraw: () => void
     const at = paths[item.iteration - 1] ?? path;
     return { name: leaf_of(at), path: at, family: iteration_family(item), status: "", start_ms: item.start_ms, end_ms: item.running ? 0 : item.end_ms };
   };
-  return paged(vm, path, view, "branch", line, redraw);
+  return paged(vm, path, view, ["branch", "branches"], line, redraw);
 }
 
-function paged(vm: ViewModel, path: string, view: LoopView, word: string, line: (item: IterationView) => Line, redraw: () => void): HTMLElement {
+function paged(
+  vm: ViewModel, path: string, view: LoopView, [one, many]: [string, string], line: (item: IterationView) => Line, redraw: () => void,
+): HTMLElement {
   const state = state_of(vm, path);
   const wanted = state.only_failed ? view.failed.map((n) => view.items[n - 1]!).filter(Boolean) : view.items;
   const pages = Math.max(1, Math.ceil(wanted.length / PAGE));
@@ -93,10 +95,11 @@ function paged(vm: ViewModel, path: string, view: LoopView, word: string, line: 
     type: "checkbox", "data-f": "only-failed", checked: state.only_failed,
     onchange: () => { state.only_failed = !state.only_failed; state.page = 0; redraw(); },
   }), `Only failed (${count(view.failed.length)})`);
-  const word_many = word === "branch" ? "branches" : `${word}s`;
-  return section(word === "branch" ? "Branches" : "Iterations", { aux: h("span", null, kbd("N"), " ", kbd("⇧N"), " failures") },
-    h("p.icounts", null, word === "branch" ? counts_line(view.items, "branch").replace(/^([\d,]+) branchs?/, `$1 ${view.items.length === 1 ? word : word_many}`) : counts_line(view.items, word)),
-    h("div.ipager", null, failed_only, h("span.t3", null, wanted.length ? `${count(state.page * PAGE + 1)}–${count(Math.min(wanted.length, (state.page + 1) * PAGE))} of ${count(wanted.length)}` : `no ${word_many}`), turn(-1, "Page before", "‹"), turn(1, "Next page", "›")),
+  const from = state.page * PAGE;
+  const range = wanted.length ? `${count(from + 1)}–${count(from + rows.length)} of ${count(wanted.length)}` : `no ${many}`;
+  return section(many === "branches" ? "Branches" : "Iterations", { aux: h("span", null, kbd("N"), " ", kbd("⇧N"), " failures") },
+    h("p.icounts", null, counts_line(view.items, one, many)),
+    h("div.ipager", null, failed_only, h("span.t3", null, range), turn(-1, "Page before", "‹"), turn(1, "Next page", "›")),
     table(vm, rows));
 }
 
@@ -105,10 +108,14 @@ function table(vm: ViewModel, rows: Line[]): HTMLElement {
     const open = (): void => vm.select(row.path);
     return h("tr", { onclick: open, "aria-current": vm.selection?.path === row.path ? "true" : null },
       h("td", null, h("button.link.plain", { type: "button", "data-f": `row ${row.path}`, onclick: open }, row.name)),
-      h("td", null, row.status ? status_label(row.family, row.status) : h("span.pstatus", null, icon(task_glyph(row.family), `s-${row.family}`), family_word(row.family))),
+      h("td", null, row.status ? status_label(row.family, row.status) : family_label(row.family)),
       h("td.mono", null, clock(row.start_ms)),
       h("td.r", null, row.start_ms && row.end_ms ? duration(row.end_ms - row.start_ms) : ""));
   })));
+}
+
+function family_label(family: Family): HTMLElement {
+  return h("span.pstatus", null, icon(task_glyph(family), `s-${family}`), family_word(family));
 }
 
 function family_word(family: Family): string {

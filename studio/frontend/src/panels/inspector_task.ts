@@ -78,7 +78,8 @@ export class TaskBody {
     const who = task.worker_id ? `Raised by worker ${task.worker_id}${span}.` : span ? `Ended${span}.` : "";
     const same = this.vm.data.failure?.chains.find((chain) => chain.cause.path === task.path)?.same_error_count ?? 0;
     const cause = this.cause_inside(task.path);
-    const more = cause ? h("button.link", { type: "button", "data-f": "go-cause", onclick: () => this.vm.select(cause.path, cause.task_id) }, `Cause: ${leaf_of(cause.path)}`) : same > 1 ? h("span", null, `Same error ×${count(same)} in this execution.`) : null;
+    const go = cause && ((): void => this.vm.select(cause.path, cause.task_id));
+    const more = go ? h("button.link", { type: "button", "data-f": "go-cause", onclick: go }, `Cause: ${leaf_of(cause.path)}`) : same > 1 ? h("span", null, `Same error ×${count(same)} in this execution.`) : null;
     const box = error
       ? error_box(error.type, error.message, who, more)
       : error_box(status_word(task.status), task.reason ?? detail?.reason ?? "", who.replace("Raised by", "Held by"), more);

@@ -62,9 +62,19 @@ export function paced(work: () => void, cleanup: Cleanup): () => void {
   };
 }
 
-/** Listen for a single plain key (no Ctrl, Alt or Meta) anywhere in the view. */
-export function on_key(within: Element, cleanup: Cleanup, pressed: (key: string, event: KeyboardEvent) => boolean): void {
-  cleanup.listen(within.getRootNode(), "keydown", (event: KeyboardEvent) => {
+/** The whole view an element belongs to. */
+export function view_of(element: Element): Element {
+  return element.closest(".studio-view") ?? element;
+}
+
+/** Where keys are listened for: a view that has the page hears every key, a notebook cell its own. */
+export function key_target(within: Element, mode: "page" | "cell" | "file"): EventTarget {
+  return mode === "cell" ? view_of(within) : document;
+}
+
+/** Listen for a single plain key (no Ctrl, Alt or Meta) that nothing nearer has used. */
+export function on_key(target: EventTarget, cleanup: Cleanup, pressed: (key: string, event: KeyboardEvent) => boolean): void {
+  cleanup.listen(target, "keydown", (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || is_typing(event)) return;
     if (pressed(event.key, event)) event.preventDefault();
   });

@@ -59,9 +59,13 @@ export class JsonView {
       onfocus: () => { this.active = row.path; },
       onclick: (event: MouseEvent) => this.clicked(row, event),
     },
-    row.key !== "" || row.depth ? h("span.k.cut", { title: row.key }, row.open === null ? null : h("span.tw", { "aria-hidden": "true" }, row.open ? "▾" : "▸"), row.key) : null,
+    row.key !== "" || row.depth ? h("span.k.cut", { title: row.key }, this.twist(row), row.key) : null,
     this.value_of(row), this.aux(row, mark?.note));
     return item;
+  }
+
+  private twist(row: JsonRow): HTMLElement | null {
+    return row.open === null ? null : h("span.tw", { "aria-hidden": "true" }, row.open ? "▾" : "▸");
   }
 
   private value_of(row: JsonRow): HTMLElement {
@@ -83,17 +87,15 @@ export class JsonView {
 
   private aux(row: JsonRow, note: string | undefined): HTMLElement {
     const can = this.options.has_origin?.(row.path) ?? false;
-    return h("span.x", null,
-      is_masked(row.value) ? "masked" : note ?? null,
-      can && !note ? h("button.x-origin", { type: "button", tabindex: -1, title: "Where did this value come from? (O)", onclick: (event: Event) => {
-        event.stopPropagation();
-        this.options.show_origin?.(row.path);
-      } }, "Origin") : null,
-      (() => {
-        const copy = copy_button(() => (typeof row.value === "string" ? row.value : JSON.stringify(row.value, null, 2)), row.key || "value");
-        copy.tabIndex = -1;
-        return copy;
-      })());
+    const copy = copy_button(() => (typeof row.value === "string" ? row.value : JSON.stringify(row.value, null, 2)), row.key || "value");
+    copy.tabIndex = -1;
+    const origin = (event: Event): void => {
+      event.stopPropagation();
+      this.options.show_origin?.(row.path);
+    };
+    const button = can && !note
+      ? h("button.x-origin", { type: "button", tabindex: -1, title: "Where did this value come from? (O)", onclick: origin }, "Origin") : null;
+    return h("span.x", null, is_masked(row.value) ? "masked" : note ?? null, button, copy);
   }
 
   private more(row: JsonRow): HTMLElement {
@@ -144,7 +146,12 @@ export class JsonView {
           else go(this.rows.findLastIndex((other, i) => i < at && other.depth < row.depth));
           return true;
         }
-        case "Enter": case " ": if (row.open !== null && event.target === event.composedPath()[0]) { this.toggle(row); return true; } return false;
+        case "Enter": case " ": {
+          // Enter on a button inside the row is the button's.
+          if (row.open === null || event.composedPath()[0] instanceof HTMLButtonElement) return false;
+          this.toggle(row);
+          return true;
+        }
         case "o": case "O": if (this.options.has_origin?.(row.path)) { this.options.show_origin?.(row.path); return true; } return false;
         default: return false;
       }

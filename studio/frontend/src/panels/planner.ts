@@ -7,7 +7,7 @@ import type { Plan } from "../protocol";
 import type { ViewModel } from "../viewmodel";
 import { fill, h, icon } from "../dom";
 import { count, leaf_of, plural } from "../format";
-import { Cleanup, on_key, trap_focus } from "./interaction";
+import { Cleanup, key_target, on_key, trap_focus, view_of } from "./interaction";
 import { value_brief } from "./json_value";
 import type { Panel, PanelHost } from "./panel";
 import { type EditKind, type Field, edits_of, fields_of, is_edited, parse_edit, replay_words, text_of } from "./plan_edits";
@@ -28,9 +28,9 @@ const LISTED = 6;
 export function mountPlanner(el: HTMLElement, vm: ViewModel, host: PanelHost): Planner {
   const cleanup = new Cleanup();
   const planner = new PlannerView(el, vm, host);
-  cleanup.add(() => planner.close());
-  cleanup.listen(el.getRootNode(), REPLAY_EVENT, (event: CustomEvent<ReplayRequest>) => planner.open(event.detail.workflow_id, event.detail.task_id));
-  on_key(el, cleanup, (key) => (key === "r" || key === "R") && planner.open_for_selection());
+  cleanup.add(() => planner.close(true));
+  cleanup.listen(view_of(el), REPLAY_EVENT, (event: CustomEvent<ReplayRequest>) => planner.open(event.detail.workflow_id, event.detail.task_id));
+  on_key(key_target(el, vm.data.mode), cleanup, (key) => (key === "r" || key === "R") && planner.open_for_selection());
   return { open: (workflow_id, task_id) => planner.open(workflow_id, task_id), destroy: () => cleanup.run() };
 }
 
@@ -60,14 +60,14 @@ class PlannerView {
   }
 
   open(workflow_id: string, task_id: string): void {
-    this.close();
+    this.close(true);
     const turn = ++this.turn;
     const root = h("aside.pplan", { role: "dialog", "aria-modal": "true", "aria-labelledby": "plan-title", tabindex: -1 });
     this.root = root;
     this.el.append(root);
     trap_focus(root, this.cleanup);
     // Wherever the focus is: while the planner is open, Escape means the planner.
-    this.cleanup.listen(this.el.getRootNode(), "keydown", (event: KeyboardEvent) => {
+    this.cleanup.listen(key_target(this.el, this.vm.data.mode), "keydown", (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
@@ -81,7 +81,8 @@ class PlannerView {
     );
   }
 
-  close(): void {
+  /** @param at_once give the focus back now; else after the panels have drawn themselves without the plan. */
+  close(at_once = false): void {
     this.turn++;
     if (!this.root) return;
     if (this.plan) this.drafts.set(this.plan.task_id, this.fields);
@@ -92,7 +93,8 @@ class PlannerView {
     this.plan = null;
     this.busy = false;
     this.vm.plan = null;
-    requestAnimationFrame(() => undo.run()); // after the panels have drawn themselves without the plan
+    if (at_once) undo.run();
+    else requestAnimationFrame(() => undo.run());
   }
 
   private heading(title: string): HTMLElement {
@@ -236,9 +238,10 @@ function editor(field: Field, id: string, changed: () => void): HTMLElement {
     return choice;
   }
   const is_long = field.kind === "json" || field.text.length > 60 || field.text.includes("\n");
+  const rows = Math.max(2, Math.min(10, field.text.split("\n").length + (field.kind === "text" ? 1 : 0)));
+  const shape = is_long ? { rows } : { type: "text", inputmode: field.kind === "number" ? "decimal" : null };
   const control = h<HTMLInputElement | HTMLTextAreaElement>(is_long ? "textarea" : "input", {
-    ...attributes, ...(is_long ? { rows: Math.max(2, Math.min(10, field.text.split("\n").length + (field.kind === "text" ? 1 : 0))) } : { type: "text", inputmode: field.kind === "number" ? "decimal" : null }),
-    oninput: () => { field.text = control.value; changed(); },
+    ...attributes, ...shape, oninput: () => { field.text = control.value; changed(); },
   });
   control.value = field.text;
   return control;

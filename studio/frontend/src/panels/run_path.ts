@@ -6,12 +6,6 @@ export function leaf_iteration(path: string): number | null {
   return found ? Number(found[1]) : null;
 }
 
-/** The path one level up, "" above the execution. An iteration's parent is the parent of its loop. */
-export function parent_path(path: string): string {
-  const at = path.lastIndexOf("/");
-  return at < 0 ? "" : path.slice(0, at);
-}
-
 /** `…/line_items[37]` → `…/line_items`; other paths as they are. */
 export function without_iteration(path: string): string {
   return path.replace(/\[\d+\]$/, "");
@@ -20,21 +14,6 @@ export function without_iteration(path: string): string {
 /** Levels between the execution and the task, as the inspector prints them: "fulfil ▸ line_items[37]". */
 export function trail(path: string): string {
   return path.split("/").slice(1, -1).join(" ▸ ");
-}
-
-/** Every path above this one, nearest first: iteration, its loop, sub-workflow, execution. */
-export function* ancestors(path: string): Generator<string> {
-  let at = path;
-  for (;;) {
-    const loop = without_iteration(at);
-    if (loop !== at) {
-      at = loop;
-    } else {
-      at = parent_path(at);
-      if (!at) return;
-    }
-    yield at;
-  }
 }
 
 /** Whether `path` is `above` or lies inside it. */

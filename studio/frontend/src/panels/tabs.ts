@@ -3,7 +3,7 @@ import type { ViewModel } from "../viewmodel";
 import { fill, h, per_frame } from "../dom";
 import { count } from "../format";
 import { EventList } from "./event_list";
-import { Cleanup, on_key, svg, tab_keys } from "./interaction";
+import { Cleanup, key_target, on_key, svg, tab_keys } from "./interaction";
 import { JsonTab } from "./json_tab";
 import { LogList } from "./log_list";
 import type { Panel, PanelHost } from "./panel";
@@ -64,7 +64,7 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
   timeline.on_fold = (any) => { fold_word.data = any ? "Unfold idle" : "Fold idle"; };
   logs.on_count = (lines) => { log_lines = lines; count_all(); };
   cleanup.add(vm.on(["events", "cursor"], per_frame(count_all)));
-  on_key(root, cleanup, (key) => {
+  on_key(key_target(root, vm.data.mode), cleanup, (key) => {
     if ((key !== "i" && key !== "I") || open !== "Timeline") return false;
     timeline.fold_all();
     return true;

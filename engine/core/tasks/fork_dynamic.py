@@ -1,0 +1,205 @@
+"""FORK_JOIN_DYNAMIC and DYNAMIC: tasks that are only known at run time (semantics §5.10, §5.11).
+
+What they make is not part of the definition, so each record carries its own workflow task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..definition import Node
+from ..expressions import java_text
+from ..mapping import map_node
+from ..turn import Draft, Placement, Terminate, Turn
+from .base import TaskType
+from .fork import ForkTask
+
+Wire = dict[str, Any]
+
+
+class DynamicForkTask(ForkTask):
+    """A fork whose branches come from its input."""
+
+    name = "FORK_JOIN_DYNAMIC"
+    summary = "Run a branch for each entry of a list that is known at run time."
+
+    def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
+        """Draft the fork, one branch for each task found in the input, and the JOIN."""
+        join = node.successor
+        if join is None or join.type != "JOIN":
+            raise Terminate(
+                "Dynamic join definition is not followed by a join task.  "
+                "Check the workflow definition."
+            )
+        fork = self.draft(turn, node, place)
+        given = fork.data.get("input") or {}
+        tasks = _tasks_of(turn, node, given)
+        drafts = [fork]
+        last_references = []
+        for wire in tasks:
+            branch = self._branch(turn, node, wire, place)
+            drafts += branch
+            last_references.append(branch[-1].node.reference)
+        forked = [str(wire["taskReferenceName"]) for wire in tasks]
+        fork.data["input"] = {**given, "forkedTasks": forked, "forkedTaskDefs": tasks}
+        fork.data["executed"] = True
+        joined = map_node(turn, join, place)
+        for draft in joined[:1]:
+            draft.data["input"] = {**join.input_parameters, "joinOn": last_references}
+        return drafts + joined
+
+    def _branch(self, turn: Turn, node: Node, wire: Wire, place: Placement) -> list[Draft]:
+        reference = str(wire["taskReferenceName"])
+        branch = map_node(turn, Node(wire, node.parent), place)
+        if not branch:
+            raise Terminate(
+                f"No dynamic tasks could be created for the Workflow: {turn.state.workflow_id}, "
+                f"Dynamic Fork Task: {node.reference} attempted to create a duplicate task "
+                f"reference name: {reference}"
+            )
+        return branch
+
+
+class DynamicTask(TaskType):
+    """A task whose type is chosen by an input value."""
+
+    name = "DYNAMIC"
+    summary = "Run the task that an input value names."
+
+    def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
+        """Draft the task that the input names, in the place of this node."""
+        given = turn.resolve(node.input_parameters).value or {}
+        key = node.wire.get("dynamicTaskNameParam") or ""
+        value = given.get(key)
+        if value is None:
+            raise Terminate(
+                "Cannot map a dynamic task based on the parameter and input. "
+                f"Parameter= {key}, input= {java_text(given)}"
+            )
+        name = java_text(value)
+        known = name in set(turn.types)
+        wire = {**node.wire, "name": name, "type": name if known else "SIMPLE"}
+        if name == "SUB_WORKFLOW":
+            wire["subWorkflowParam"] = {
+                "name": given.get("subWorkflowName"),
+                "version": given.get("subWorkflowVersion"),
+                "taskToDomain": given.get("subWorkflowTaskToDomain"),
+            }
+            wire["inputParameters"] = given.get("workflowInput") or {}
+        chosen = Node(wire, node.parent)
+        chosen.successor = node.successor
+        drafts: list[Draft] = turn.types[chosen.type].schedule(turn, chosen, place)
+        return drafts
+
+
+def _tasks_of(turn: Turn, node: Node, given: Wire) -> list[Wire]:
+    """Workflow tasks of the branches, their input merged in."""
+    elements = given.get("forkTaskInputs")
+    if isinstance(elements, list):
+        return _from_inputs(turn, node, given, elements)
+    param = node.wire.get("dynamicForkTasksParam")
+    if param:
+        return _from_tasks(
+            turn, given, param, node.wire.get("dynamicForkTasksInputParamName") or ""
+        )
+    return _from_join_tasks(turn, given, node.wire.get("dynamicForkJoinTasksParam") or "")
+
+
+def _from_inputs(turn: Turn, node: Node, given: Wire, elements: list[Any]) -> list[Wire]:
+    """One task, or one sub-workflow, for each element of ``forkTaskInputs``."""
+    workflow = given.get("forkTaskWorkflow")
+    task_type = "SUB_WORKFLOW" if workflow else given.get("forkTaskType") or "SIMPLE"
+    name = workflow or given.get("forkTaskName")
+    if not name:
+        name = task_type if task_type in set(turn.types) - {"SIMPLE"} else node.reference
+    twice = any(
+        t.task_type == "FORK" and "forkedTasks" in t.input_data for t in turn.state.tasks.values()
+    )
+    prefix = f"_{node.reference}_{name}" if twice else f"_{name}"
+    tasks = []
+    for index, element in enumerate(elements):
+        entry = dict(element) if isinstance(element, dict) else {"input": element}
+        domain = entry.pop("taskToDomain", None) if workflow else None
+        wire: Wire = {}
+        for key in ("optional", "permissive", "retryCount", "startDelay", "asyncComplete"):
+            if key in entry:
+                wire[key] = entry[key]
+        wire |= {
+            "name": name,
+            "taskReferenceName": f"{prefix}_{index}",
+            "type": task_type,
+            "inputParameters": {**entry, "__index": index},
+        }
+        if node.optional:
+            wire["optional"] = True
+        if workflow:
+            version = given.get("forkTaskWorkflowVersion")
+            wire["subWorkflowParam"] = {
+                "name": workflow,
+                "version": int(str(version)) if str(version or "").isdigit() else None,
+                "taskToDomain": domain,
+            }
+        tasks.append(_with_definition(turn, wire))
+    return tasks
+
+
+def _from_tasks(turn: Turn, given: Wire, param: str, inputs_param: str) -> list[Wire]:
+    """Whole workflow tasks, and a map of inputs by reference."""
+    listed = given.get(param)
+    if not isinstance(listed, list) or any(
+        not isinstance(task, dict) or not task.get("taskReferenceName") for task in listed
+    ):
+        raise Terminate(
+            f"Input '{param}' is invalid. Cannot deserialize a list of Workflow Tasks "
+            f"from '{java_text(listed)}'"
+        )
+    inputs = given.get(inputs_param)
+    if not isinstance(inputs, dict):
+        raise Terminate(
+            "Input to the dynamically forked tasks is not a map -> expecting a map of K,V  "
+            f"but found {java_text(inputs)}"
+        )
+    tasks = []
+    for task in listed:
+        wire = dict(task)
+        own = inputs.get(wire["taskReferenceName"])
+        wire["inputParameters"] = {
+            **(wire.get("inputParameters") or {}),
+            **(own if isinstance(own, dict) else {}),
+        }
+        tasks.append(_with_definition(turn, wire))
+    return tasks
+
+
+def _from_join_tasks(turn: Turn, given: Wire, param: str) -> list[Wire]:
+    """The oldest form: ``{dynamicTasks: [{taskName, referenceName, input, type}]}``."""
+    listed = given.get(param)
+    entries = listed.get("dynamicTasks") if isinstance(listed, dict) else None
+    if not isinstance(entries, list):
+        raise Terminate(
+            f"Dynamic tasks could not be created. The value of {param} from task's input "
+            f"{java_text(given)} has no dynamic tasks to be scheduled"
+        )
+    tasks = []
+    for entry in entries:
+        wire: Wire = {
+            "name": entry.get("taskName"),
+            "taskReferenceName": entry.get("referenceName"),
+            "type": entry.get("type") or "SIMPLE",
+            "inputParameters": entry.get("input") or {},
+        }
+        if entry.get("workflowName"):
+            wire["subWorkflowParam"] = {"name": entry["workflowName"], "version": None}
+        tasks.append(_with_definition(turn, wire))
+    return tasks
+
+
+def _with_definition(turn: Turn, wire: Wire) -> Wire:
+    """The task definition registered now; without one there are no retries and no time-outs."""
+    definition = turn.task_defs.get(str(wire.get("name")))
+    wire.setdefault("type", "SIMPLE")
+    if definition is not None and not wire.get("taskDefinition"):
+        wire["taskDefinition"] = definition
+    elif not wire.get("taskDefinition"):
+        wire.pop("retryCount", None)
+    return wire

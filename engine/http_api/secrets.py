@@ -1,0 +1,61 @@
+"""Secrets and environment: names can be read, values come from the process's environment."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .answers import EMPTY, TEXT, Answer, json_answer, text_answer
+from .call import Call
+from .routing import Route
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+_READ_ONLY: Final = Answer(501, b"env-backed secrets are read-only", TEXT)
+
+
+async def names(call: Call) -> Answer:
+    """Names of the secrets; values are never given out."""
+    return json_answer(call.service.secret_names())
+
+
+async def secret(call: Call, key: str) -> Answer:
+    """Values stay here: a known name answers empty, an unknown one 404."""
+    if not _NAME.fullmatch(key):
+        return Answer(400)
+    return EMPTY if key in call.service.secret_names() else Answer(404)
+
+
+async def exists(call: Call, key: str) -> Answer:
+    """Whether there is a secret of that name."""
+    if not _NAME.fullmatch(key):
+        return Answer(400)
+    return json_answer(key in call.service.secret_names())
+
+
+async def refuse(call: Call, key: str) -> Answer:
+    """The store of secrets is the process's environment: it can't be written."""
+    return _READ_ONLY
+
+
+async def environment(call: Call) -> Answer:
+    """All values of ``workflow.env``."""
+    values = call.service.environment()
+    return json_answer([{"name": name, "value": values[name]} for name in sorted(values)])
+
+
+async def environment_value(call: Call, key: str) -> Answer:
+    """One value; empty when there is none."""
+    value = call.service.environment().get(key)
+    return EMPTY if value is None else text_answer(value)
+
+
+ROUTES: Final = (
+    Route("GET", "/api/secrets", names),
+    Route("POST", "/api/secrets", names),
+    Route("GET", "/api/secrets/{key}", secret),
+    Route("PUT", "/api/secrets/{key}", refuse),
+    Route("DELETE", "/api/secrets/{key}", refuse),
+    Route("GET", "/api/secrets/{key}/exists", exists),
+    Route("GET", "/api/environment", environment),
+    Route("GET", "/api/environment/{key}", environment_value),
+)

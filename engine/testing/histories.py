@@ -1,0 +1,187 @@
+"""Recorded histories: kept as JSON, folded and decided again.
+
+A history is recorded turn by turn: first what came from outside (a start, a worker's result, an
+operator's action, a script's outcome), then what the decider made of it, all with one reading of
+the clock. ``replay`` gives today's decider the same outside and the same clock and compares what
+it makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ..core.apply import DefinitionOf, apply
+from ..core.decide import advance
+from ..core.definition import compile_definition
+from ..core.events import EventKind, HistoryEvent, Moment
+from ..core.state import WorkflowState
+from ..core.tasks.registry import TASK_TYPES
+from ..core.turn import Turn
+from ..errors import ReplayMismatchError
+
+Wire = dict[str, Any]
+
+_FROM_OUTSIDE: Final = frozenset(
+    {
+        EventKind.EXPRESSION_EVALUATED,
+        EventKind.LEASE_EXTENDED,
+        EventKind.OUTPUT_SET,
+        EventKind.SUB_WORKFLOW_STARTED,
+        EventKind.TASK_RESET,
+        EventKind.TASK_STARTED,
+        EventKind.TASK_UPDATED,
+        EventKind.WORKFLOW_REVIVED,
+    }
+)
+"""Kinds that the decider never emits by itself, whoever the actor is."""
+
+_NOT_DECIDED_AFTER: Final = frozenset(
+    {EventKind.OUTPUT_SET, EventKind.SUB_WORKFLOW_STARTED, EventKind.TASK_STARTED}
+)
+"""Kinds that are filed without a decision behind them."""
+
+_STARTERS: Final = frozenset({"SUB_WORKFLOW", "START_WORKFLOW"})
+
+
+class Recording(msgspec.Struct, kw_only=True):
+    """Histories of some executions with the definition snapshots they name."""
+
+    title: str
+    environment: dict[str, str] = {}
+    definitions: dict[str, Wire]
+    """Snapshots by hash."""
+    executions: list[list[HistoryEvent]]
+    """All events of each execution, in order."""
+    states: list[Wire] = []
+    """What each execution folded to when it was recorded; see ``essence``."""
+
+    def definition_of(self) -> DefinitionOf:
+        """Finds the compiled snapshots."""
+        compiled = {key: compile_definition(wire, key) for key, wire in self.definitions.items()}
+        return compiled.__getitem__
+
+
+def save(recording: Recording, path: Path) -> None:
+    """Write a recording as JSON that a person can read."""
+    text = msgspec.json.format(msgspec.json.encode(recording), indent=1)
+    path.write_bytes(text + b"\n")
+
+
+def load(path: Path) -> Recording:
+    """Read what ``save`` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Recording)
+
+
+def essence(state: WorkflowState) -> Wire:
+    """What a history has to fold to for ever, as JSON: tasks and results, no derived tables."""
+    return {
+        "status": str(state.status),
+        "input": state.input,
+        "output": state.output,
+        "variables": state.variables,
+        "reason": state.reason_for_incompletion,
+        "failed": list(state.failed_reference_task_names),
+        "last_event": state.last_event,
+        "end_time": state.end_time,
+        "tasks": [msgspec.to_builtins(task) for task in state.tasks.values()],
+    }
+
+
+def replay(
+    events: Sequence[HistoryEvent],
+    definitions: DefinitionOf,
+    environment: Mapping[str, str] | None = None,
+) -> WorkflowState:
+    """Decide again along a recorded history; returns the state it ends in.
+
+    Args:
+        events: All events of one execution, in order.
+        definitions: Finds the definition snapshots that the events name.
+        environment: What ``${workflow.env.NAME}`` read at that time.
+
+    Raises:
+        ReplayMismatchError: Today's decider decides otherwise; names the first difference.
+    """
+    state = WorkflowState(events[0].workflow_id)
+    cut_short = False
+    for _, group in groupby(events, key=lambda event: (event.wall_ms, event.monotonic_ns)):
+        recorded = list(group)
+        outside = 0
+        while outside < len(recorded) and _is_from_outside(state, recorded[outside], outside):
+            apply(state, recorded[outside], definitions)
+            outside += 1
+        decisions = recorded[outside:]
+        if not decisions and recorded[-1].kind in _NOT_DECIDED_AFTER and not cut_short:
+            continue
+        cut_short = _decide_again(state, recorded[-1], decisions, definitions, environment or {})
+    return state
+
+
+def _is_from_outside(state: WorkflowState, event: HistoryEvent, position: int) -> bool:
+    if event.actor != "engine" or event.kind in _FROM_OUTSIDE:
+        return True
+    # A child that can't be started, or an unlinked one that has been: told by the runtime.
+    task = state.tasks.get(event.task_id)
+    return (
+        position == 0
+        and event.kind in (EventKind.TASK_FAILED, EventKind.TASK_COMPLETED)
+        and task is not None
+        and task.task_type in _STARTERS
+        and not task.status.is_terminal
+    )
+
+
+def _decide_again(
+    state: WorkflowState,
+    last: HistoryEvent,
+    recorded: list[HistoryEvent],
+    definitions: DefinitionOf,
+    environment: Mapping[str, str],
+) -> bool:
+    """Compare one turn's decisions; whether the turn stopped early at its limit of events."""
+    moment = Moment(last.wall_ms, last.monotonic_ns)
+    rung = [event.task_id for event in recorded if "timeout" in event.data]
+    polled = {
+        (event.data["task_type"], event.data["domain"]): (None, last.wall_ms)
+        for event in recorded
+        if event.kind is EventKind.TASK_SCHEDULED and event.data.get("domain")
+    }
+    number = state.last_event
+    turn = Turn(state, moment, TASK_TYPES, definitions, environment, last_polls=polled)
+    cut_short = advance(turn, rung)
+    for position in range(max(len(recorded), len(turn.events))):
+        then = recorded[position] if position < len(recorded) else None
+        now = turn.events[position] if position < len(turn.events) else None
+        if then is None or now is None or _plain(then) != _plain(now):
+            raise ReplayMismatchError(
+                f"Event {number + position + 1} of {state.workflow_id} differs.\n"
+                + "\n".join(_difference(then, now))
+            )
+    return cut_short
+
+
+def _plain(event: HistoryEvent) -> Wire:
+    # Through JSON, so that what was read from a file equals what was just made.
+    plain: Wire = msgspec.json.decode(msgspec.json.encode(event, enc_hook=str))
+    return plain
+
+
+def _difference(then: HistoryEvent | None, now: HistoryEvent | None) -> Iterator[str]:
+    """Lines that name what differs."""
+    if then is None or now is None:
+        for word, event in (("recorded", then), ("decided", now)):
+            text = "nothing" if event is None else f"{event.kind} {event.reference} {event.data}"
+            yield f"  {word}: {text[:2000]}"
+        return
+    before, after = _plain(then), _plain(now)
+    data_before, data_after = before.pop("data", {}), after.pop("data", {})
+    yield f"  {then.kind} {then.reference}"
+    for label, one, other in (("", before, after), ("data.", data_before, data_after)):
+        for key in sorted({*one, *other}):
+            if one.get(key) != other.get(key):
+                yield f"  {label}{key}: recorded {one.get(key)!r}, decided {other.get(key)!r}"

@@ -1,0 +1,49 @@
+"""One contract over every store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.store import open_store
+from engine.store.base import Store
+from engine.store.local import LocalStore
+from engine.testing.store_conformance import StoreConformance
+from engine.testing.store_records import rows_of
+
+
+class TestMemoryStore(StoreConformance):
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        with closing(open_store(":memory:")) as store:
+            yield store
+
+
+class TestLocalStore(StoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        with closing(open_store(tmp_path / "x.duckdb", project=rows_of)) as store:
+            yield store
+
+
+class TestLocalStoreAfterPruning(StoreConformance):
+    """The same, but every wait also waits until the journal has forgotten what it may."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        with closing(open_store(tmp_path / "x.duckdb", project=rows_of)) as store:
+            yield store
+
+    def settle(self, store: Store) -> None:
+        assert isinstance(store, LocalStore)
+        store.catch_up()
+        until = time.monotonic() + 10
+        while store._journal.fed_position < store._journal.last_position:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        while store._journal.prune(store._history.watermark):
+            pass

@@ -1,0 +1,110 @@
+"""A process killed at any point loses nothing it acknowledged, and nothing is fed twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.store.base import Store
+from engine.store.faults import STORE_FAULT_POINTS, VARIABLE
+from engine.store.local import LocalStore
+from engine.store.memory import MemoryStore
+from engine.testing.store_records import rows_of
+
+SCRIPT = Path(__file__).with_name("crash_script.py")
+sys.path.insert(0, str(SCRIPT.parent))
+from crash_script import applied, commits  # noqa: E402  (lies beside this file)
+
+ROOT = Path(__file__).resolve().parents[3]
+QUESTIONS = (
+    "SELECT * EXCLUDE (position, payload_hash) FROM events ORDER BY workflow_id, number",
+    "SELECT * FROM executions ORDER BY workflow_id",
+    "SELECT * FROM tasks ORDER BY workflow_id, task_id",
+    "SELECT * EXCLUDE (position) FROM logs ORDER BY ALL",
+    "SELECT body FROM payloads ORDER BY body",
+)
+
+
+def _child(path: Path, fault: str = "") -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: fault}
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _facts(store: Store) -> dict[str, Any]:
+    names = [f"w{number}" for number in range(12)]
+    return {
+        "open": sorted(store.open_executions()),
+        "events": {name: store.events(name) for name in names},
+        "rows": [store.query(question) for question in QUESTIONS],
+    }
+
+
+def _expected(count: int) -> dict[str, Any]:
+    with closing(MemoryStore()) as store:
+        for commit in commits()[:count]:
+            store.commit(commit)
+        return _facts(store)
+
+
+def _audit(path: Path, acknowledged: int) -> None:
+    """The store holds what was acknowledged, at most one commit more, and goes on."""
+    with closing(LocalStore(path, project=rows_of)) as store:
+        count = applied(store)
+        assert acknowledged <= count <= acknowledged + 1
+        assert _facts(store) == _expected(count)
+        for commit in commits()[count:]:
+            store.commit(commit)
+        assert _facts(store) == _expected(len(commits()))
+
+
+@pytest.mark.parametrize("nth", [1, 9])
+@pytest.mark.parametrize("point", STORE_FAULT_POINTS)
+def test_a_crash_at_a_fault_point_loses_nothing(tmp_path: Path, point: str, nth: int) -> None:
+    child = _child(tmp_path / "x.duckdb", f"{point}:{nth}")
+    output, _ = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL, "the point was not passed"
+    _audit(tmp_path / "x.duckdb", len(output.split()))
+
+
+@pytest.mark.slow
+def test_random_kills_lose_nothing(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    for cycle in range(25):
+        path = tmp_path / f"x{cycle}.duckdb"
+        acknowledged = 0
+        for _ in range(3):
+            child = _child(path)
+            assert child.stdout is not None
+            first = child.stdout.readline()
+            time.sleep(chance.random() * 0.4)
+            child.kill()
+            rest = child.stdout.read()
+            child.stdout.close()
+            child.wait()
+            acknowledged += len((first + rest).split())
+            if applied_in(path) == len(commits()):
+                break
+        _audit(path, applied_in(path, at_least=acknowledged, seed=seed))
+
+
+def applied_in(path: Path, at_least: int = 0, seed: int = 0) -> int:
+    """How many commits a closed store holds."""
+    with closing(LocalStore(path, project=rows_of)) as store:
+        count = applied(store)
+    assert count >= at_least, f"seed {seed}"
+    return count
