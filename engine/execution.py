@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
-from .explanation import Answer, Origin, Why, value_words
+from .explanation import Answer, Origin, Why, input_words
 from .models.display import Drawn
 from .models.enums import WorkflowStatus
 
@@ -226,7 +226,7 @@ class ExecutionTask(Drawn):
         head = f"{self.task.reference_task_name} {self.status}, attempt {self.attempt}"
         if self.error:
             head += f": {self.error}"
-        return "\n".join([head, *(f"  {k} = {value_words(v)}" for k, v in self.input.items())])
+        return "\n".join([head, *(f"  {k} = {input_words(k, v)}" for k, v in self.input.items())])
 
 
 class ReplayPlan(Answer):
@@ -256,7 +256,7 @@ class ReplayPlan(Answer):
     def title(self) -> str:  # type: ignore[override]  # computed, where other answers fix it
         """The plan in one sentence, and the edits."""
         edits = [
-            f"{key}: {value_words(self.plan.input.get(key))} → {value_words(value)}"
+            f"{key}: {input_words(key, self.plan.input.get(key))} → {input_words(key, value)}"
             for key, value in self.edits.items()
         ]
         return " ".join([self.plan.sentence, *(f"Edited {edit}." for edit in edits)])

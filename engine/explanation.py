@@ -7,6 +7,7 @@ that draws is installed, a picture in notebooks.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _ARROW: Final = " ▸ "
 _VALUE_LENGTH: Final = 60
+_MASK: Final = "••••••"
+_SECRET_NAME: Final = re.compile(
+    r"token|secret|passw|api_?key|authorization|credential", re.IGNORECASE
+)
 
 
 class Answer(Drawn):
@@ -142,6 +147,11 @@ def value_words(value: Any, length: int = _VALUE_LENGTH) -> str:
         return text
     head = (length - 1) * 2 // 3
     return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+def input_words(name: str, value: Any) -> str:
+    """An input as short text; what its name gives away as a secret is masked."""
+    return _MASK if _SECRET_NAME.search(name) else value_words(value)
 
 
 def _cell(value: Any) -> str:

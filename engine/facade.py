@@ -72,7 +72,7 @@ class Engine:
         from .service import Service
         from .store import open_store
 
-        self.functions = functions or DEFAULT_REGISTRY
+        self.functions = DEFAULT_REGISTRY if functions is None else functions
         self._closed = False
         self._at_close: list[Callable[[], None]] = []
         # The store asks for definitions (to rebuild rows) that only the runtime can compile.

@@ -64,7 +64,10 @@ class StudioApp:
             view = pn.panel(page)
             view.server_doc(document, title=page.title, location=False)
             rail.server_doc(document, title=page.title, location=False)
-            page.open()
+            # Not before the browser has the document: an update made while it is being pulled can
+            # get lost between the pulled copy and the first patch (seen once in about 40 loads).
+            # A page that nobody renders then costs no query either.
+            pn.state.onload(page.open)
 
         return open_page
 

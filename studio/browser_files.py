@@ -7,11 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .asset_files import asset
 from .graph.picture import DIST
 
 FOLDER: Final = Path(__file__).parent / "views" / "browser"
-_SHARED: Final = Path(__file__).parent.parent / "assets"
-"""Front-end tokens live beside the code in a source tree."""
 _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -31,7 +30,7 @@ class BrowserFile(NamedTuple):
 def browser_files() -> dict[str, BrowserFile]:
     """Every file that may be asked for, by name. Read once per process."""
     paths = [path for path in sorted(FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES]
-    paths += [_tokens(), DIST / "execution_view.js"]
+    paths += [asset("tokens.css"), DIST / "execution_view.js"]
     return {path.name: BrowserFile(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in paths}
 
 
@@ -52,8 +51,3 @@ def address(name: str) -> str:
 def text(name: str) -> str:
     """Content of a text file."""
     return browser_files()[name].content.decode()
-
-
-def _tokens() -> Path:
-    beside = FOLDER / "tokens.css"
-    return beside if beside.exists() else _SHARED / "tokens.css"

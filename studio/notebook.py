@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any
 from engine.execution import Execution, ExecutionTask
 from engine.explanation import Answer
 from engine.models import Workflow, WorkflowDef
-from engine.models.display import set_display
+from engine.models.display import Bundle, Shown, set_display
 
 from .words import last_task, short_id
 
 if TYPE_CHECKING:
     from panel.viewable import Viewer
-
-Bundle = dict[str, Any]
 
 
 def install() -> None:
@@ -36,7 +34,7 @@ def install() -> None:
 class NotebookDisplay:
     """Draws engine objects (``Display`` of ``engine.models.display``)."""
 
-    def bundle(self, thing: Any) -> Bundle | None:
+    def bundle(self, thing: Any) -> Shown | None:
         """Representations of an object by media type; None for what it does not know."""
         if isinstance(thing, WorkflowDef):
             return definition_bundle(thing)
@@ -85,15 +83,16 @@ def workflow_bundle(workflow: Workflow) -> Bundle:
     return bundle
 
 
-def execution_bundle(execution: Execution) -> Bundle:
+def execution_bundle(execution: Execution) -> Shown:
     """An execution live where Panel is at work, else a picture of how it stands; with text."""
     service = getattr(execution.client, "service", None)
     if service is None:
         return {"text/plain": repr(execution)}
     if _panel_is_at_work():
-        live: Bundle | None = view(execution)._repr_mimebundle_()
+        live = view(execution)._repr_mimebundle_()
         if live:
-            return {**live, "text/plain": repr(execution)}
+            data, metadata = live if isinstance(live, tuple) else (live, {})
+            return {**data, "text/plain": repr(execution)}, metadata
     from .execution_feed import ExecutionFeed
     from .graph.picture import execution_picture
 
@@ -145,7 +144,9 @@ def view(thing: Any, client: Any = None) -> Viewer:
     if isinstance(thing, WorkflowDef):
         return DefinitionCell(thing.to_wire())
     if isinstance(thing, Answer | ExecutionTask):
-        return AnswerCell(NotebookDisplay().bundle(thing)["text/html"])  # type: ignore[index]
+        from .notebook_tables import answer_html, task_html
+
+        return AnswerCell(answer_html(thing) if isinstance(thing, Answer) else task_html(thing))
     if isinstance(thing, Execution):
         return ExecutionCell(_service_of(thing.client), thing.workflow_id)
     if not isinstance(thing, Workflow | str):

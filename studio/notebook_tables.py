@@ -10,13 +10,13 @@ from html import escape
 from typing import Any, Final
 
 from engine.execution import ExecutionTask, ReplayPlan
-from engine.explanation import Answer, Origin, Why, value_words
+from engine.explanation import Answer, Origin, Why, input_words, value_words
 
 _RULE: Final = "1px solid rgba(128,140,155,.35)"
-_HEAD: Final = f"text-align:left;font-weight:500;opacity:.7;padding:3px 14px 3px 0;border-bottom:{_RULE}"
 _CELL: Final = f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-bottom:{_RULE}"
+_HEAD: Final = f"{_CELL};font-weight:500;opacity:.7"
 _CODE: Final = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em"
-_MONO: Final = frozenset({"value", "expression", "input"})
+_MONO: Final = frozenset({"value", "given", "expression", "input", "recorded", "new"})
 _GLYPHS: Final = {
     "cause": ("✕", "#C42B3F"),
     "compensation": ("✕", "#C42B3F"),
@@ -45,8 +45,8 @@ def task_html(task: ExecutionTask) -> str:
     title = f"<b>{escape(name)}</b> {escape(task.status)}, attempt {task.attempt}"
     if task.error:
         title += f"<br>{escape(task.error)}"
-    rows = [{"input": key, "value": value} for key, value in task.input.items()]
-    return _box(title, _table(("input", "value"), rows))
+    rows = [{"input": key, "given": input_words(key, value)} for key, value in task.input.items()]
+    return _box(title, _table(("input", "given"), rows))
 
 
 def counts_html(counts: Mapping[str, int]) -> str:
@@ -59,7 +59,11 @@ def counts_html(counts: Mapping[str, int]) -> str:
 
 def _plan_html(plan: ReplayPlan) -> str:
     edits = [
-        {"edited": key, "recorded": plan.plan.input.get(key), "new": value}
+        {
+            "edited": key,
+            "recorded": input_words(key, plan.plan.input.get(key)),
+            "new": input_words(key, value),
+        }
         for key, value in plan.edits.items()
     ]
     parts = [_table(("edited", "recorded", "new"), edits)] if edits else []

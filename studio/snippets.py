@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-SAMPLE = "order_flow_fails"
+SAMPLE = "order_flow"
 
 _SAMPLE = """\
-from studio import samples
-samples.start("{sample}")"""
+import engine; from studio import samples
+samples.start(engine.Engine(), "{sample}")"""
 
 _WORKER = """\
 @engine.task

@@ -205,7 +205,7 @@ def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
     drafts = []
     for branch in node.branches:
         drafts += map_first(turn, branch, place)
-    if node.successor is not None:
+    if node.successor is not None and not any(node.branches):
         drafts += map_node(turn, node.successor, place)
     return drafts
 

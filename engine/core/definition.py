@@ -201,6 +201,15 @@ class CompiledDefinition:
         return None if node is None else node.wire
 
 
+def make_node(wire: dict[str, Any], parent: Node | None = None) -> Node:
+    """A node that no definition holds, with everything inside it linked."""
+    (node,) = _read([wire], parent, {})
+    _link([node], None)
+    if node.type == "DO_WHILE":
+        node.body_references = tuple(inner.reference for inner in node.inside())
+    return node
+
+
 def compile_definition(wire: dict[str, Any], definition_hash: str = "") -> CompiledDefinition:
     """The compiled form of a definition snapshot."""
     return CompiledDefinition(wire, definition_hash)

@@ -15,7 +15,7 @@ from .ending import end_workflow
 from .events import EventKind
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
-from .turn import EndChild, ReviveParent, StartChild, Turn
+from .turn import EndChild, RetryChild, ReviveParent, Turn
 
 _RETRYABLE = (
     TaskStatus.FAILED,
@@ -92,6 +92,13 @@ def retry(turn: Turn) -> None:
     turn.emit(EventKind.WORKFLOW_RETRIED)
     reopen_tasks(turn, retryable)
     turn.effects.append(ReviveParent("retried"))
+
+
+def retry_child(turn: Turn) -> None:
+    """Retry an ended child because its parent was reopened; nothing to retry is fine."""
+    if turn.state.status.is_terminal and not turn.state.status.is_successful:
+        turn.emit(EventKind.WORKFLOW_RETRIED)
+        reopen_tasks(turn, _retryable(turn.state))
 
 
 def _retryable(state: WorkflowState) -> list[TaskState]:
@@ -235,7 +242,7 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
     """The same record as if it had just been scheduled."""
     task_type = task_type_of(turn, task)
     data: dict[str, Any] = {
-        "status": str(task_type.initial_status),
+        "status": str(task_type.rerun_status),
         "output": {},
         "retried": False,
         "executed": False,
@@ -248,8 +255,8 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
         "not_before_ms": 0,
         "sub_workflow_id": None,
     }
-    if task_type.initial_status.is_terminal:
-        data["status"] = str(TaskStatus.COMPLETED)
+    if task.sub_workflow_id:
+        data["reason"] = None
     if task_input is not None:
         data["input"] = task_input
     turn.emit(EventKind.TASK_RESET, data, task)
@@ -312,6 +319,16 @@ def _revive_sibling(turn: Turn, task: TaskState) -> None:
     if task_type.reopens_in_place:
         data = {"status": str(TaskStatus.IN_PROGRESS), "end_time": 0, "executed": False}
         turn.emit(EventKind.TASK_RESET, data, task)
+    elif task.sub_workflow_id:
+        # The same child goes on: what failed or was cancelled in it is attempted again.
+        data = {
+            "status": str(TaskStatus.IN_PROGRESS),
+            "reason": None,
+            "end_time": 0,
+            "executed": False,
+        }
+        turn.emit(EventKind.TASK_RESET, data, task)
+        turn.effects.append(RetryChild(task.sub_workflow_id))
     elif task.status is TaskStatus.CANCELED:
         data = {
             "status": str(task_type.initial_status),
@@ -319,8 +336,6 @@ def _revive_sibling(turn: Turn, task: TaskState) -> None:
             "end_time": 0,
             "start_time": 0,
             "executed": False,
-            "sub_workflow_id": None,
         }
         turn.emit(EventKind.TASK_RESET, data, task)
-        if task.task_type == "SUB_WORKFLOW":
-            turn.effects.append(StartChild(task.task_id))
+        task_type.on_scheduled(turn, turn.state.tasks[task.task_id])

@@ -85,7 +85,6 @@ def _carried_over(task: TaskState) -> dict[str, Any]:
     data: dict[str, Any] = {"task_type": task.task_type, "task_def_name": task.task_def_name}
     for name in (
         "workflow_priority",
-        "domain",
         "response_timeout_seconds",
         "rate_limit_per_frequency",
         "rate_limit_frequency_in_seconds",

@@ -18,7 +18,7 @@ import msgspec
 
 from ..models.enums import WorkflowStatus
 from .apply import DefinitionOf, apply
-from .definition import Node
+from .definition import Node, make_node
 from .document import ExpressionScope
 from .events import EventKind, HistoryEvent, Moment
 from .expressions import Resolution, resolve
@@ -90,13 +90,36 @@ class StartWorkflow(msgspec.Struct, frozen=True):
     request: dict[str, Any]
 
 
+class RetryChild(msgspec.Struct, frozen=True):
+    """Retry an ended child in place, since its parent goes on."""
+
+    workflow_id: str
+
+
 class ReviveParent(msgspec.Struct, frozen=True):
     """This execution was reopened by an operator: reopen its parents (semantics §6.8)."""
 
     operation: str
 
 
-Effect = StartChild | EndChild | TellParent | StartFailureWorkflow | StartWorkflow | ReviveParent
+class PublishEvent(msgspec.Struct, frozen=True):
+    """Hand a message to the event handlers of a queue, once per message id."""
+
+    queue: str
+    message_id: str
+    payload: dict[str, Any]
+
+
+Effect = (
+    StartChild
+    | EndChild
+    | TellParent
+    | StartFailureWorkflow
+    | StartWorkflow
+    | RetryChild
+    | ReviveParent
+    | PublishEvent
+)
 
 
 class Draft:
@@ -141,7 +164,7 @@ def node_of(state: WorkflowState, task: TaskState) -> Node | None:
     static = state.definition.nodes.get(task.node)
     if task.workflow_task is None:
         return static
-    node = Node(task.workflow_task, None)
+    node = make_node(task.workflow_task)
     if static is not None:  # a DYNAMIC task: made at run time, but in its place
         node.parent, node.successor = static.parent, static.successor
     return node
@@ -244,6 +267,10 @@ class Turn:
         apply(state, event, self.definition_of)
         self.events.append(event)
         return event
+
+    def emit_output(self, task: TaskState, output: dict[str, Any]) -> None:
+        """Record what an open task has put out so far."""
+        self.emit(EventKind.TASK_UPDATED, {"output": output}, task)
 
     def emit_scheduled(self, draft: Draft, parent: int, settles: list[str] | None) -> TaskState:
         """Record a drafted task; ``settles`` are the tasks whose successors are now known."""

@@ -1,4 +1,8 @@
-"""``/api/metadata``: workflow and task definitions."""
+"""``/api/metadata``: workflow and task definitions.
+
+Answers have the keys that Conductor knows; ``keepUnknown=true`` (ours) gives a definition back
+with every key it was registered with.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from .call import Call, path_number
 from .routing import Route
 
 Wire = dict[str, Any]
+
+_KEEP: Final = "keepUnknown"
 
 
 async def create_workflow_def(call: Call) -> Answer:
@@ -34,7 +40,7 @@ async def validate_workflow_def(call: Call) -> Answer:
 async def workflow_defs(call: Call) -> Answer:
     """Every version of every definition, or those of one ``classifier``."""
     classifier = call.text("classifier")
-    found = call.service.workflow_defs()
+    found = await _all(call)
     if classifier:
         wanted = classifier.lower()
         found = [wire for wire in found if _classifier(wire).lower() == wanted]
@@ -43,7 +49,8 @@ async def workflow_defs(call: Call) -> Answer:
 
 async def workflow_def(call: Call, name: str) -> Answer:
     """One version, the highest unless ``version`` says otherwise."""
-    return json_answer(call.service.workflow_def(name, call.optional_number("version")))
+    version = call.optional_number("version")
+    return json_answer(call.service.workflow_def(name, version, call.flag(_KEEP)))
 
 
 async def workflow_names(call: Call) -> Answer:
@@ -64,7 +71,7 @@ async def workflow_versions(call: Call, name: str) -> Answer:
 
 async def latest_versions(call: Call) -> Answer:
     """The highest version of every name."""
-    return json_answer([found[-1] for found in _versions(call).values()])
+    return json_answer([found[-1] for found in _by_name(await _all(call)).values()])
 
 
 async def delete_workflow_def(call: Call, name: str, version: str) -> Answer:
@@ -88,12 +95,12 @@ async def update_task_def(call: Call) -> Answer:
 
 async def task_defs(call: Call) -> Answer:
     """Every task definition."""
-    return json_answer(call.service.task_defs())
+    return json_answer(await call.query(call.service.task_defs, call.flag(_KEEP)))
 
 
 async def task_def(call: Call, name: str) -> Answer:
     """One task definition."""
-    return json_answer(call.service.task_def(name))
+    return json_answer(call.service.task_def(name, call.flag(_KEEP)))
 
 
 async def delete_task_def(call: Call, name: str) -> Answer:
@@ -102,10 +109,19 @@ async def delete_task_def(call: Call, name: str) -> Answer:
     return EMPTY
 
 
+async def _all(call: Call) -> list[Wire]:
+    """All definitions in the form that was asked for; off the loop, since there may be many."""
+    return await call.query(call.service.workflow_defs, call.flag(_KEEP))
+
+
 def _versions(call: Call) -> dict[str, list[Wire]]:
-    """All definitions by name, each name's versions in ascending order."""
+    return _by_name(call.service.workflow_defs())
+
+
+def _by_name(definitions: list[Wire]) -> dict[str, list[Wire]]:
+    """Definitions by name, each name's versions in ascending order."""
     found: dict[str, list[Wire]] = {}
-    for wire in call.service.workflow_defs():
+    for wire in definitions:
         found.setdefault(wire["name"], []).append(wire)
     for versions in found.values():
         versions.sort(key=_version)

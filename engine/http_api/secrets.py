@@ -18,6 +18,11 @@ async def names(call: Call) -> Answer:
     return json_answer(call.service.secret_names())
 
 
+async def described(call: Call) -> Answer:
+    """The names as objects. ``partial`` shows no character: four of each end are most of many."""
+    return json_answer([{"name": name, "partial": "..."} for name in call.service.secret_names()])
+
+
 async def secret(call: Call, key: str) -> Answer:
     """Values stay here: a known name answers empty, an unknown one 404."""
     if not _NAME.fullmatch(key):
@@ -52,6 +57,7 @@ async def environment_value(call: Call, key: str) -> Answer:
 ROUTES: Final = (
     Route("GET", "/api/secrets", names),
     Route("POST", "/api/secrets", names),
+    Route("GET", "/api/secrets/v2", described),
     Route("GET", "/api/secrets/{key}", secret),
     Route("PUT", "/api/secrets/{key}", refuse),
     Route("DELETE", "/api/secrets/{key}", refuse),

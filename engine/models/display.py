@@ -15,12 +15,14 @@ ENTRY_POINT_GROUP: Final = "conductor_studio.display"
 
 Bundle = dict[str, Any]
 """Representations by media type; ``text/plain`` is always among them."""
+Shown = Bundle | tuple[Bundle, Bundle]
+"""A bundle, or a bundle and its metadata."""
 
 
 class Display(Protocol):
     """What a drawing package offers."""
 
-    def bundle(self, thing: Any) -> Bundle | None:
+    def bundle(self, thing: Any) -> Shown | None:
         """Representations of an object; None when this display can't show it."""
         ...
 
@@ -52,7 +54,7 @@ def current_display() -> Display | None:
 class Drawn:
     """An object that shows itself in notebooks; subclasses only need a good ``repr``."""
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Shown:
         """What Jupyter asks for. It picks from the media types itself."""
         display = current_display()
         bundle = display.bundle(self) if display is not None else None

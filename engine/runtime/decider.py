@@ -16,7 +16,9 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from ..errors import EngineError, StoreClosedError
+from ..store.faults import fault_point
 from .desk import Desk
+from .faults import DECIDED
 from .writer import Outbox, Writer
 
 logger = logging.getLogger(__name__)
@@ -157,6 +159,7 @@ class Decider:
         self._hand_out(desk)
         self._answer_settled(outbox)
         if not outbox.is_empty():
+            fault_point(DECIDED)
             self._writer.submit(outbox)
         return left_over
 

@@ -21,10 +21,11 @@ from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
 from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
 from ..core.turn import Effect, EvaluationRequest, Turn, node_of
-from ..errors import NotFoundError
+from ..errors import InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
+from .limits import HandOffLimits
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .timers import Timers
@@ -77,6 +78,7 @@ class Desk:
         self.environment = environment
         self.queues = TaskQueues()
         self.timers = Timers()
+        self.limits = HandOffLimits()
         self.outbox = Outbox()
         self.executions: dict[str, WorkflowState] = {}
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
@@ -177,24 +179,35 @@ class Desk:
         turn = self.turn(state, actor)
         action(turn)
         self.executions[workflow_id] = state
+        try:
+            self._advance(turn, (), refuse=True)
+        except InvalidRequestError:
+            # What can't even begin is refused to its caller and leaves nothing behind.
+            del self.executions[workflow_id]
+            raise
         text = self.registry.text_if_new(state.definition)
         if text is not None:
             self.outbox.commit.definitions[state.definition_hash] = text
-        self.go_on(turn)
+        self.file(turn)
         return state
 
     def go_on(self, turn: Turn, due: Sequence[str] = ()) -> None:
         """Let the decider finish a turn and file what came of it."""
+        self._advance(turn, due)
+        self.file(turn)
+
+    def _advance(self, turn: Turn, due: Sequence[str], refuse: bool = False) -> None:
         turn.actor = "engine"
         try:
             if advance(turn, due):
                 self.unfinished.append(turn.state.workflow_id)
         except Exception as error:
+            if refuse and isinstance(error, InvalidRequestError):
+                raise
             # A definition that trips the decider must not come back for ever, nor hold others up.
             logger.exception("Execution %s can't be decided.", turn.state.workflow_id)
             reason = f"The engine could not go on: {type(error).__name__}: {error}"
             end_workflow(turn, WorkflowStatus.FAILED, reason, by_failure=True)
-        self.file(turn)
 
     def file(self, turn: Turn) -> None:
         """Put a turn's events into the outbox; set queues, timers, scripts; queue its effects."""
@@ -249,6 +262,8 @@ class Desk:
             self.queues.remove(task_id)
             self.timers.forget(state.workflow_id, task_id)
             self.outbox.commit.tasks.append(task_row(state, task))
+            if self.limits.free(task):
+                self.queues.release(task.task_def_name, self.clock.now().wall_ms)
             return
         node = node_of(state, task)
         if task.status is TaskStatus.SCHEDULED:
@@ -300,6 +315,8 @@ class Desk:
 
     def _file_removed(self, event: HistoryEvent) -> None:
         for task_id in event.data.get("task_ids") or ():
+            for limit in self.limits.forget(task_id):
+                self.queues.release(limit, event.wall_ms)
             self.queues.remove(task_id)
             self.timers.forget(event.workflow_id, task_id)
             self.task_home.pop(task_id, None)

@@ -14,6 +14,7 @@ from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import (
     Effect,
     EndChild,
+    RetryChild,
     ReviveParent,
     StartChild,
     StartFailureWorkflow,
@@ -36,6 +37,9 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         _start_child(desk, turn, effect)
     elif isinstance(effect, EndChild):
         end_child(desk, effect.workflow_id, effect.reason)
+    elif isinstance(effect, RetryChild):
+        if effect.workflow_id not in desk.executions:
+            desk.act(effect.workflow_id, operations.retry_child)
     elif isinstance(effect, TellParent):
         tell_parent(desk, turn.state)
     elif isinstance(effect, StartFailureWorkflow):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from ..core.expressions import substitute_secrets
 from ..core.turn import EvaluationRequest
 from ..evaluators import EvaluatorPool, ExpressionError, ExpressionTimeout, wants_truth
 
@@ -16,9 +17,13 @@ Report = Callable[[str, str, dict[str, Any]], None]
 class Evaluations:
     """Runs scripts that turns ask for and reports what came of them."""
 
-    def __init__(self, pool: EvaluatorPool, report: Report) -> None:
-        """Scripts run in ``pool``; ``report`` is how the decider hears of the outcome."""
+    def __init__(self, pool: EvaluatorPool, report: Report, secrets: Mapping[str, str]) -> None:
+        """Scripts run in ``pool``; ``report`` is how the decider hears of the outcome.
+
+        ``secrets`` are filled into what a script is given, and into nothing that is recorded.
+        """
         self._pool = pool
+        self._secrets = secrets
         self._report = report
 
     def begin(self, workflow_id: str, request: EvaluationRequest) -> None:
@@ -28,7 +33,10 @@ class Evaluations:
             "javascript" if is_condition or request.evaluator == "graaljs" else request.evaluator
         )
         try:
-            future = self._pool.submit(evaluator, request.source, request.input)
+            given = substitute_secrets(request.input, self._secrets)
+            if evaluator == "jq":
+                given = _in_order(given)
+            future = self._pool.submit(evaluator, request.source, given)
         except Exception as error:  # a refused script is an outcome like any other
             self._report(workflow_id, request.key, _failure(error))
             return
@@ -43,6 +51,13 @@ class Evaluations:
             self._report(workflow_id, request.key, outcome)
 
         future.add_done_callback(done)
+
+
+def _in_order(value: Any) -> Any:
+    """Objects with sorted keys, so that what a jq program lists does not hang on their history."""
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

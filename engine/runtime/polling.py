@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
+import msgspec
+
 from ..core.expressions import substitute_secrets
 from ..core.state import TaskState, WorkflowState
-from ..core.turn import Turn
+from ..core.turn import Turn, node_of
 from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
 from ..errors import NotFoundError
@@ -70,11 +72,28 @@ class Polling:
             task = None if state is None else state.tasks.get(entry.task_id)
             if state is None or task is None or task.status.is_terminal:
                 continue
+            if not self._may_go(desk, entry, state, task):
+                continue
             turn = desk.turn(state)
             task = start_task(turn, task, worker_id)
             desk.file(turn)
             tasks.append(self._wire(state, task))
         return tasks
+
+    def _may_go(self, desk: Desk, entry: Entry, state: WorkflowState, task: TaskState) -> bool:
+        """Whether the limits of the task definition let the task go; else it waits on."""
+        node = node_of(state, task)
+        settings = node.settings if node is not None else None
+        if not desk.limits.admits(task, settings):
+            desk.queues.hold(entry, task.task_def_name)
+            return False
+        now_ms = desk.clock.now().wall_ms
+        wait_ms = desk.limits.wait_ms(task, settings, now_ms)
+        if wait_ms > 0:
+            later = msgspec.structs.replace(entry, visible_ms=now_ms + wait_ms)
+            desk.queues.push(later, now_ms)
+            return False
+        return True
 
     def _wire(self, state: WorkflowState, task: TaskState) -> Wire:
         wire = task_wire(state, task)

@@ -59,6 +59,7 @@ class TaskQueues:
         self._entries: dict[str, Entry] = {}
         self._sizes: dict[str, int] = {}
         self._pushed = 0
+        self._held: dict[str, list[Entry]] = {}
         self._dirty: dict[str, None] = {}
 
     def push(self, entry: Entry, now_ms: int) -> None:
@@ -81,6 +82,18 @@ class TaskQueues:
         entry = self._entries.pop(task_id, None)
         if entry is not None:
             self._sizes[entry.queue] -= 1
+
+    def hold(self, entry: Entry, limit: str) -> None:
+        """Set a task aside that a limit keeps from being handed out; it still counts."""
+        self._entries[entry.task_id] = entry
+        self._sizes[entry.queue] = self._sizes.get(entry.queue, 0) + 1
+        self._held.setdefault(limit, []).append(entry)
+
+    def release(self, limit: str, now_ms: int) -> None:
+        """Put the tasks that a limit held back into their queues, oldest first."""
+        for entry in self._held.pop(limit, ()):
+            if self._entries.get(entry.task_id) is entry:
+                self.push(entry, now_ms)
 
     def take(self, name: str, count: int, now_ms: int) -> list[Entry]:
         """Take up to ``count`` tasks that may be handed out now."""

@@ -8,8 +8,10 @@ from ..core.apply import fold
 from ..core.events import EventKind
 from ..core.state import TaskState, WorkflowState
 from ..models.enums import TaskStatus
+from ..store.faults import fault_point
 from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
+from .faults import TAKEN_UP
 from .polling import IN_PROCESS_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ def recover(desk: Desk) -> int:
     _mend_families(desk)
     while desk.carry_out_effects():
         pass
+    fault_point(TAKEN_UP)
     if desk.executions:
         logger.info("Took up %d open executions.", len(desk.executions))
     return len(desk.executions)
@@ -42,6 +45,10 @@ def _take_up(desk: Desk, state: WorkflowState) -> None:
         if _held_by_a_dead_worker(state, task):
             data = {"status": str(TaskStatus.SCHEDULED), "not_before_ms": 0}
             turn.emit(EventKind.TASK_UPDATED, data, task)
+            continue
+        if task.status is TaskStatus.IN_PROGRESS:
+            node = turn.node_of(task)
+            desk.limits.admits(task, node.settings if node is not None else None)
         elif task.status is TaskStatus.SCHEDULED and task.task_type != "SUB_WORKFLOW":
             desk.enqueue(state, task)
     desk.set_timers(state, ["", *state.open_task_ids])

@@ -50,7 +50,7 @@ class Runtime:
         self.writer = Writer(store, self.subscriptions)
         self.evaluators = evaluators or EvaluatorPool()
         self.polling = Polling(_prefixed("CONDUCTOR_SECRET_") if secrets is None else secrets)
-        self._evaluations = Evaluations(self.evaluators, self._report)
+        self._evaluations = Evaluations(self.evaluators, self._report, self.polling.secrets)
         self.desk = Desk(
             store,
             self.registry,

@@ -14,6 +14,8 @@ from typing import Any
 
 from ..errors import EngineError, StoreError
 from ..store.base import Commit, Store
+from ..store.faults import fault_point
+from .faults import ANSWERED, HALF_ANSWERED
 from .subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
@@ -108,8 +110,10 @@ class Writer:
         for outbox in batch:
             for future, value in outbox.answers:
                 _answer(future, value)
+                fault_point(HALF_ANSWERED)
             for action in outbox.after:
                 action()
+        fault_point(ANSWERED)
         if commit.events:
             self._subscriptions.publish(commit.events)
 

@@ -19,7 +19,7 @@ from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from ..runtime.subscriptions import Subscription
 from .base import Wire
-from .search import TASK_FIELDS, WORKFLOW_FIELDS, condition, order
+from .search import CLASSIFIER, TASK_FIELDS, WORKFLOW_FIELDS, Condition, condition, order
 from .work import WorkerService
 
 _TREE_LIMIT = 200
@@ -38,7 +38,13 @@ class InspectionService(WorkerService):
         columns += ["error", "input", "output", "failed_reference_task_names"]
         found = condition(query, free_text, WORKFLOW_FIELDS, columns)
         by = order(sort, WORKFLOW_FIELDS, "create_time DESC, workflow_id")
-        return self._page("executions", found, by, start, size, workflow_summary)
+        hits, rows = self._page("executions", found, by, start, size)
+        kinds = self._companions(
+            f"SELECT hash AS key, {CLASSIFIER} AS classifier FROM definitions WHERE hash",
+            [row["definition_hash"] for row in rows],
+        )
+        lines = [workflow_summary(row | kinds.get(row["definition_hash"], {})) for row in rows]
+        return search_result(hits, lines)
 
     def search_tasks(
         self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
@@ -48,11 +54,18 @@ class InspectionService(WorkerService):
         columns += ["reason_for_incompletion", "input_data", "output_data"]
         found = condition(query, free_text, TASK_FIELDS, columns)
         by = order(sort, TASK_FIELDS, "update_time DESC, task_id")
-        return self._page("tasks", found, by, start, size, task_summary)
+        hits, rows = self._page("tasks", found, by, start, size)
+        owners = self._companions(
+            "SELECT workflow_id AS key, correlation_id, priority AS workflow_priority "
+            "FROM executions WHERE workflow_id",
+            [row["workflow_id"] for row in rows],
+        )
+        lines = [task_summary(row | owners.get(row["workflow_id"], {})) for row in rows]
+        return search_result(hits, lines)
 
     def _page(
-        self, table: str, found: Any, by: str, start: int, size: int, shape: Callable[[Any], Wire]
-    ) -> Wire:
+        self, table: str, found: Condition, by: str, start: int, size: int
+    ) -> tuple[int, list[dict[str, Any]]]:
         store = self._runtime.store
         where = f"FROM {table} WHERE {found.sql}"
         hits = store.query(f"SELECT count(*) AS hits {where}", found.parameters)[0]["hits"]
@@ -60,7 +73,17 @@ class InspectionService(WorkerService):
             f"SELECT * {where} ORDER BY {by} LIMIT ? OFFSET ?",
             [*found.parameters, max(size, 0), max(start, 0)],
         )
-        return search_result(hits, [shape(row) for row in rows])
+        return hits, rows
+
+    def _companions(self, select: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Columns that stand elsewhere, by key: asked for one page only, so that no join is
+        made over the whole history."""
+        wanted = list(dict.fromkeys(keys))
+        if not wanted:
+            return {}
+        marks = ", ".join("?" for _ in wanted)
+        rows = self._runtime.store.query(f"{select} IN ({marks})", wanted)
+        return {row.pop("key"): row for row in rows}
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT over the history, everything committed included. Blocks."""

@@ -16,11 +16,17 @@ from ..models.validation import (
     validate_workflow_defs,
 )
 from ..runtime.desk import Desk
+from ..runtime.runtime import Runtime
 from .base import ServiceBase, Wire
 
 
 class MetadataService(ServiceBase):
     """Definitions: validated before they are stored, durable before the answer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Definitions of a running engine."""
+        super().__init__(runtime)
+        self._known_keys: dict[tuple[str, int], tuple[Wire, Wire]] = {}
 
     # -- workflow definitions ------------------------------------------------------------
 
@@ -60,8 +66,15 @@ class MetadataService(ServiceBase):
         """Accept a definition silently, or raise ``InvalidDefinitionError``. Nothing is stored."""
         self._checked(body)
 
-    def workflow_def(self, name: str, version: int | None = None) -> Wire:
+    def workflow_def(
+        self, name: str, version: int | None = None, keep_unknown: bool = True
+    ) -> Wire:
         """A registered definition; the latest without a version.
+
+        Args:
+            name: Its name.
+            version: Its version; None for the highest.
+            keep_unknown: Also give the keys that Conductor does not know.
 
         Raises:
             NotFoundError: No such name or version.
@@ -70,11 +83,21 @@ class MetadataService(ServiceBase):
         if body is None:
             shown = "null" if version is None else version
             raise NotFoundError(f"No such workflow found by name: {name}, version: {shown}")
-        return body
+        return body if keep_unknown else self._without_unknown(body)
 
-    def workflow_defs(self) -> list[Wire]:
+    def workflow_defs(self, keep_unknown: bool = True) -> list[Wire]:
         """All versions of all definitions, by name and version."""
-        return self._registry.all_workflow_defs()
+        bodies = self._registry.all_workflow_defs()
+        return bodies if keep_unknown else [self._without_unknown(body) for body in bodies]
+
+    def _without_unknown(self, body: Wire) -> Wire:
+        """A definition as Conductor would have stored it; worked out once for each."""
+        key = (body["name"], int(body["version"]))
+        known = self._known_keys.get(key)
+        if known is None or known[0] is not body:
+            known = body, WorkflowDef.from_wire(body).to_wire(keep_unknown=False)
+            self._known_keys[key] = known
+        return known[1]
 
     def delete_workflow_def(self, name: str, version: int) -> Future[None]:
         """Take one version out; running executions keep their snapshot.
@@ -87,6 +110,7 @@ class MetadataService(ServiceBase):
             if desk.registry.workflow_defs.get(name, {}).get(version) is None:
                 raise NotFoundError(f"No such workflow definition: {name} version: {version}")
             row = desk.registry.drop_workflow_def(name, version, desk.clock.now().wall_ms)
+            self._known_keys.pop((name, version), None)
             desk.outbox.commit.metadata.append(row)
 
         return self._submit(drop)
@@ -157,8 +181,8 @@ class MetadataService(ServiceBase):
 
         return self._submit(put)
 
-    def task_def(self, name: str) -> Wire:
-        """A registered task definition.
+    def task_def(self, name: str, keep_unknown: bool = True) -> Wire:
+        """A registered task definition; see ``workflow_def`` for ``keep_unknown``.
 
         Raises:
             NotFoundError: No such name.
@@ -166,11 +190,14 @@ class MetadataService(ServiceBase):
         body = self._registry.task_defs.get(name)
         if body is None:
             raise NotFoundError(f"No such taskType found by name: {name}")
-        return body
+        return body if keep_unknown else TaskDef.from_wire(body).to_wire(keep_unknown=False)
 
-    def task_defs(self) -> list[Wire]:
+    def task_defs(self, keep_unknown: bool = True) -> list[Wire]:
         """All task definitions by name."""
-        return [body for _, body in sorted(self._registry.task_defs.items())]
+        bodies = [body for _, body in sorted(self._registry.task_defs.items())]
+        if keep_unknown:
+            return bodies
+        return [TaskDef.from_wire(body).to_wire(keep_unknown=False) for body in bodies]
 
     def delete_task_def(self, name: str) -> Future[None]:
         """Take a task definition out.

@@ -14,6 +14,13 @@ from ..errors import InvalidRequestError
 _CLAUSE: Final = re.compile(r"^\s*([A-Za-z]+)\s?(=|>|<|IN\b)\s?(.*)$", re.DOTALL)
 _TIMES: Final = frozenset({"startTime", "endTime", "updateTime", "scheduledTime"})
 
+CLASSIFIER: Final = (
+    "coalesce(nullif(trim(json_extract_string(body, '$.metadata.classifier')), ''), "
+    "CASE WHEN json_exists(body, '$.metadata.agent_sdk') "
+    "OR json_exists(body, '$.metadata.agentDef') THEN 'agent' ELSE 'workflow' END)"
+)
+"""What kind a definition of the table ``definitions`` is (semantics reference §9.5)."""
+
 WORKFLOW_FIELDS: Final = {
     "workflowId": "workflow_id",
     "correlationId": "correlation_id",
@@ -27,6 +34,9 @@ WORKFLOW_FIELDS: Final = {
     "failedReferenceTaskNames": "failed_reference_task_names",
     "reasonForIncompletion": "reason_for_incompletion",
     "priority": "priority",
+    "classifier": (
+        f"coalesce((SELECT {CLASSIFIER} FROM definitions WHERE hash = definition_hash), 'workflow')"
+    ),
 }
 TASK_FIELDS: Final = {
     "taskId": "task_id",

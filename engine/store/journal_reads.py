@@ -151,7 +151,7 @@ class JournalReads:
         return batch
 
     def _event(self, crc: int, body: bytes) -> HistoryEvent:
-        if zlib.crc32(body) != crc:
+        if not isinstance(body, bytes) or zlib.crc32(body) != crc:
             raise damaged(self.path, "an event does not match its checksum")
         try:
             return _decoder.decode(body)

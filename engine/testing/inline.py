@@ -192,7 +192,9 @@ class InlineEngine:
     def start(self, name: str, input: Mapping[str, Any] | None = None, **request: Any) -> str:
         """Start an execution; returns its id. ``request`` is in wire form."""
         wire = {"name": name, "input": dict(input or {}), **request}
-        return self.service.start_workflow(wire).result(0)
+        before = set(self.desk.executions)
+        answer = self._answer(self.service.start_workflow(wire))
+        return answer or next(key for key in self.desk.executions if key not in before)
 
     def state(self, workflow_id: str) -> WorkflowState:
         """A snapshot of an execution."""
@@ -210,6 +212,10 @@ class InlineEngine:
         """Ids of the sub-workflows of an execution, in order of their tasks."""
         tasks = self.state(workflow_id).tasks.values()
         return [task.sub_workflow_id for task in tasks if task.sub_workflow_id]
+
+    def _answer(self, future: Future[Any]) -> Any:
+        """What a command gives; None while a script that is held back keeps it waiting."""
+        return None if self.hold_scripts and not future.done() else future.result(5)
 
     # -- working -------------------------------------------------------------------------
 
@@ -252,7 +258,7 @@ class InlineEngine:
         else:
             ids = {key: task[key] for key in ("workflowInstanceId", "taskId")}
         wire = {**ids, "workerId": "w1", "status": status, **result}
-        self.service.update_task(wire).result(0)
+        self._answer(self.service.update_task(wire))
 
     def drive(
         self,

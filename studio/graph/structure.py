@@ -119,7 +119,7 @@ class _Build:
         self, task: Mapping[str, Any], parent: str, opened: tuple[str, ...], depth: int
     ) -> list[dict[str, Any]]:
         cases = task.get("decisionCases")
-        branches = [
+        branches: list[dict[str, Any]] = [
             {"label": str(label), "blocks": self.row(inner, parent, opened, depth + 1)}
             for label, inner in (cases.items() if isinstance(cases, Mapping) else ())
         ]

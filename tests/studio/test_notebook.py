@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from engine.models import Workflow, WorkflowDef
-from studio.notebook import definition_bundle, install, workflow_bundle, workflow_words
+from studio.notebook import definition_bundle, workflow_bundle, workflow_words
 
 DEFINITION = {
     "name": "order_flow",
@@ -54,7 +54,3 @@ def test_ipython_learns_the_types_without_loading_them():
     pytest.importorskip("IPython")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['image/svg+xml', 'text/plain']"]
-
-
-def test_without_ipython_there_is_nobody_to_teach():
-    assert install() is False

@@ -15,7 +15,6 @@ from typing import Any
 
 from engine import TaskContext, task
 
-STOCK_SECONDS = 0.21
 BANK_SECONDS = 0.04
 CAMPAIGN = {"SPRING": {"TEA-250"}}
 """Which articles a campaign makes cheaper."""
@@ -33,7 +32,7 @@ def validate_order(order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]
 @task("sample_reserve_stock")
 def reserve_stock(order_id: str, lines: list[dict[str, Any]], context: TaskContext) -> dict:
     """Put the articles aside for an hour."""
-    time.sleep(STOCK_SECONDS)
+    time.sleep(0.21)
     context.log(f"{order_id}: {len(lines)} lines put aside in warehouse Graz")
     return {"warehouse": "Graz", "reserved": len(lines)}
 
@@ -71,6 +70,13 @@ def charge_card(
     context: TaskContext,
 ) -> dict[str, Any]:
     """Charge one line of an order.
+
+    Args:
+        amount: What the line costs, in ``currency``.
+        card_token: What the bank gave the shop for the card; the card's number stays there.
+
+    Returns:
+        The bank's receipt and what was charged.
 
     Raises:
         ValueError: The amount is negative. A bank would book that as a payment to the customer.

@@ -42,6 +42,11 @@ class TaskType:
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
 
+    @property
+    def rerun_status(self) -> TaskStatus:
+        """Status of the record when an operator reruns it (semantics reference §6.4)."""
+        return self.initial_status
+
     def record_type(self, node: Node) -> str:
         """``taskType`` of the record."""
         return node.type

@@ -22,6 +22,11 @@ class DoWhileTask(TaskType):
     uses_input_template = True
     reopens_in_place = True
 
+    @property
+    def rerun_status(self) -> TaskStatus:
+        """As measured: rerun leaves it SCHEDULED, and it goes on from there."""
+        return TaskStatus.SCHEDULED
+
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Start the first iteration, or the next one when the present one is done."""
         node = turn.node_of(task)

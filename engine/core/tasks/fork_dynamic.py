@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..definition import Node
+from ...errors import InvalidDefinitionError
+from ...models.definitions import WorkflowTask
+from ..definition import Node, make_node
 from ..expressions import java_text
 from ..mapping import map_node
 from ..turn import Draft, Placement, Terminate, Turn
@@ -50,12 +52,14 @@ class DynamicForkTask(ForkTask):
 
     def _branch(self, turn: Turn, node: Node, wire: Wire, place: Placement) -> list[Draft]:
         reference = str(wire["taskReferenceName"])
-        branch = map_node(turn, Node(wire, node.parent), place)
+        branch = map_node(turn, make_node(wire, node.parent), place)
         if not branch:
+            state = turn.state
+            name = f"{state.definition.name}.{state.definition.version}/{state.workflow_id}"
             raise Terminate(
-                f"No dynamic tasks could be created for the Workflow: {turn.state.workflow_id}, "
-                f"Dynamic Fork Task: {node.reference} attempted to create a duplicate task "
-                f"reference name: {reference}"
+                f"No dynamic tasks could be created for the Workflow: {name}, "
+                f"Dynamic Fork Task: {wire.get('name')}/{reference} attempted to create a "
+                f"duplicate task reference name: {reference}"
             )
         return branch
 
@@ -86,9 +90,11 @@ class DynamicTask(TaskType):
                 "taskToDomain": given.get("subWorkflowTaskToDomain"),
             }
             wire["inputParameters"] = given.get("workflowInput") or {}
-        chosen = Node(wire, node.parent)
+        chosen = make_node(wire, node.parent)
         chosen.successor = node.successor
         drafts: list[Draft] = turn.types[chosen.type].schedule(turn, chosen, place)
+        if name == "SUB_WORKFLOW":
+            drafts[0].data["input"] = {**given, **drafts[0].data["input"]}
         return drafts
 
 
@@ -202,4 +208,7 @@ def _with_definition(turn: Turn, wire: Wire) -> Wire:
         wire["taskDefinition"] = definition
     elif not wire.get("taskDefinition"):
         wire.pop("retryCount", None)
-    return wire
+    try:
+        return WorkflowTask.from_wire(wire).to_wire()
+    except InvalidDefinitionError as error:
+        raise Terminate(f"A dynamic task can't be read: {error}") from None

@@ -19,6 +19,11 @@ class JoinTask(TaskType):
     auto_retry = False
     reopens_in_place = True
 
+    @property
+    def rerun_status(self) -> TaskStatus:
+        """As measured: rerun leaves it SCHEDULED, and it goes on from there."""
+        return TaskStatus.SCHEDULED
+
     def definition_name(self, node: Node) -> str:
         """Conductor shows the type here, not the node's name."""
         return self.name

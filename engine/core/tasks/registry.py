@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from .base import TaskType
 from .do_while import DoWhileTask
+from .event import EventTask
 from .fork import ForkTask
 from .fork_dynamic import DynamicForkTask, DynamicTask
 from .http import HttpTask
@@ -61,6 +62,7 @@ TASK_TYPES = TaskTypes(
         SetVariableTask(),
         TerminateTask(),
         WaitTask(),
+        EventTask(),
         HumanTask(),
         NoopTask(),
     ]

@@ -56,7 +56,7 @@ class SubWorkflowTask(TaskType):
             if resolved.get(key) is not None:
                 data[key] = resolved[key]
         draft.data["input"] = {k: v for k, v in data.items() if v is not None}
-        priority = resolved.get("priority")
+        priority = param.get("priority")  # only a literal one shows on the task itself
         if isinstance(priority, int) and not isinstance(priority, bool):
             draft.data["workflow_priority"] = priority
         delay_start(turn, draft)

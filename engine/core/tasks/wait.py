@@ -22,6 +22,11 @@ class WaitTask(TaskType):
         "properties": {"duration": {"type": "string"}, "until": {"type": "string"}},
     }
 
+    @property
+    def rerun_status(self) -> TaskStatus:
+        """As measured: rerun leaves it SCHEDULED, and it goes on from there."""
+        return TaskStatus.SCHEDULED
+
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
         """Fix the deadline now: it does not move, whatever happens to the clock's owner."""
         draft = super().draft(turn, node, place)
@@ -63,6 +68,11 @@ class HumanTask(TaskType):
     name = "HUMAN"
     summary = "Wait for a person."
     revisits = False
+
+    @property
+    def rerun_status(self) -> TaskStatus:
+        """As measured: rerun leaves it SCHEDULED, and it goes on from there."""
+        return TaskStatus.SCHEDULED
 
 
 class NoopTask(TaskType):

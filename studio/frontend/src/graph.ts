@@ -2,22 +2,24 @@
 import type { Block } from "./protocol";
 import type { ViewModel } from "./viewmodel";
 import { h, is_typing, per_frame } from "./dom";
-import { Taken, detail_of, draw_box, draw_edge, draw_ends, draw_face, draw_marks, draw_route, hatch, start_width, type Detail } from "./draw";
-import { face_of, first_cases } from "./faces";
+import { Taken, detail_of, draw_ends, draw_marks, draw_route, hatch, start_width, type Detail } from "./draw";
+import { first_cases } from "./faces";
 import { place_of } from "./format";
+import { first_view, view_with, whole_view } from "./framing";
 import { draw_legend } from "./legend";
-import { FAN_HEIGHT, START, closed_by_size, has_inside, layout, ways_to, type Box, type Layout } from "./layout";
+import { START, closed_by_size, has_inside, layout, ways_to, type Box, type Layout } from "./layout";
 import { Minimap } from "./minimap";
+import { Mounting } from "./mounting";
 import { mount_outline } from "./outline";
-import { READABLE_ZOOM, Viewport, type View } from "./viewport";
+import { pick_range, range_at, range_words, turn } from "./strip_hand";
+import { Viewport } from "./viewport";
 import type { Model } from "./model";
+import { along, ancestors, sibling, type Window } from "./walk";
 
 /** More boxes than this, and only those near the window are in the page. */
 const MOUNT_ALL = 300;
 /** How far beyond the window boxes are kept, px on screen. */
 const MARGIN = 400;
-
-interface Mounted { box: Box; element: SVGGElement; markup: string }
 
 export class Graph {
   private readonly root: HTMLElement;
@@ -30,8 +32,7 @@ export class Graph {
   private readonly tip = h("div.tip", { role: "tooltip", hidden: true });
   private readonly buttons: { origin: HTMLElement; focus: HTMLElement; graph: HTMLElement; outline: HTMLElement };
   private readonly opened = new Map<string, boolean>();
-  private readonly mounted = new Map<string, Mounted>();
-  private readonly edges: ({ element: SVGGElement; taken: boolean } | null)[] = [];
+  private readonly mounting: Mounting;
   private first: Map<string, string>;
   private auto_closed: Set<string>;
   private map: Layout;
@@ -43,8 +44,6 @@ export class Graph {
   private marks_markup = "";
   private tips_markup = "";
   private route_markup = "";
-  /** Boxes whose markup is made but not yet in the page. */
-  private readonly pending = new Map<string, { box: Box; markup: string }>();
   private readonly cleanup: (() => void)[] = [];
   private readonly refresh_soon = per_frame(() => this.refresh());
   private readonly mount_soon = per_frame(() => this.mount_near());
@@ -57,6 +56,7 @@ export class Graph {
     this.scene = svg.querySelector<SVGGElement>("g.scene")!;
     const layer = (name: string) => svg.querySelector<SVGGElement>(`g.${name}`)!;
     this.layer = { groups: layer("groups"), edges: layer("edges"), marks: layer("marks"), nodes: layer("nodes"), tips: layer("tips"), route: layer("routes") };
+    this.mounting = new Mounting(this.layer, vm);
     this.viewport = new Viewport(svg, () => this.paint_view(), vm.data.mode !== "cell");
     this.first = first_cases(vm);
     this.auto_closed = this.closed_now();
@@ -156,11 +156,7 @@ export class Graph {
   // -- what is in the page ------------------------------------------------------------------
 
   private rebuild(): void {
-    for (const name of ["groups", "edges", "nodes"] as const) this.layer[name].replaceChildren();
-    this.mounted.clear();
-    this.edges.length = 0;
-    this.edges.length = this.map.edges.length;
-    this.edges.fill(null);
+    this.mounting.clear(this.map);
     this.marks_markup = this.tips_markup = this.route_markup = "";
     if (!this.map.by_id.has(this.active)) this.active = this.selected_box()?.id ?? this.map.boxes[0]?.id ?? "";
     this.mount_near();
@@ -169,77 +165,21 @@ export class Graph {
     this.refresh();
   }
 
-  private window(): { x0: number; y0: number; x1: number; y1: number } {
+  private window(): Window {
     if (this.map.boxes.length <= MOUNT_ALL) return { x0: -Infinity, y0: -Infinity, x1: Infinity, y1: Infinity };
     const { k, x, y } = this.viewport.view;
     const { w, h } = this.viewport.size;
     return { x0: (-MARGIN - x) / k, y0: (-MARGIN - y) / k, x1: (w + MARGIN - x) / k, y1: (h + MARGIN - y) / k };
   }
 
-  /** Puts boxes and lines near the window into the page and takes the others out. */
   private mount_near(): void {
-    const { x0, y0, x1, y1 } = this.window();
-    const fresh: Record<"groups" | "nodes", string[]> = { groups: [], nodes: [] };
-    for (const box of this.map.boxes) {
-      const near = box.x < x1 && box.x + box.w > x0 && box.y < y1 && box.y + box.h > y0;
-      const there = this.mounted.get(box.id);
-      if (near && !there) fresh[is_group(box) ? "groups" : "nodes"].push(this.new_box(box));
-      else if (!near && there && box.id !== this.active) {
-        there.element.remove();
-        this.mounted.delete(box.id);
-      }
-    }
-    for (const name of ["groups", "nodes"] as const) if (fresh[name].length) this.adopt(this.layer[name], fresh[name].join(""));
-    let lines = "";
-    this.map.edges.forEach((edge, i) => {
-      const near = edge.points.some(([x, y]) => x < x1 && x > x0 && y < y1 && y > y0) || spans(edge.points, x0, y0, x1, y1);
-      const there = this.edges[i];
-      if (near && !there) lines += draw_edge(edge, this.taken.edge(edge), i);
-      else if (!near && there) {
-        there.element.remove();
-        this.edges[i] = null;
-      }
-    });
-    if (lines) this.adopt_edges(lines);
+    this.mounting.near(this.map, this.taken, this.window(), this.detail, this.active);
     this.mark_selection();
-  }
-
-  private new_box(box: Box): string {
-    const face = face_of(this.vm, box);
-    this.pending.set(box.id, { box, markup: face.st + face.label + draw_face(box, face, this.detail) });
-    return draw_box(box, face, this.detail, true);
-  }
-  private adopt(layer: SVGGElement, markup: string): void {
-    const from = layer.childElementCount;
-    layer.insertAdjacentHTML("beforeend", markup);
-    for (let i = from; i < layer.childElementCount; i++) {
-      const element = layer.children[i] as SVGGElement;
-      const pending = this.pending.get(element.dataset.id!);
-      if (pending) this.mounted.set(element.dataset.id!, { ...pending, element });
-      this.pending.delete(element.dataset.id!);
-      if (element.dataset.id === this.active) element.setAttribute("tabindex", "0");
-    }
-  }
-  private adopt_edges(markup: string): void {
-    const from = this.layer.edges.childElementCount;
-    this.layer.edges.insertAdjacentHTML("beforeend", markup);
-    for (let i = from; i < this.layer.edges.childElementCount; i++) {
-      const element = this.layer.edges.children[i] as SVGGElement;
-      this.edges[Number(element.dataset.e)] = { element, taken: !element.classList.contains("not") };
-    }
   }
 
   /** Brings what is in the page up to the model; touches only what differs. */
   private refresh(): void {
-    for (const mounted of this.mounted.values()) this.refresh_box(mounted);
-    this.map.edges.forEach((edge, i) => {
-      const there = this.edges[i];
-      if (!there) return;
-      const taken = this.taken.edge(edge);
-      if (taken === there.taken) return;
-      there.taken = taken;
-      there.element.classList.toggle("not", !taken);
-    });
+    this.mounting.refresh(this.map, this.taken, this.detail);
     this.swap("marks", draw_marks(this.map, this.taken));
     this.swap("tips", draw_ends(this.map, this.taken, this.vm.data.input_line));
     this.swap("route", this.route());
@@ -249,18 +189,6 @@ export class Graph {
     this.minimap.states(this.map, this.vm);
     this.buttons.origin.hidden = !this.vm.origin;
     if (this.vm.origin) this.buttons.origin.firstChild!.textContent = `Origin of ${this.vm.origin.leaf.split(".").pop()} `;
-  }
-
-  private refresh_box(mounted: Mounted): void {
-    const { box, element } = mounted;
-    const face = face_of(this.vm, box);
-    const inside = draw_face(box, face, this.detail);
-    const markup = face.st + face.label + inside;
-    if (markup === mounted.markup) return;
-    mounted.markup = markup;
-    element.innerHTML = inside;
-    element.dataset.st = face.st;
-    element.setAttribute("aria-label", face.label);
   }
 
   private swap(name: "marks" | "tips" | "route", markup: string): void {
@@ -290,14 +218,14 @@ export class Graph {
 
   private mark_selection(): void {
     const selected = this.selected_box();
-    for (const { box, element } of this.mounted.values()) element.classList.toggle("sel", box === selected && (box.shape === "member" || this.path_of(box) === this.vm.selection?.path || place_of(this.vm.selection!.path) === box.id));
+    for (const { box, element } of this.mounting.boxes.values()) element.classList.toggle("sel", box === selected && (box.shape === "member" || this.path_of(box) === this.vm.selection?.path || place_of(this.vm.selection!.path) === box.id));
   }
 
   private activate(id: string, focus: boolean): void {
-    this.mounted.get(this.active)?.element.setAttribute("tabindex", "-1");
+    this.mounting.boxes.get(this.active)?.element.setAttribute("tabindex", "-1");
     this.active = id;
     this.mount_near();
-    const element = this.mounted.get(id)?.element;
+    const element = this.mounting.boxes.get(id)?.element;
     element?.setAttribute("tabindex", "0");
     if (focus) element?.focus({ preventScroll: true });
   }
@@ -317,30 +245,12 @@ export class Graph {
   private around_selection(): Set<string> | null {
     const selected = this.selected_box();
     if (!selected) return null;
-    const before = new Map<string, string[]>();
-    for (const edge of this.map.edges) {
-      if (edge.kind === "back" || !edge.to || edge.to === edge.from) continue;
-      const list = before.get(edge.to);
-      if (list) list.push(edge.from);
-      else before.set(edge.to, [edge.from]);
-    }
-    const kept = new Set<string>([...this.causes(), selected.id]);
-    const open = [...kept];
-    while (open.length) {
-      const id = open.pop()!;
-      const container = this.map.by_id.get(id)?.container;
-      for (const next of [...(before.get(id) ?? []), ...(container ? [container] : [])]) {
-        if (kept.has(next)) continue;
-        kept.add(next);
-        open.push(next);
-      }
-    }
-    return kept;
+    return ancestors(this.map, [...this.causes(), selected.id]);
   }
 
   private fade(): void {
     const strong = this.strong();
-    for (const [id, { element }] of this.mounted) element.classList.toggle("faded", !!strong && !strong.has(id));
+    for (const [id, { element }] of this.mounting.boxes) element.classList.toggle("faded", !!strong && !strong.has(id));
     this.layer.edges.style.opacity = strong || this.vm.origin ? "0.4" : "";
     this.layer.marks.style.opacity = strong ? "0.4" : "";
   }
@@ -376,25 +286,14 @@ export class Graph {
     this.minimap.room(w, h, this.map);
   }
 
-  /** The first sight: all of it if it can be read, else the cause (or what is selected) in view. */
   private open_view(): void {
-    const { w, h } = this.viewport.size;
     this.fitted = true;
-    const m = this.map;
-    const k = Math.max(READABLE_ZOOM, Math.min(1.15, w / (m.w + 44), h / (m.h + 22)));
-    const target = this.selected_box() ?? [...this.causes()].map((c) => m.by_id.get(c)).find(Boolean);
-    const tx = target ? target.x + target.w / 2 : m.x + m.w / 2;
-    const ty = target ? target.y + Math.min(target.h, 48) / 2 : m.y;
-    const x = m.w * k <= w ? (w - m.w * k) / 2 - m.x * k : clamp(w / 2 - tx * k, w - (m.x + m.w + 22) * k, (22 - m.x) * k);
-    const y = m.h * k <= h ? (h - m.h * k) / 2 - m.y * k : clamp(h * 0.62 - ty * k, h - (m.y + m.h + 11) * k, (11 - m.y) * k);
-    this.viewport.set({ k, x, y });
+    const target = this.selected_box() ?? [...this.causes()].map((cause) => this.map.by_id.get(cause)).find(Boolean);
+    this.viewport.set(first_view(this.map, this.viewport.size, target));
   }
 
   fit(): void {
-    const { w, h } = this.viewport.size;
-    const m = this.map;
-    const k = Math.max(0.12, Math.min(1.15, w / (m.w + 44), h / (m.h + 22)));
-    this.viewport.fly({ k, x: (w - m.w * k) / 2 - m.x * k, y: (h - m.h * k) / 2 - m.y * k });
+    this.viewport.fly(whole_view(this.map, this.viewport.size));
   }
 
   private center_on(gx: number, gy: number): void {
@@ -403,19 +302,9 @@ export class Graph {
     this.viewport.set({ k, x: w / 2 - gx * k, y: h / 2 - gy * k });
   }
 
-  /** Pans so that a box is seen, if it is not. */
   private into_view(box: Box): void {
-    const { k, x, y } = this.viewport.view;
-    const { w, h } = this.viewport.size;
-    if (!w || !h) return;
-    const high = Math.min(box.h, 120);
-    const left = box.x * k + x;
-    const top = box.y * k + y;
-    const pad = 40;
-    const to: View = { k, x, y };
-    if (left < pad || left + box.w * k > w - pad) to.x = w / 2 - (box.x + box.w / 2) * k;
-    if (top < pad || top + high * k > h - pad) to.y = h / 2 - (box.y + high / 2) * k;
-    if (to.x !== x || to.y !== y) this.viewport.fly(to);
+    const { view, size } = this.viewport;
+    if (size.w && size.h) this.viewport.fly(view_with(box, view, size));
   }
 
   // -- hand and keyboard ---------------------------------------------------------------------
@@ -478,61 +367,20 @@ export class Graph {
     const box = this.map.by_id.get(id);
     if (!box) return;
     this.activate(id, true);
+    const range = act === "strip" ? range_at(this.vm, box, event, this.svg, this.viewport.view) : null;
     if (act === "fold") this.toggle(id);
-    else if (act === "previous" || act === "next") this.turn(box, act === "next" ? 1 : -1);
-    else if (act === "strip") this.pick_column(box, event);
+    else if (act === "previous" || act === "next") turn(this.vm, box, act === "next" ? 1 : -1);
+    else if (range) pick_range(this.vm, box, range);
     else if (box.shape !== "more") this.vm.select(this.path_of(box));
-  }
-
-  private turn(box: Box, by: number): void {
-    const reached = this.vm.now.loops.get(this.vm.drawn(box.id))?.items.length ?? 0;
-    this.vm.show_iteration(box.id, clamp(this.vm.drawn_iteration(box.id) + by, 1, Math.max(1, reached)));
-    this.follow_iteration(box.id);
-  }
-
-  /** A selection inside a loop goes along with the iteration that is drawn. */
-  private follow_iteration(loop: string): void {
-    const path = this.vm.selection?.path;
-    if (!path || !place_of(path).startsWith(`${loop}/`)) return;
-    this.vm.select(this.vm.drawn(place_of(path)));
-  }
-
-  private column_at(box: Box, event: MouseEvent): { from: number; to: number } | null {
-    const hit = (event.target as Element).closest<SVGElement>('[data-act="strip"]');
-    const strip = face_of(this.vm, box).strip;
-    if (!hit || !strip) return null;
-    const at = this.svg.getBoundingClientRect();
-    const gx = (event.clientX - at.left - this.viewport.view.x) / this.viewport.view.k;
-    const column = clamp(Math.floor((gx - Number(hit.dataset.x)) / Number(hit.dataset.step)), 0, strip.columns.length - 1);
-    return { from: strip.starts[column]!, to: strip.starts[column + 1]! - 1 };
-  }
-
-  private pick_column(box: Box, event: MouseEvent): void {
-    const range = this.column_at(box, event);
-    if (!range) return;
-    const path = this.vm.drawn(box.id);
-    const failed = this.vm.now.loops.get(path)?.failed.find((i) => i >= range.from && i <= range.to);
-    const iteration = failed ?? range.from;
-    const members = this.vm.now.members.get(path);
-    if (members) {
-      this.vm.select(members[iteration - 1] ?? path);
-      return;
-    }
-    this.vm.show_iteration(box.id, iteration);
-    if (this.vm.selection && place_of(this.vm.selection.path).startsWith(`${box.id}/`)) this.follow_iteration(box.id);
-    else this.vm.select(`${path}[${iteration}]`);
   }
 
   private hover(event: PointerEvent): void {
     const id = this.id_at(event);
     const box = id ? this.map.by_id.get(id) : undefined;
-    const range = box ? this.column_at(box, event) : null;
+    const range = box ? range_at(this.vm, box, event, this.svg, this.viewport.view) : null;
     this.tip.hidden = !range;
     if (!range || !box) return;
-    const items = this.vm.now.loops.get(this.vm.drawn(box.id))?.items.slice(range.from - 1, range.to) ?? [];
-    const failed = items.filter((i) => i.failure).length;
-    const what = range.from === range.to ? `${range.from}` : `${range.from} to ${range.to}`;
-    this.tip.textContent = `${box.shape === "fan" ? "Branch" : "Iteration"} ${what}${failed ? `, ${failed} failed` : items.length ? "" : ", not reached"}`;
+    this.tip.textContent = range_words(this.vm, box, range);
     const at = this.root.getBoundingClientRect();
     this.tip.style.left = `${event.clientX - at.left}px`;
     this.tip.style.top = `${event.clientY - at.top + 18}px`;
@@ -542,6 +390,7 @@ export class Graph {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const box = this.map.by_id.get(this.active);
     if (!box) return;
+    const reached = (id: string): boolean => this.taken.reached(id);
     const go = (id: string | undefined): void => {
       const to = id ? this.map.by_id.get(id) : undefined;
       if (!to) return;
@@ -549,10 +398,10 @@ export class Graph {
       this.into_view(to);
     };
     switch (event.key) {
-      case "ArrowDown": go(this.along(box.id, 1)); break;
-      case "ArrowUp": go(this.along(box.id, -1)); break;
-      case "ArrowRight": case "]": go(this.sibling(box, 1)); break;
-      case "ArrowLeft": case "[": go(this.sibling(box, -1)); break;
+      case "ArrowDown": go(along(this.map, box.id, 1, reached)); break;
+      case "ArrowUp": go(along(this.map, box.id, -1, reached)); break;
+      case "ArrowRight": case "]": go(sibling(this.map, box, 1)); break;
+      case "ArrowLeft": case "[": go(sibling(this.map, box, -1)); break;
       case "Enter":
         if (this.vm.selection?.path === this.path_of(box) && (has_inside(box.block) || box.shape === "fan") && box.shape !== "join") this.toggle(box.id);
         else if (box.shape !== "more") this.vm.select(this.path_of(box));
@@ -569,33 +418,6 @@ export class Graph {
     }
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  private along(id: string, direction: 1 | -1): string | undefined {
-    const ends = this.map.edges
-      .filter((e) => e.kind !== "back" && e.to !== e.from && (direction > 0 ? e.from === id : e.to === id))
-      .map((e) => (direction > 0 ? e.to : e.from)).filter((end) => this.map.by_id.has(end));
-    if (ends.length) {
-      const taken = ends.find((end) => this.taken.reached(end));
-      return taken ?? ends[0];
-    }
-    const container = this.map.by_id.get(id)?.container;
-    return container ? (direction > 0 ? this.along_out(container) : container) : undefined;
-  }
-  /** Behind the end of a body comes what follows its container, not the body again. */
-  private along_out(container: string): string | undefined {
-    const inside = (id: string) => this.map.by_id.get(id)?.container === container;
-    return this.map.edges.find((e) => e.from === container && e.kind !== "back" && !inside(e.to) && this.map.by_id.has(e.to))?.to;
-  }
-
-  private sibling(box: Box, by: 1 | -1): string | undefined {
-    const branch = box.branch;
-    if (branch) {
-      const to = this.map.boxes.find((b) => b.branch?.of === branch.of && b.branch.index === branch.index + by);
-      if (to) return to.id;
-    }
-    const row = this.map.boxes.filter((b) => b.container === box.container && b.y < box.y + box.h && b.y + b.h > box.y && (b.x - box.x) * by > 0);
-    return row.sort((a, b) => (a.x - b.x) * by)[0]?.id;
   }
 
   private global_key(event: KeyboardEvent): void {
@@ -647,17 +469,4 @@ function frame(vm: ViewModel): { root: HTMLElement; svg: SVGSVGElement } {
   const svg = holder.content.firstElementChild as SVGSVGElement;
   root.append(svg, h("div.olist"));
   return { root, svg };
-}
-
-function is_group(box: Box): boolean {
-  return box.shape === "loop" || box.shape === "sub" || (box.shape === "fan" && box.h > FAN_HEIGHT);
-}
-function clamp(value: number, low: number, high: number): number {
-  return Math.max(low, Math.min(high, value));
-}
-/** Whether the extent of a line touches a window that none of its corners lies in. */
-function spans(points: [number, number][], x0: number, y0: number, x1: number, y1: number): boolean {
-  const xs = points.map((p) => p[0]);
-  const ys = points.map((p) => p[1]);
-  return Math.min(...xs) < x1 && Math.max(...xs) > x0 && Math.min(...ys) < y1 && Math.max(...ys) > y0;
 }

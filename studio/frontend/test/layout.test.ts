@@ -137,5 +137,5 @@ test("5,000 tasks are laid out in well under a tenth of a second", () => {
     return performance.now() - from;
   }).sort((a, b) => a - b);
   console.log(`layout of 5,000 tasks: ${times.map((t) => t.toFixed(1)).join(", ")} ms`);
-  assert.ok(times[2]! < 600, "an order of magnitude above what it takes");
+  assert.ok(times[0]! < 300, "the best of five, far above what an idle machine takes");
 });

@@ -160,7 +160,7 @@ function emptyBoard(model, ask) {
     el("section", { class: "way" }, el("div", { class: "row" }, sign, el("h3", {}, title)), el("p", { class: "t2" }, words), code(lines), el("div", { class: "row" }, button, copyButton(() => lines)));
   return el("div", { class: "empty" }, el("h2", { class: "eh" }, "No executions yet."), el("p", { class: "t2" }, "The Board fills as soon as one runs. Three ways to start; each button does what its lines do."),
     el("div", { class: "ways" },
-      way(glyph("failure", "failure"), "See a failure explained", "Runs order_flow_fails, which fails on purpose deep in a sub-workflow, and opens it at the cause.", snippets.sample, sample),
+      way(glyph("failure", "failure"), "See a failure explained", "Runs order_flow, which fails on purpose deep in a sub-workflow, and opens it at the cause.", snippets.sample, sample),
       way(glyph("worker"), "Connect a worker", "A function in this process, a worker of any Conductor SDK over HTTP, or curl.", snippets.worker, show),
       way(glyph("file"), "Run a definition", "Registers a workflow definition from a JSON file and starts it with an empty input.", snippets.run, el("button", { class: "btn", type: "button", click: () => file.click() }, "Choose a JSON file…"))),
     file, notice, workers,

@@ -13,13 +13,13 @@ from engine.http_api import ApiServer
 from engine.service import Service
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with Engine(functions=FunctionRegistry()) as engine:
         yield engine.service
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(service: Service) -> Iterator[ApiServer]:
     with ApiServer(service, port=0) as server:
         yield server
@@ -32,12 +32,15 @@ def send(server: ApiServer) -> Iterator[Send]:
 
 
 @pytest.fixture
-def flow(send: Send) -> str:
-    """Name of a registered workflow of two worker tasks, ``first`` and ``second``."""
+def flow(send: Send, service: Service) -> Iterator[str]:
+    """Name of a workflow of two worker tasks, ``first`` and ``second``; gone after the test."""
     tasks = [
         {"name": name, "taskReferenceName": f"{name}_ref", "type": "SIMPLE"}
         for name in ("first", "second")
     ]
     reply = send("POST", "/api/metadata/workflow", {"name": "flow", "version": 1, "tasks": tasks})
     assert reply.status == 200
-    return "flow"
+    yield "flow"
+    for line in service.search_workflows(query="workflowType=flow")["results"]:
+        service.remove(line["workflowId"], archive=False).result()
+    service.delete_workflow_def("flow", 1).result()

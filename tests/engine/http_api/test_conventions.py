@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from door_client import Send
-from linear_service import LinearService
+from door_client import Send, sender
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from engine import Engine
+from engine.errors import UnavailableError
+from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer, routes
+from engine.http_api.call import Call
+from engine.service import Service
 
 
 @pytest.mark.parametrize(
@@ -185,9 +189,12 @@ def test_suggestion_stands_beside_its_problem(send: Send) -> None:
 
 
 def test_fault_of_ours_is_500_without_its_text(
-    send: Send, service: LinearService, caplog: pytest.LogCaptureFixture
+    send: Send,
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    service.task_defs = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+    monkeypatch.setattr(service, "task_defs", lambda keep_unknown: 1 / 0)
 
     reply = send("GET", "/api/metadata/taskdefs")
 
@@ -229,21 +236,42 @@ def test_search_page_of_executions_has_at_most_5000(send: Send) -> None:
 
 def test_search_parameters_become_clauses(send: Send, flow: str) -> None:
     send("POST", f"/api/workflow/{flow}", {})
-    path = "/api/workflow/search?query=status%3DRUNNING&topLevelOnly=true&classifier=agent"
 
-    line = send("GET", path).json["results"][0]
+    def hits(parameters: str) -> int:
+        path = f"/api/workflow/search?query=workflowType%3Dflow&{parameters}"
+        return int(send("GET", path).json["totalHits"])
 
-    assert line["query"] == 'status=RUNNING AND parentWorkflowId="" AND classifier IN (agent)'
+    assert hits("topLevelOnly=true&classifier=workflow") == 1
+    assert hits("classifier=agent,workflow") == 1
+    assert hits("classifier=agent") == 0
+
+
+def _complete_first(send: Send) -> None:
+    """End the first task: what still waits is not in the index of tasks."""
+    task = send("GET", "/api/tasks/poll/first").json
+    result = {key: task[key] for key in ("workflowInstanceId", "taskId")}
+    assert send("POST", "/api/tasks", {**result, "status": "COMPLETED"}).status == 200
+
+
+def test_task_summary_has_correlation_and_priority_of_its_execution(send: Send, flow: str) -> None:
+    send("POST", "/api/workflow", {"name": flow, "correlationId": "c-7", "priority": 3})
+    _complete_first(send)
+
+    line = send("GET", "/api/tasks/search?query=workflowType%3Dflow").json["results"][0]
+
+    assert (line["correlationId"], line["workflowPriority"]) == ("c-7", 3)
 
 
 def test_search_v2_and_by_tasks_load_the_executions(send: Send, flow: str) -> None:
     workflow_id = send("POST", f"/api/workflow/{flow}", {}).text
+    _complete_first(send)
+    query = "query=workflowType%3Dflow"
 
     for kind in ("search-v2", "search-by-tasks", "search-by-tasks-v2"):
-        found = send("GET", f"/api/workflow/{kind}").json
+        found = send("GET", f"/api/workflow/{kind}?{query}").json
         assert [line["workflowId"] for line in found["results"]] == [workflow_id]
         assert found["totalHits"] == 1
-    task = send("GET", "/api/tasks/search-v2").json["results"][0]
+    task = send("GET", f"/api/tasks/search-v2?{query}").json["results"][0]
     assert (task["workflowInstanceId"], task["referenceTaskName"]) == (workflow_id, "first_ref")
 
 
@@ -259,7 +287,7 @@ def test_unknown_host_name_is_refused(send: Send, host: str) -> None:
     assert (reply.status, reply.json["status"]) == (403, 403)
 
 
-def test_host_names_can_be_allowed(service: LinearService) -> None:
+def test_host_names_can_be_allowed(service: Service) -> None:
     with ApiServer(service, port=0, allowed_hosts=["studio.example"]) as server:
         for host in ("studio.example:80", "localhost"):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -313,17 +341,35 @@ def test_many_polls_wait_side_by_side_without_holding_others_up(
         assert set(waiting) == {b"[]"}
 
 
-def test_health_is_503_once_the_engine_takes_no_commands(
-    send: Send, service: LinearService
+def test_health_is_503_once_the_journal_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert send("GET", "/health").json["healthy"] is True
-    service.healthy = False
+    def full(commit: object) -> None:
+        raise OSError("No space left on device")
 
-    reply = send("GET", "/api/health")
-    assert (reply.status, reply.json["healthy"]) == (503, False)
+    with (
+        Engine(functions=FunctionRegistry()) as engine,
+        ApiServer(engine.service, port=0) as server,
+        sender(server.port) as send,
+    ):
+        assert send("GET", "/health").json["healthy"] is True
+        monkeypatch.setattr(engine._runtime.store, "commit", full)
+
+        refused = send("POST", "/api/metadata/taskdefs", [{"name": "t"}])
+        reply = send("GET", "/api/health")
+
+        assert (refused.status, reply.status, reply.json["healthy"]) == (500, 503, False)
 
 
-def test_door_can_stand_below_a_path(service: LinearService) -> None:
+def test_cancelled_command_is_told_to_try_again(service: Service) -> None:
+    given_up: Future[None] = Future()
+    given_up.cancel()
+
+    with pytest.raises(UnavailableError):
+        asyncio.run(Call(service, {}, b"").wait(given_up))
+
+
+def test_door_can_stand_below_a_path(service: Service) -> None:
     async def ask(path: str) -> int:
         patterns = [
             (f"/studio{pattern}", handler, given)

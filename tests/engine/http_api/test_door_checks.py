@@ -9,12 +9,12 @@ import threading
 import time
 
 import pytest
-from door_client import Send
-from linear_service import LinearService
+from door_client import Send, sender
 
+from engine import Engine
+from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer
-
-POLL = b"GET /api/tasks/poll/batch/first?timeout=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+from engine.service import Service
 
 
 @pytest.fixture
@@ -203,48 +203,60 @@ def test_token_is_absent_so_that_sdks_switch_authentication_off(send: Send) -> N
     }
 
 
-def test_client_that_hangs_up_gives_its_poll_up(
-    send: Send, server: ApiServer, service: LinearService, flow: str
-) -> None:
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(POLL)
-        _until(lambda: len(service.waiting) == 1)
-    _until(lambda: service.waiting[0][1].cancelled())
-    send("POST", f"/api/workflow/{flow}", {})
-
-    assert service.queue_sizes(["first"]) == {"first": 1}
-
-
-def _until(condition: object) -> None:
+def _open_poll(port: int, send: Send, task_type: str) -> socket.socket:
+    """A client whose poll of five seconds has reached the engine."""
+    client = socket.create_connection(("127.0.0.1", port))
+    path = f"/api/tasks/poll/batch/{task_type}?timeout=5000"
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     deadline = time.monotonic() + 5
-    while not condition():  # type: ignore[operator]
+    while not send("GET", f"/api/tasks/queue/polldata?taskType={task_type}").json:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    return client
 
 
-def test_poll_that_the_engine_gives_up_is_told_to_try_again(
-    send: Send, service: LinearService
-) -> None:
-    def give_up() -> None:
-        _until(lambda: len(service.waiting) == 1)
-        service.waiting[0][1].cancel()
-
-    thread = threading.Thread(target=give_up)
-    thread.start()
-    reply = send("GET", "/api/tasks/poll/batch/first?timeout=5000")
-    thread.join()
-
-    assert (reply.status, reply.json["retryable"]) == (503, True)
+@pytest.fixture
+def lonely(send: Send) -> str:
+    """A workflow of one task that nobody else in this module polls for."""
+    tasks = [{"name": "rare", "taskReferenceName": "rare_ref"}]
+    send("POST", "/api/metadata/workflow?overwrite=true", {"name": "lonely", "tasks": tasks})
+    return "lonely"
 
 
-def test_closing_the_server_gives_waiting_polls_up(service: LinearService) -> None:
+def test_client_that_hangs_up_gives_its_poll_up(send: Send, server: ApiServer, lonely: str) -> None:
+    _open_poll(server.port, send, "rare").close()
+    send("GET", "/api/health")  # answered by the same loop, so it has seen the client go
+    send("GET", "/api/health")
+
+    started = send("POST", f"/api/workflow/{lonely}", {}).text
+
+    assert send("GET", "/api/tasks/queue/sizes?taskType=rare").json == {"rare": 1}
+    assert polled(send, "rare")["workflowInstanceId"] == started
+
+
+def test_closing_engine_answers_the_polls_that_wait() -> None:
+    engine = Engine(functions=FunctionRegistry())
+    with ApiServer(engine.service, port=0) as server, sender(server.port) as send:
+        with _open_poll(server.port, send, "first") as client:
+            before = time.monotonic()
+            engine.close()
+            answer = client.recv(4096)
+
+        assert time.monotonic() - before < 4
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"[]")
+        assert send("GET", "/api/tasks/poll/first").status == 500
+
+
+def test_closing_the_server_gives_waiting_polls_up(service: Service, send: Send) -> None:
     server = ApiServer(service, port=0)
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(POLL)
-        _until(lambda: len(service.waiting) == 1)
+    tasks = [{"name": "scarce", "taskReferenceName": "scarce_ref"}]
+    send("POST", "/api/metadata/workflow", {"name": "alone", "tasks": tasks})
+    with _open_poll(server.port, send, "scarce"):
         before = time.monotonic()
         server.close()
         server.close()
+        assert time.monotonic() - before < 2
+    send("POST", "/api/workflow/alone", {})
 
-    assert time.monotonic() - before < 2
-    assert service.waiting[0][1].cancelled()
+    assert service.queue_sizes(["scarce"]) == {"scarce": 1}

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,15 @@ QUESTIONS = (
 )
 
 
-def _child(path: Path, fault: str = "") -> subprocess.Popen[str]:
+@contextmanager
+def _child(path: Path, fault: str = "") -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: fault}
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, str(SCRIPT), str(path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def _facts(store: Store) -> dict[str, Any]:
@@ -74,8 +76,8 @@ def _audit(path: Path, acknowledged: int) -> None:
 @pytest.mark.parametrize("nth", [1, 9])
 @pytest.mark.parametrize("point", STORE_FAULT_POINTS)
 def test_a_crash_at_a_fault_point_loses_nothing(tmp_path: Path, point: str, nth: int) -> None:
-    child = _child(tmp_path / "x.duckdb", f"{point}:{nth}")
-    output, _ = child.communicate(timeout=60)
+    with _child(tmp_path / "x.duckdb", f"{point}:{nth}") as child:
+        output, _ = child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL, "the point was not passed"
     _audit(tmp_path / "x.duckdb", len(output.split()))
 
@@ -84,19 +86,16 @@ def test_a_crash_at_a_fault_point_loses_nothing(tmp_path: Path, point: str, nth:
 def test_random_kills_lose_nothing(tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
-    for cycle in range(25):
+    for cycle in range(8):
         path = tmp_path / f"x{cycle}.duckdb"
         acknowledged = 0
         for _ in range(3):
-            child = _child(path)
-            assert child.stdout is not None
-            first = child.stdout.readline()
-            time.sleep(chance.random() * 0.4)
-            child.kill()
-            rest = child.stdout.read()
-            child.stdout.close()
-            child.wait()
-            acknowledged += len((first + rest).split())
+            with _child(path) as child:
+                assert child.stdout is not None
+                first = child.stdout.readline()
+                time.sleep(chance.random() * 0.4)
+                child.kill()
+                acknowledged += len((first + child.stdout.read()).split())
             if applied_in(path) == len(commits()):
                 break
         _audit(path, applied_in(path, at_least=acknowledged, seed=seed))

@@ -1,0 +1,79 @@
+"""EVENT: publish a message to a sink (semantics reference §5.16)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..definition import Node
+from ..state import TaskState
+from ..turn import Draft, Placement, PublishEvent, Turn
+from .base import TaskType, complete, fail
+
+CONDUCTOR: Final = "conductor"
+
+
+class EventTask(TaskType):
+    """Publishes its input; ``conductor:`` sinks reach event handlers of this engine."""
+
+    name = "EVENT"
+    summary = "Publish a message for event handlers or a queue."
+    input_schema = {"type": "object", "properties": {"sink": {"type": "string"}}}
+
+    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
+        """The record's input is the message, with its sink resolved."""
+        draft = super().draft(turn, node, place)
+        sink = turn.resolve(node.wire.get("sink") or "").value
+        draft.data["input"] = {
+            **(draft.data.get("input") or {}),
+            "sink": sink,
+            "asyncComplete": node.async_complete,
+        }
+        if node.async_complete:
+            draft.data["async_complete"] = True
+        return draft
+
+    def revisit(self, turn: Turn, task: TaskState) -> None:
+        """Publish once, then complete or wait for somebody else to complete the task."""
+        if task.output_data:
+            return
+        state = turn.state
+        queue = _queue_name(state.definition.name, task)
+        problem = _problem(queue, task)
+        if problem:
+            fail(turn, task, problem)
+            return
+        output: dict[str, Any] = {
+            **task.input_data,
+            "workflowInstanceId": state.workflow_id,
+            "workflowType": state.definition.name,
+            "workflowVersion": state.definition.version,
+            "correlationId": state.correlation_id,
+            "taskToDomain": state.task_to_domain,
+            "event_produced": queue,
+        }
+        turn.effects.append(PublishEvent(queue, task.task_id, output))
+        if task.async_complete:
+            turn.emit_output(task, output)
+        else:
+            complete(turn, task, output)
+
+
+def _queue_name(workflow_type: str, task: TaskState) -> str:
+    """``conductor`` stands for the task's own queue, ``conductor:x`` for one of its workflow."""
+    sink = str(task.input_data.get("sink") or "")
+    if sink == CONDUCTOR:
+        return f"{CONDUCTOR}:{workflow_type}:{task.reference_task_name}"
+    if sink.startswith(f"{CONDUCTOR}:"):
+        return f"{CONDUCTOR}:{workflow_type}:{sink.split(':', 1)[1]}"
+    return sink
+
+
+def _problem(queue: str, task: TaskState) -> str:
+    """Why a sink can't be published to; empty when it can."""
+    if queue.startswith(f"{CONDUCTOR}:"):
+        return ""
+    if queue.startswith(CONDUCTOR):
+        return f"Invalid / Unsupported sink specified: {queue}"
+    kind, separator, _ = queue.partition(":")
+    what = f"Unknown queue type {kind}" if separator else f"Illegal event {queue}"
+    return f"Error loading queue:{queue}, for task:{task.task_id}, error: {what}"

@@ -1,0 +1,244 @@
+"""The feeder, pruning, migrations: what happens between the two files."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.core.events import EventKind, HistoryEvent
+from engine.errors import StoreError, UnavailableError
+from engine.store import feeder
+from engine.store.base import Commit
+from engine.store.batch import Batch
+from engine.store.history import History
+from engine.store.history_file import connect
+from engine.store.journal import Journal
+from engine.store.local import LocalStore
+from engine.store.migrations import Step, migrate
+from engine.store.migrations.history_steps import HISTORY_STEPS
+from engine.store.migrations.journal_steps import JOURNAL_STEPS
+from engine.testing.store_records import commit_of, event, history, rows_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    with closing(LocalStore(tmp_path / "x.duckdb", project=rows_of)) as store:
+        yield store
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def _journal_events(store: LocalStore, workflow_id: str) -> list[int]:
+    return [each.number for each in store._journal.reads.events(workflow_id)]
+
+
+def test_the_journal_forgets_ended_executions_and_keeps_open_ones(store: LocalStore) -> None:
+    store.commit(commit_of(history("ended"), history("open", ended=False)))
+    _until(lambda: not _journal_events(store, "ended"))
+    assert _journal_events(store, "open") == [1, 2, 3, 4, 5]
+    assert store.events("ended") == history("ended")
+
+
+def test_a_long_execution_is_forgotten_in_small_steps(store: LocalStore) -> None:
+    long = history("long", steps=400)
+    store.commit(commit_of(long))
+    store.catch_up()
+    assert store._journal.prune(store._history.watermark)
+    left = store._journal.reads.events("long")
+    if left:  # the feeder's own thread may have pruned as well
+        assert left[0].number > 1
+    assert store.events("long") == long
+    _until(lambda: not _journal_events(store, "long"))
+    assert store.events("long") == long
+
+
+def test_a_half_forgotten_execution_is_reopened_whole(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store._feeder, "_tidy", lambda prunes: False)
+    long = history("long", steps=300)
+    store.commit(commit_of(long))
+    store.catch_up()
+    store._journal.prune(store._history.watermark)
+    assert 1 < _journal_events(store, "long")[0] < len(long)
+    again = event("long", len(long) + 1, EventKind.WORKFLOW_RESTARTED, {})
+    store.commit(Commit(events=[again], reopened=["long"]))
+    assert _journal_events(store, "long") == list(range(1, len(long) + 2))
+    while store._journal.prune(store._history.watermark):
+        pass
+    assert store.events("long") == [*long, again]
+    assert store.query("SELECT count(*) AS n FROM events") == [{"n": len(long) + 1}]
+
+
+def test_a_reopened_execution_survives_the_loss_of_the_history(tmp_path: Path) -> None:
+    path = tmp_path / "x.duckdb"
+    events = history("a")
+    with closing(LocalStore(path, project=rows_of)) as store:
+        store.commit(commit_of(events))
+        _until(lambda: not _journal_events(store, "a"))
+        again = event("a", len(events) + 1, EventKind.WORKFLOW_RESTARTED, {})
+        store.commit(Commit(events=[again], reopened=["a"]))
+    path.unlink()
+    with closing(LocalStore(path, project=rows_of)) as store:
+        assert store.events("a") == [*events, again]
+        assert store.query("SELECT count(*) AS n FROM events") == [{"n": len(events) + 1}]
+
+
+def test_trouble_with_the_history_reaches_questions_but_no_commit(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: History, batch: Batch) -> None:
+        raise StoreError("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(History, "feed", fail)
+        store.commit(commit_of(history("a", ended=False)))
+        with pytest.raises(StoreError, match="disk is full"):
+            store.query("SELECT 1")
+        health = store.health()
+        assert health["ok"] is False
+        assert health["error"] == "The disk is full."
+        assert health["lag"] == 5
+        store.commit(commit_of(history("b")))
+        assert store.events("b") == history("b")
+    assert store.query("SELECT count(*) AS n FROM executions") == [{"n": 2}]
+    assert store.health()["ok"] is True
+
+
+def test_a_backlog_too_large_for_memory_is_fed_from_the_journal(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeder, "MAX_WAITING_EVENTS", 20)
+    monkeypatch.setattr(feeder, "FEED_EVENTS", 7)
+    with store._feeder.not_feeding():
+        for number in range(30):
+            store.commit(commit_of(history(f"w{number}")))
+        assert len(store._feeder._waiting) < 30
+    assert store.query("SELECT count(*) AS n FROM events") == [{"n": 30 * 6}]
+    statuses = "SELECT status, count(*) AS n FROM {} GROUP BY 1"
+    assert store.query(statuses.format("executions")) == [{"status": "COMPLETED", "n": 30}]
+    assert store.query(statuses.format("tasks")) == [{"status": "COMPLETED", "n": 60}]
+    versions = store.query("SELECT count(*) AS n FROM executions_log GROUP BY workflow_id")
+    assert len(versions) == 30
+
+
+def test_rows_that_cannot_be_computed_do_not_hold_events_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "x.duckdb"
+
+    def refuse(self: History, batch: Batch) -> None:
+        raise StoreError("not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(History, "feed", refuse)
+        with closing(LocalStore(path)) as store:
+            store.commit(commit_of(history("bad"), history("good")))
+
+    def project(events: list[HistoryEvent]) -> object:
+        if events[0].workflow_id == "bad":
+            raise LookupError("no definition")
+        return rows_of(events)
+
+    with closing(LocalStore(path, project=project)) as store:  # type: ignore[arg-type]
+        assert store.query("SELECT workflow_id AS id FROM executions") == [{"id": "good"}]
+        assert store.query("SELECT count(*) AS n FROM events") == [{"n": 12}]
+        assert "execution bad can't be computed" in caplog.text
+        assert store.rebuild(rows_of) == 2
+        assert store.query("SELECT count(*) AS n FROM executions") == [{"n": 2}]
+
+
+def test_a_full_disk_refuses_the_commit_and_later_takes_it(store: LocalStore) -> None:
+    store.commit(commit_of(history("a")))
+    writer = store._journal._writer
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    big = history("big", payload={"text": "x" * 300_000})
+    with pytest.raises(UnavailableError, match="disk of x.duckdb.journal is full"):
+        store.commit(commit_of(big))
+    assert store.events("big") == []
+    writer.execute("PRAGMA max_page_count = 1000000")
+    store.commit(commit_of(big))
+    assert store.events("big") == big
+
+
+def test_equal_payloads_are_stored_once(store: LocalStore) -> None:
+    payload = {"large": "y" * 10_000}
+    store.commit(commit_of(*(history(f"w{number}", payload=payload) for number in range(5))))
+    store.catch_up()
+    store._history._recent.clear()
+    store.commit(commit_of(*(history(f"v{number}", payload=payload) for number in range(5))))
+    query = "SELECT count(*) AS n FROM payloads WHERE size > 9999"
+    assert store.query(query) == [{"n": 1}]
+    assert store.query("SELECT count(*) AS n FROM tasks WHERE length(input_data) > 9999") == [
+        {"n": 20}
+    ]
+
+
+# -- migrations ----------------------------------------------------------------------------
+
+
+def test_a_history_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.duckdb")
+    batch = Batch(last=0)
+    batch.add(commit_of(history("a"), history("b", ended=False)), 1)
+    with closing(History(connect(path, HISTORY_STEPS[:1]), path)) as old:
+        old.feed(batch)
+        assert old.info("schema_version") == "1"
+    with closing(History(connect(path), path)) as new:
+        assert new.info("schema_version") == str(HISTORY_STEPS[-1].number)
+        assert new.watermark == batch.last
+        found = new.query("SELECT workflow_id AS id, status FROM executions ORDER BY 1")
+        assert found == [{"id": "a", "status": "COMPLETED"}, {"id": "b", "status": "RUNNING"}]
+        assert [each for _, each in new.numbered_events("a")] == history("a")
+
+
+def test_a_journal_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None:
+    path = tmp_path / "x.journal"
+    later = (*JOURNAL_STEPS, Step(2, "a note", ("ALTER TABLE removals ADD COLUMN note TEXT",)))
+    with closing(Journal(path, JOURNAL_STEPS[:1])) as old:
+        old.commit(commit_of(history("a", ended=False)))
+        identity = old.store_id
+    with closing(Journal(path, later)) as new:
+        assert new.schema_version == 2
+        assert new.store_id == identity
+        assert new.reads.events("a") == history("a", ended=False)
+    with pytest.raises(StoreError, match="has schema 2; this version knows schemas up to 1"):
+        Journal(path, JOURNAL_STEPS)
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "x.journal"
+    with closing(Journal(path)) as old:
+        old.commit(commit_of(history("a", ended=False)))
+    broken = (*JOURNAL_STEPS, Step(2, "broken", ("CREATE TABLE fresh (x)", "NONSENSE")))
+    with pytest.raises(StoreError, match="NONSENSE"):
+        Journal(path, broken)
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'fresh'"
+        ).fetchone() == (0,)
+    with closing(Journal(path)) as same:
+        assert same.reads.events("a") == history("a", ended=False)
+
+
+def test_only_the_steps_that_are_missing_are_applied() -> None:
+    steps = [Step(number, "", ()) for number in (1, 2, 3, 4)]
+    done: list[int] = []
+    assert migrate("x", 2, steps, lambda step: done.append(step.number)) == 4
+    assert done == [3, 4]
+
+
+def test_steps_are_numbered_without_a_gap() -> None:
+    for steps in (HISTORY_STEPS, JOURNAL_STEPS):
+        assert [step.number for step in steps] == list(range(1, len(steps) + 1))

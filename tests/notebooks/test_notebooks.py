@@ -1,0 +1,61 @@
+"""Every notebook runs from top to bottom and shows what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LONGEST_CELL_LINES = 12
+
+pytestmark = [
+    pytest.mark.slow,
+    # Of the notebook machinery: it asks for a loop where none runs yet.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:jupyter_client"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:nbclient"),
+]
+
+
+def run(name: str) -> list[Any]:
+    """Outputs of the code cells, each a list of media types to data."""
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": NOTEBOOKS}}
+    )
+    client.execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cells: list[Any], line: str) -> dict[str, str]:
+    """What the cell that holds a line shows last."""
+    cell = next(cell for cell in cells if line in cell.source)
+    return cell.outputs[-1]["data"]
+
+
+@pytest.mark.parametrize("file", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda file: file.stem)
+def test_notebook_is_stored_without_outputs_and_with_short_cells(file: Path):
+    notebook = nbformat.read(file, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert len(cell.source.splitlines()) <= LONGEST_CELL_LINES
+
+
+def test_first_flow_runs_and_explains_its_failure():
+    cells = run("01_first_flow.ipynb")
+    assert shown(cells, "flow = engine")["image/svg+xml"].startswith("<svg")
+    assert "'charged': 26.88" in shown(cells, 'SPRING14"')["text/plain"]
+    assert "first_flow" in shown(cells, "run = shop.execution")["text/plain"]
+    assert "ValueError: amount is negative" in shown(cells, "run.why()")["text/html"]
+    origin = shown(cells, ".origin(")["text/plain"]
+    assert [word for word in ("charge_card", "price", "discount", "SPRING140") if word in origin]
+    assert "12.5" in shown(cells, "plan = ")["text/html"]
+    assert "COMPLETED" in shown(cells, "plan.go()")["text/plain"]
+    frame = shown(cells, "from executions")["text/plain"]
+    assert "SPRING140" in frame
+    assert "charge_card" in frame
