@@ -69,10 +69,10 @@ def _plan_html(plan: ReplayPlan) -> str:
     parts = [_table(("edited", "recorded", "new"), edits)] if edits else []
     rows = [{**row, "place": _below_root(row["place"])} for row in plan.rows]
     parts.append(_table(plan.columns, rows))
-    parts.append(
-        f'<div style="opacity:.7;margin-top:6px">Nothing has run yet: '
-        f'<span style="{_CODE}">.go()</span> starts it. ⚡ acts on the world outside.</div>'
-    )
+    note = f'Nothing has run yet: <span style="{_CODE}">.go()</span> starts it.'
+    if plan.plan.side_effects:
+        note += " ⚡ acts on the world outside."
+    parts.append(f'<div style="opacity:.7;margin-top:6px">{note}</div>')
     return _box(f"<b>{escape(plan.plan.sentence)}</b>", *parts)
 
 

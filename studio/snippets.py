@@ -1,14 +1,12 @@
-"""Lines of Python and shell that the empty Board offers to copy. Run by a test."""
+"""Lines of Python and shell that the empty Board offers to copy."""
 
 from __future__ import annotations
 
 from typing import Any
 
-SAMPLE = "order_flow"
-
 _SAMPLE = """\
-import engine; from studio import samples
-samples.start(engine.Engine(), "{sample}")"""
+shop = engine.Engine()
+studio.samples.start(shop, "{sample}")"""
 
 _WORKER = """\
 @engine.task
@@ -16,7 +14,8 @@ def price(sku: str) -> float: ..."""
 
 _RUN = """\
 import engine, json
-engine.Engine().run(json.load(open("flow.json")))"""
+flow = json.load(open("flow.json"))
+engine.Engine().run(flow["name"], workflow_def=flow)"""
 
 _IN_PROCESS = """\
 import engine
@@ -52,14 +51,15 @@ curl -s -X POST '{address}/api/tasks' -H 'Content-Type: application/json' -d '{{
   "outputData": {{"total": 12.5}}}}'"""
 
 
-def snippets(address: str) -> dict[str, Any]:
+def snippets(address: str, sample: str) -> dict[str, Any]:
     """Texts by what they are for.
 
     Args:
         address: Where this studio is reached, without a trailing slash.
+        sample: Name of the sample that fails.
     """
     return {
-        "sample": _SAMPLE.format(sample=SAMPLE),
+        "sample": _SAMPLE.format(sample=sample),
         "worker": _WORKER,
         "run": _RUN,
         "workers": [

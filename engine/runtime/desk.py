@@ -20,11 +20,12 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
 from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
-from ..core.turn import Effect, EvaluationRequest, Turn, node_of
+from ..core.turn import Effect, EvaluationRequest, PublishEvent, Turn, node_of
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
+from .events import EVALUATION_PREFIX, EventQueue
 from .limits import HandOffLimits
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
@@ -78,6 +79,7 @@ class Desk:
         self.environment = environment
         self.queues = TaskQueues()
         self.timers = Timers()
+        self.event_queue = EventQueue()
         self.limits = HandOffLimits()
         self.outbox = Outbox()
         self.executions: dict[str, WorkflowState] = {}
@@ -235,6 +237,11 @@ class Desk:
                     running.add(key)
                     self._evaluate(state.workflow_id, request)
         for effect in turn.effects:
+            if isinstance(effect, PublishEvent):  # recorded at once: effects may wait for a batch
+                cause = {"workflow_id": state.workflow_id, "number": state.last_event}
+                self.event_queue.accept(
+                    self, effect.queue, effect.message_id, effect.payload, cause
+                )
             self._effects.append((state.workflow_id, effect))
         turn.effects = []
 
@@ -344,8 +351,15 @@ class Desk:
 
     # -- scripts -------------------------------------------------------------------------
 
+    def evaluate_apart(self, about: str, request: EvaluationRequest) -> None:
+        """Begin a script that belongs to no execution; the outcome comes to ``evaluated``."""
+        self._evaluate(about, request)
+
     def evaluated(self, workflow_id: str, key: str, outcome: dict[str, Any]) -> None:
         """Record what a script gave and go on."""
+        if workflow_id.startswith(EVALUATION_PREFIX):
+            self.event_queue.evaluated(self, workflow_id[len(EVALUATION_PREFIX) :], key, outcome)
+            return
         running = self.evaluating.get(workflow_id)
         if running is not None:
             running.discard(key)

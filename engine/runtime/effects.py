@@ -14,6 +14,7 @@ from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import (
     Effect,
     EndChild,
+    PublishEvent,
     RetryChild,
     ReviveParent,
     StartChild,
@@ -48,6 +49,8 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         _start_workflow(desk, turn, effect)
     elif isinstance(effect, ReviveParent):
         _revive_parent(desk, turn.state, effect.operation)
+    elif isinstance(effect, PublishEvent):
+        desk.event_queue.deliver(desk, effect.message_id)
 
 
 def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:

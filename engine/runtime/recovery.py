@@ -31,6 +31,7 @@ def recover(desk: Desk) -> int:
     for state in list(desk.executions.values()):
         _take_up(desk, state)
     _mend_families(desk)
+    desk.event_queue.recover(desk)
     while desk.carry_out_effects():
         pass
     fault_point(TAKEN_UP)

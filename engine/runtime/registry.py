@@ -30,6 +30,9 @@ class Registry:
         self._store = store
         self.workflow_defs: dict[str, dict[int, Wire]] = {}
         self.task_defs: dict[str, Wire] = {}
+        self.event_handlers: dict[str, Wire] = {
+            row.key: row.body for row in store.metadata("event_handlers") if row.body is not None
+        }
         self._snapshots: dict[tuple[str, int], CompiledDefinition] = {}
         self._compiled: OrderedDict[str, CompiledDefinition] = OrderedDict()
         self._stored: set[str] = set()
@@ -94,6 +97,21 @@ class Registry:
         self.task_defs.pop(name, None)
         self._snapshots.clear()
         return MetadataRow(collection="task_defs", key=name, version=0, body=None, wall_ms=wall_ms)
+
+    def put_event_handler(self, body: Wire, wall_ms: int) -> MetadataRow:
+        """Register or replace an event handler."""
+        name = body["name"]
+        self.event_handlers = {**self.event_handlers, name: body}
+        return MetadataRow(
+            collection="event_handlers", key=name, version=0, body=body, wall_ms=wall_ms
+        )
+
+    def drop_event_handler(self, name: str, wall_ms: int) -> MetadataRow:
+        """Take an event handler out."""
+        self.event_handlers = {k: v for k, v in self.event_handlers.items() if k != name}
+        return MetadataRow(
+            collection="event_handlers", key=name, version=0, body=None, wall_ms=wall_ms
+        )
 
     # -- snapshots -----------------------------------------------------------------------
 

@@ -31,6 +31,9 @@ from .scripts import Evaluator, evaluate, outcome_of
 
 Wire = dict[str, Any]
 
+_MOST_BATCHES = 20
+"""A batch that leaves something over has done thousands of events."""
+
 
 class _InlineWriter(Writer):
     """Commits at once, on the calling thread."""
@@ -153,10 +156,14 @@ class InlineEngine:
 
         Raises:
             EngineError: The store could not be written.
+            RuntimeError: It never comes to rest: a loop without end.
         """
         while True:
-            while self.decider.step():
-                pass
+            for _ in range(_MOST_BATCHES):
+                if not self.decider.step():
+                    break
+            else:
+                raise RuntimeError(f"The engine is still busy after {_MOST_BATCHES} batches.")
             if self.writer.failure is not None:
                 raise self.writer.failure
             if self.hold_scripts or not self.waiting_scripts:

@@ -35,11 +35,12 @@ class BoardPage(Page):
         """See ``Page``."""
         super().__init__(app, session, document)
         self._plot = ThroughputPlot(session.theme)
+        samples = app.samples.names() if app.samples else []
         self.view = BoardView(
             plot=self._plot.pane,
             start={
-                "samples": app.samples.names() if app.samples else [],
-                "snippets": snippets(app.address),
+                "samples": samples,
+                "snippets": snippets(app.address, samples[0] if samples else "order_flow"),
                 "address": app.address,
             },
             sizing_mode="stretch_both",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -83,3 +85,73 @@ def test_help_and_version_load_neither_panel_nor_duckdb():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert done.stdout.startswith("conductor-studio ")
+
+
+WORKERS = """
+import engine
+
+@engine.task(retry_count=0)
+def price(sku: str) -> dict:
+    if sku == "none":
+        raise ValueError("no such sku")
+    return {"total": 12.5}
+"""
+FLOW = {
+    "name": "flow",
+    "version": 1,
+    "schemaVersion": 2,
+    "tasks": [
+        {
+            "name": "price",
+            "taskReferenceName": "price",
+            "type": "SIMPLE",
+            "inputParameters": {"sku": "${workflow.input.sku}"},
+        }
+    ],
+    "outputParameters": {"total": "${price.output.total}"},
+}
+
+
+@pytest.fixture
+def flow(tmp_path):
+    (tmp_path / "workers.py").write_text(WORKERS)
+    (tmp_path / "flow.json").write_text(json.dumps(FLOW))
+    return tmp_path
+
+
+def run_flow(folder, sku: str):
+    return subprocess.run(
+        [sys.executable, "-m", "studio.command", "run", str(folder / "flow.json")]
+        + ["--workers", str(folder / "workers.py"), "--input", json.dumps({"sku": sku})],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_run_prints_the_output_as_json(flow):
+    done = run_flow(flow, "tea")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"total": 12.5})
+
+
+def test_run_names_the_cause_of_a_failure_and_exits_with_1(flow):
+    done = run_flow(flow, "none")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ValueError: no such sku" in done.stderr
+    assert "in flow/price, attempt 1 of 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_studio_says_where_it_is_locks_its_database_and_stops_on_interrupt(capsys, tmp_path):
+    database = str(tmp_path / "history.duckdb")
+    command = [sys.executable, "-m", "studio.command", "--db", database, "--port", "0", "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as studio:
+        assert studio.stdout is not None
+        assert studio.stdout.readline().startswith(b"Conductor Studio is ready: http://localhost:")
+        error = refused(capsys, "--db", database, "--port", "0", "--no-open")
+        assert str(studio.pid) in error
+        studio.send_signal(signal.SIGINT)
+        output, errors = studio.communicate(timeout=30)
+    assert (studio.returncode, output, errors) == (0, b"", b"")

@@ -5,10 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import panel as pn
 import pytest
 
+from engine import Engine
+from engine.explanation import Origin
+from engine.functions import FunctionRegistry
 from engine.models import Workflow, WorkflowDef
-from studio.notebook import definition_bundle, workflow_bundle, workflow_words
+from engine.models.display import set_display
+from studio.notebook import (
+    NotebookDisplay,
+    definition_bundle,
+    install,
+    workflow_bundle,
+    workflow_words,
+)
 
 DEFINITION = {
     "name": "order_flow",
@@ -54,3 +65,36 @@ def test_ipython_learns_the_types_without_loading_them():
     pytest.importorskip("IPython")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['image/svg+xml', 'text/plain']"]
+
+
+def test_answers_show_as_tables_that_escape_what_people_typed():
+    hop = {"what": "start form, <b>", "value": "<script>x</script>", "note": "typed by <i>"}
+    bundle = NotebookDisplay().bundle(Origin("<u>", [hop]))
+    assert bundle["text/plain"].startswith("Where <u> came from")
+    assert "&lt;script&gt;" in bundle["text/html"]
+    assert not [tag for tag in ("<b>s", "<script", "<i>", "<u>") if tag in bundle["text/html"]]
+
+
+def test_execution_shows_as_picture_where_panel_is_not_at_work_and_as_view_in_panel():
+    with Engine(functions=FunctionRegistry()) as engine:
+        engine.client.register_workflow_def(DEFINITION)
+        run = engine.execution(engine.start("order_flow"))
+        install()
+        try:
+            bundle = run._repr_mimebundle_()
+            client = engine.client._repr_mimebundle_()
+            layout = pn.Column(run, WorkflowDef.from_wire(DEFINITION))
+        finally:
+            set_display(None)
+        assert bundle["image/svg+xml"].startswith("<svg")
+        assert bundle["text/plain"] == f"order_flow {run.workflow_id[:8]} RUNNING"
+        assert client["text/plain"] == "Client with 1 RUNNING"
+        assert layout[0].data["name"] == "order_flow"
+        assert layout[1].object.startswith("<svg")
+        assert run._repr_mimebundle_() == {"text/plain": repr(run)}
+
+
+def test_nothing_to_draw_with_says_what_to_do():
+    set_display(None)
+    with pytest.raises(RuntimeError, match="studio.install"):
+        WorkflowDef.from_wire(DEFINITION).__panel__()

@@ -16,8 +16,6 @@ from studio.asset_files import asset
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETTINGS = PROJECT["tool"]["setuptools"]
-    "setuptools"
-]
 
 
 def files_below(*folders: str) -> set[str]:

@@ -5,21 +5,22 @@ import { count, el, execution, ready, search } from "./ui.js";
 
 /** @param {{model: any}} context */
 export function render({ model }) {
-  const root = el("div", { class: "page execution" });
+  // Panel draws only children that are in place when this returns, so the view always is.
+  const view = model.get_child("view");
+  const root = el("div", { class: "page execution" }, view);
   function draw() {
     const { found, title } = model.head;
     if (found === undefined) return;
     if (found) {
       document.title = title;
-      const view = model.get_child("view");
-      if (view && view.parentNode !== root) root.replaceChildren(view);
     } else {
-      root.replaceChildren(missing(model.head));
+      view.hidden = true;
+      root.querySelector(".notfound")?.remove();
+      root.append(missing(model.head));
     }
     ready();
   }
   model.on("head", draw);
-  model.on("view", draw);
   model.on("goto", () => { if (model.goto) location.href = execution(model.goto); });
   draw();
   return root;

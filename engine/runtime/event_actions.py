@@ -1,0 +1,151 @@
+"""What an event handler's action does: start an execution, complete or fail a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ..core import starting
+from ..core.expressions import resolve
+from ..core.state import TaskState, WorkflowState
+from ..core.turn import Terminate
+from ..core.updates import update_task
+from ..errors import EngineError, NotFoundError
+from ..models.event_handlers import ActionType, EventAction
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+Wire = dict[str, Any]
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an action runs: whose it is, and the message it answers."""
+
+    handler: str
+    queue: str
+    message_id: str
+    payload: Any
+    workflow_id: str
+    """Id for an execution that the action starts."""
+    cause: Wire | None = None
+
+    @property
+    def marks(self) -> Wire:
+        """What inputs and outputs tell about the message."""
+        return {
+            "conductor.event.messageId": self.message_id,
+            "conductor.event.name": self.queue,
+        }
+
+
+class _PayloadScope:
+    """Expressions of an action read the payload as their root."""
+
+    def __init__(self, payload: Any) -> None:
+        self.document: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
+        self.environment: Mapping[str, str] = {}
+        self.task_id: str | None = None
+
+    def source_of(self, root: str) -> tuple[str | None, int]:
+        """The payload comes from outside every execution."""
+        return None, 0
+
+
+def run_action(desk: Desk, action: EventAction, occasion: Occasion) -> tuple[str, Wire]:
+    """Do it within the commit at hand; returns COMPLETED or FAILED, and what is to be told."""
+    try:
+        run = _ACTIONS.get(action.action) if action.action is not None else None
+        if run is None:
+            return "FAILED", {"error": f"Action not supported: {action.action}"}
+        given = resolve(action.parameters(), _PayloadScope(occasion.payload)).value
+        return "COMPLETED", run(desk, given, occasion)
+    except (EngineError, Terminate) as error:
+        return "FAILED", {"error": str(getattr(error, "reason", "") or error)}
+
+
+def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
+    from .effects import start_data
+
+    workflow_id = occasion.workflow_id
+    if desk.knows(workflow_id) or desk.store.events(workflow_id):
+        return {"workflowId": workflow_id}
+    version = given.get("version")
+    definition = desk.registry.snapshot(
+        str(given.get("name") or ""), None if version in (None, "") else _whole(version)
+    )
+    domains = given.get("taskToDomain")
+    data = start_data(
+        definition,
+        {**(given.get("input") or {}), **occasion.marks},
+        correlation_id=_text(given.get("correlationId")),
+        task_to_domain=domains if isinstance(domains, dict) else None,
+        event=occasion.queue,
+        cause=occasion.cause,
+    )
+    desk.begin(workflow_id, lambda turn: starting.start(turn, data), f"event:{occasion.handler}")
+    return {"workflowId": workflow_id}
+
+
+def _complete_task(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
+    return _update_task(desk, given, occasion, "COMPLETED")
+
+
+def _fail_task(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
+    return _update_task(desk, given, occasion, "FAILED")
+
+
+def _update_task(desk: Desk, given: Wire, occasion: Occasion, status: str) -> Wire:
+    found = _find(desk, _text(given.get("workflowId")), given)
+    if found is None:
+        # The task may not exist yet or any more; Conductor counts the action as done.
+        return {"error": f"No task found for {given.get('taskRefName') or given.get('taskId')}"}
+    state, task = found
+    told = {key: value for key, value in given.items() if key != "output" and value is not None}
+    output = given.get("output")
+    result = {
+        "workflowInstanceId": state.workflow_id,
+        "taskId": task.task_id,
+        "status": status,
+        "outputData": {**told, **(output if isinstance(output, dict) else {}), **occasion.marks},
+        "reasonForIncompletion": _text(given.get("reasonForIncompletion")),
+    }
+    desk.act(state.workflow_id, lambda turn: update_task(turn, task, result))
+    return {"workflowId": state.workflow_id, "taskId": task.task_id}
+
+
+def _find(
+    desk: Desk, workflow_id: str | None, given: Wire
+) -> tuple[WorkflowState, TaskState] | None:
+    task_id = _text(given.get("taskId"))
+    if task_id:
+        workflow_id = desk.task_home.get(task_id)
+    try:
+        state = desk.state(workflow_id or "")
+    except NotFoundError:
+        return None
+    if not task_id:
+        reference = _text(given.get("taskRefName")) or ""
+        task_id = state.latest_by_base.get(reference) or state.latest.get(reference)
+    task = state.tasks.get(task_id or "")
+    return None if task is None else (state, task)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise NotFoundError(f"'{value}' is no version of a workflow.") from None
+
+
+_ACTIONS: Final = {
+    ActionType.START_WORKFLOW: _start_workflow,
+    ActionType.COMPLETE_TASK: _complete_task,
+    ActionType.FAIL_TASK: _fail_task,
+}

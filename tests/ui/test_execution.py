@@ -1,0 +1,38 @@
+"""A person's path over a real engine: start the sample and land at the cause."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from engine import Engine
+from studio.samples import samples_for
+from studio.server import StudioServer
+
+pytestmark = pytest.mark.ui
+
+
+@pytest.fixture
+def server():
+    with Engine() as engine:
+        samples = samples_for(engine)
+        try:
+            with StudioServer(engine.service, port=0, samples=samples) as server:
+                yield server
+        finally:
+            samples.close()
+
+
+def test_sample_that_fails_is_one_click_away_and_opens_at_its_cause(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Run the sample that fails").click()
+    page.wait_for_url("**/execution?id=*")
+    expect(page.get_by_role("heading", name=re.compile("order_flow"), level=1)).to_be_visible()
+    expect(page.get_by_text("amount is negative").first).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Board").click()
+    failing = page.get_by_role("link", name=re.compile("amount is negative"))
+    expect(failing.first).to_be_visible()
+    failing.first.click()
+    expect(page.get_by_role("button", name=re.compile("^Replay from here")).first).to_be_enabled()
