@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -49,8 +50,9 @@ class SampleService:
 
 
 class _Server(ThreadingHTTPServer):
-    # Otherwise a second studio could take the same port on some systems and get our requests.
-    allow_reuse_address = False
+    # A port that was closed a moment ago can be had again; on Windows this setting would also
+    # give us one that another process listens on.
+    allow_reuse_address = os.name == "posix"
     daemon_threads = True
     closing: threading.Event
 

@@ -15,6 +15,8 @@ import panel as pn
 from bokeh.server import urls
 from panel.io.server import get_server
 from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
 
 from engine.http_api.guard import LOOPBACK_HOSTS
 from engine.http_api.routes import routes
@@ -81,6 +83,8 @@ class StudioServer:
             check_port(self.host, self.port)
         loop = IOLoop(make_current=False)
         asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
+        loop.asyncio_loop.set_exception_handler(_without_closed_tabs)  # type: ignore[attr-defined]
+        logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
         app = StudioApp(self._service, self._samples)
         try:
             server = self._listen(app, loop)
@@ -187,6 +191,12 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _without_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep quiet about news for a tab that was closed meanwhile; nobody awaits those writes."""
+    if not isinstance(context.get("exception"), (WebSocketClosedError, StreamClosedError)):
+        loop.default_exception_handler(context)
 
 
 async def _next_turn() -> None:

@@ -128,16 +128,26 @@ def projector(
     return project
 
 
-def _cause(state: WorkflowState) -> tuple[str, str, str]:
-    """Run path, one line and fingerprint of the first cause found in this execution alone."""
+def first_cause(state: WorkflowState) -> tuple[str, str, str]:
+    """Run path, error type and message of the first cause, however deep it lies.
+
+    A SUB_WORKFLOW task carries the cause of its child since the child's end, so that this
+    execution's own record is enough.
+    """
     causes, _ = find_causes(Evidence({state.workflow_id: state}, {}), state.workflow_id)
-    if causes:
-        found = causes[0]
-        path = found.task.path if found.task is not None and found.task.path else state.path
-        kind, message = _error_of(state, found)
-    else:
-        path = state.path
-        kind, message = split_reason(state.reason_for_incompletion)
+    if not causes:
+        return state.path, *split_reason(state.reason_for_incompletion)
+    found = causes[0]
+    below = found.task.child_cause if found.task is not None else None
+    if below is not None:
+        return below["path"], below["type"], below["message"]
+    path = found.task.path if found.task is not None and found.task.path else state.path
+    return path, *_error_of(state, found)
+
+
+def _cause(state: WorkflowState) -> tuple[str, str, str]:
+    """Run path, one line and fingerprint of the first cause."""
+    path, kind, message = first_cause(state)
     line = error_line(kind, message) or str(state.status)
     return path, line, fingerprint(kind, path, message)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..models.enums import TaskStatus, WorkflowStatus
 from .events import EventKind
+from .projection import first_cause
 from .state import TaskState, WorkflowState
 from .turn import Turn
 
@@ -70,6 +71,8 @@ def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
             f"Sub workflow {definition.name}.{definition.version}/{child.workflow_id} "
             f"failure reason: {child.reason_for_incompletion}"
         )
+        path, kind_of_error, message = first_cause(child)
+        data["child_cause"] = {"path": path, "type": kind_of_error, "message": message}
     turn.emit(kind, data, task, actor=f"workflow:{child.workflow_id}")
     return True
 

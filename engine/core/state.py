@@ -75,6 +75,8 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revisit: bool = False
     """The decider itself moves the task on: every decision looks at it while it is open."""
     error: TaskError | None = None
+    child_cause: dict[str, str] | None = None
+    """What the sub-workflow of a failed task failed of: ``{path, type, message}``."""
     origins: list[dict[str, Any]] = []
     """Where each leaf of ``input_data`` that an expression filled came from."""
     path: str = ""

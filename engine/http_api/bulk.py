@@ -122,6 +122,7 @@ ROUTES: Final = (
     Route("POST", f"{_BASE}/retry", retry, "retry.arg0"),
     Route("POST", f"{_BASE}/terminate", terminate, "terminate.arg0"),
     Route("DELETE", f"{_BASE}/remove", remove, "deleteWorkflow.arg0"),
+    Route("POST", f"{_BASE}/delete", remove, "deleteWorkflow.arg0"),
     Route("DELETE", f"{_BASE}/terminate-remove", terminate_remove, "terminateRemove.arg0"),
     Route("POST", f"{_BASE}/search", search, "searchWorkflow.arg0"),
 )

@@ -20,11 +20,12 @@ async def health(call: Call) -> Answer:
 
 async def server_version(call: Call) -> Answer:
     """The version of this server as bare text. No client negotiates on it."""
-    return text_answer(_version())
+    return text_answer(installed_version())
 
 
 @cache
-def _version() -> str:
+def installed_version() -> str:
+    """Version of this installation."""
     try:
         return version("conductor-studio")
     except PackageNotFoundError:  # run from a source tree that was never installed

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from . import bulk, health, metadata, search, secrets, synchronous, tasks, workflows
+from . import (
+    admin,
+    bulk,
+    event_handlers,
+    external_payloads,
+    health,
+    metadata,
+    search,
+    secrets,
+    synchronous,
+    tasks,
+    workflows,
+)
 from .guard import LOOPBACK_HOSTS, Guard
 from .handler import ApiHandler, Door
 from .routing import Route, Router
@@ -22,6 +34,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     *tasks.ROUTES,
     *synchronous.ROUTES,
     *secrets.ROUTES,
+    *event_handlers.ROUTES,
+    *admin.ROUTES,
+    *external_payloads.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""
 

@@ -94,6 +94,28 @@ async def correlated_many(call: Call, name: str) -> Answer:
     return json_answer({key: found.get(key, []) for key in wanted})
 
 
+async def correlated_batch(call: Call) -> Answer:
+    """The same over several definitions: ``workflowNames`` and ``correlationIds``."""
+    body = await call.body_object()
+    names, wanted = body.get("workflowNames") or [], body.get("correlationIds") or []
+    if not (_are_texts(names) and _are_texts(wanted)):
+        raise InvalidRequestError("workflowNames and correlationIds must be lists of texts.")
+    future = call.service.correlated_batch(
+        names, wanted, call.flag("includeClosed"), call.flag("includeTasks")
+    )
+    return json_answer(await call.wait(future))
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+async def set_variables(call: Call, workflow_id: str) -> Answer:
+    """Merge workflow variables; answers the execution."""
+    variables = await call.body_object()
+    return json_answer(await call.wait(call.service.set_variables(workflow_id, variables)))
+
+
 async def _correlated(call: Call, name: str, correlation_ids: list[str]) -> dict[str, list[Wire]]:
     future = call.service.correlated(
         name, correlation_ids, call.flag("includeClosed"), call.flag("includeTasks")
@@ -177,6 +199,8 @@ ROUTES: Final = (
     Route("GET", f"{_BASE}/running/{{name}}", running),
     Route("GET", f"{_BASE}/{{name}}/correlated/{{correlationId}}", correlated),
     Route("POST", f"{_BASE}/{{name}}/correlated", correlated_many),
+    Route("POST", f"{_BASE}/correlated/batch", correlated_batch),
+    Route("POST", f"{_ONE}/variables", set_variables),
     Route("PUT", f"{_BASE}/decide/{{workflowId}}", decide),
     Route("PUT", f"{_ONE}/pause", pause),
     Route("PUT", f"{_ONE}/resume", resume),

@@ -205,11 +205,12 @@ def _revive_parent(desk: Desk, child: WorkflowState, operation: str) -> None:
         task = parent.tasks.get(child.parent_workflow_task_id)
         if task is None or child.status.is_terminal:
             return
+        if task.sub_workflow_id != child.workflow_id:  # the task has another child by now
+            return
         turn = desk.turn(parent)
         if not operations.revive(turn, task, operation):
             return
-        desk.file(turn)
-        desk.go_on(desk.turn(parent))
+        desk.go_on(turn)
         child = parent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +29,6 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     message_id: str
     payload: Any
-    workflow_id: str
-    """Id for an execution that the action starts."""
     cause: Wire | None = None
 
     @property
@@ -69,9 +68,7 @@ def run_action(desk: Desk, action: EventAction, occasion: Occasion) -> tuple[str
 def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
     from .effects import start_data
 
-    workflow_id = occasion.workflow_id
-    if desk.knows(workflow_id) or desk.store.events(workflow_id):
-        return {"workflowId": workflow_id}
+    workflow_id = str(uuid.uuid4())
     version = given.get("version")
     definition = desk.registry.snapshot(
         str(given.get("name") or ""), None if version in (None, "") else _whole(version)
@@ -111,6 +108,7 @@ def _update_task(desk: Desk, given: Wire, occasion: Occasion, status: str) -> Wi
         "status": status,
         "outputData": {**told, **(output if isinstance(output, dict) else {}), **occasion.marks},
         "reasonForIncompletion": _text(given.get("reasonForIncompletion")),
+        "callbackAfterSeconds": task.callback_after_seconds,
     }
     desk.act(state.workflow_id, lambda turn: update_task(turn, task, result))
     return {"workflowId": state.workflow_id, "taskId": task.task_id}

@@ -4,15 +4,13 @@ Rules of this file
   1. A message is recorded in the commit of the EVENT task that sent it, and taken out of the
      waiting ones in the commit of what its handlers did: a crash loses none and repeats none.
   2. A message id counts once. Ids that were dealt with stay known, across restarts, until
-     ``KEPT_MESSAGES`` newer ones have come; a started execution's id is derived from the message
-     as well, so that even then it would not be started twice.
+     ``KEPT_MESSAGES`` newer ones have come.
   3. Conditions are scripts: they run outside, and their outcome comes back as a command.
   4. A message that nobody listens to is dropped; handlers hear what is sent while they are there.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -66,7 +64,7 @@ class EventQueue:
     def deliver(self, desk: Desk, message_id: str) -> None:
         """Ask for the conditions of a waiting message; without any, let its handlers act now."""
         message = self._messages.get(message_id)
-        if message is None or message["state"] != "WAITING":
+        if message is None or message["state"] != "WAITING" or message_id in self._outcomes:
             return
         conditions = self._outcomes.setdefault(message_id, {})
         document = expanded(message["payload"])
@@ -156,7 +154,6 @@ class EventQueue:
                 queue=message["queue"],
                 message_id=message_id,
                 payload=expanded(payload) if action.expand_inline_json else payload,
-                workflow_id=_derived_id(handler.name, message_id, index),
                 cause=message.get("cause"),
             )
             status, output = run_action(desk, action, occasion)
@@ -217,11 +214,3 @@ def _handlers(desk: Desk, queue: str) -> list[EventHandler]:
         for _, body in sorted(desk.registry.event_handlers.items())
         if body.get("active") and body["event"] == queue
     ]
-
-
-def _derived_id(handler: str, message_id: str, index: int) -> str:
-    """The id of the execution that an action starts: the same for the same message."""
-    digest = hashlib.sha1(
-        f"{handler}/{message_id}/{index}".encode(), usedforsecurity=False
-    ).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

@@ -349,17 +349,28 @@ class ExecutionService(MetadataService):
         include_tasks: bool = False,
     ) -> Future[dict[str, list[Wire]]]:
         """Executions of a definition by correlation id; every id asked for is a key."""
-        wanted = list(dict.fromkeys(correlation_ids))
+        return self.correlated_batch([name], correlation_ids, include_closed, include_tasks)
+
+    def correlated_batch(
+        self,
+        names: Sequence[str],
+        correlation_ids: Sequence[str],
+        include_closed: bool = False,
+        include_tasks: bool = False,
+    ) -> Future[dict[str, list[Wire]]]:
+        """Executions of several definitions by correlation id; every id asked for is a key."""
+        types, wanted = list(dict.fromkeys(names)), list(dict.fromkeys(correlation_ids))
         answer: Future[dict[str, list[Wire]]] = Future()
 
         def look_up() -> list[dict[str, Any]]:
-            marks = ", ".join("?" for _ in wanted)
             running = "" if include_closed else " AND status = 'RUNNING'"
             sql = (
-                "SELECT workflow_id, correlation_id FROM executions WHERE workflow_type = ? "
-                f"AND correlation_id IN ({marks}){running} ORDER BY create_time"
+                "SELECT workflow_id, correlation_id FROM executions "
+                f"WHERE workflow_type IN ({_marks(types)}) "
+                f"AND correlation_id IN ({_marks(wanted)}){running} ORDER BY create_time"
             )
-            return self._runtime.store.query(sql, [name, *wanted]) if wanted else []
+            given = [*types, *wanted]
+            return self._runtime.store.query(sql, given) if types and wanted else []
 
         def use(rows: list[dict[str, Any]]) -> None:
             found: dict[str, list[Wire]] = {key: [] for key in wanted}
@@ -370,3 +381,7 @@ class ExecutionService(MetadataService):
 
         self._read(look_up, use, answer)
         return answer
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" for _ in values)

@@ -6,8 +6,7 @@ Rows are tuples in the order of the columns that ``history_bulk`` names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,28 +15,39 @@ from ..core.events import PAYLOAD_KEYS, HistoryEvent
 from ..core.rows import ExecutionRow, TaskRow
 
 RECENT_PAYLOADS: Final = 50_000
+INLINE_BYTES: Final = 1024
+"""Shorter values lie beside what they belong to: repeating them costs less than looking them up."""
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _decoder: Final = msgspec.json.Decoder()
 
 Row = tuple[Any, ...]
 
-_STORED_AS: Final = {
+_PAYLOAD_FIELDS: Final = {
     "input": "input_hash",
     "output": "output_hash",
     "variables": "variables_hash",
     "input_data": "input_hash",
     "output_data": "output_hash",
 }
-TASK_COLUMNS: Final = ("position", *(_STORED_AS.get(f, f) for f in TaskRow.__struct_fields__))
-EXECUTION_COLUMNS: Final = (
-    "position",
-    *(_STORED_AS.get(f, f) for f in ExecutionRow.__struct_fields__),
-)
+
+
+def _columns(fields: Iterable[str]) -> tuple[str, ...]:
+    """Column names for the fields of a row: a payload has a second one, for its address."""
+    names = ["position"]
+    for field in fields:
+        names.append(field)
+        if field in _PAYLOAD_FIELDS:
+            names.append(_PAYLOAD_FIELDS[field])
+    return tuple(names)
+
+
+TASK_COLUMNS: Final = _columns(TaskRow.__struct_fields__)
+EXECUTION_COLUMNS: Final = _columns(ExecutionRow.__struct_fields__)
 
 
 class Payloads:
-    """Values met while rows are made: each gets an address, new ones are to be stored.
+    """Long values met while rows are made: each gets an address, new ones are to be stored.
 
     The address is a hash of the text as it is, key order included: what comes back from the
     history folds and prints exactly as what went in.
@@ -49,16 +59,18 @@ class Payloads:
         self.seen: dict[str, None] = {}
         self._recent = recent
 
-    def address(self, value: Any) -> str | None:
-        """The address of a value, None for an empty one."""
+    def place(self, value: Any) -> tuple[str | None, str | None]:
+        """A value's text if it is short, its address if it is long; neither if it is empty."""
         if not value:
-            return None
+            return None, None
         body = _encoder.encode(value)
+        if len(body) <= INLINE_BYTES:
+            return body.decode(), None
         address = hashlib.blake2b(body, digest_size=16).hexdigest()
         if address not in self._recent:
             self.new.setdefault(address, body)
         self.seen[address] = None
-        return address
+        return None, address
 
     def rows(self) -> Iterator[Row]:
         """Rows of the values that may be new."""
@@ -67,17 +79,16 @@ class Payloads:
 
 
 def event_row(position: int, event: HistoryEvent, payloads: Payloads) -> Row:
-    """A row of ``events``; its payload is taken out of ``data``."""
-    data = event.data
+    """A row of ``events``; a long payload is taken out of ``data``."""
+    data = _encoder.encode(event.data)
     address = key = None
-    for key in PAYLOAD_KEYS:
-        if key in data:
-            address = payloads.address(data[key])
-            break
-    if address is None:
-        key = None
-    else:
-        data = {name: value for name, value in data.items() if name != key}
+    if len(data) > INLINE_BYTES:
+        key = next((name for name in PAYLOAD_KEYS if name in event.data), None)
+        _, address = payloads.place(event.data[key]) if key is not None else (None, None)
+        if address is None:
+            key = None
+        else:
+            data = _encoder.encode({k: value for k, value in event.data.items() if k != key})
     return (
         position,
         event.workflow_id,
@@ -92,7 +103,7 @@ def event_row(position: int, event: HistoryEvent, payloads: Payloads) -> Row:
         event.attempt,
         event.iteration,
         event.path,
-        _encoder.encode(data).decode(),
+        data.decode(),
         key,
         address,
     )
@@ -131,23 +142,22 @@ def event_of(row: tuple[Any, ...]) -> tuple[int, HistoryEvent]:
 
 def task_line(position: int, row: TaskRow, payloads: Payloads) -> Row:
     """A row of ``tasks_log``, in the order of ``TASK_COLUMNS``."""
-    return position, *(read(row, payloads) for read in _TASK_READERS)
+    return _line(position, row, payloads)
 
 
 def execution_line(position: int, row: ExecutionRow, payloads: Payloads) -> Row:
     """A row of ``executions_log``, in the order of ``EXECUTION_COLUMNS``."""
-    return position, *(read(row, payloads) for read in _EXECUTION_READERS)
+    return _line(position, row, payloads)
 
 
-def _reader(field: str) -> Callable[[Any, Payloads], Any]:
-    """How a column is filled from a record's field."""
-    get = attrgetter(field)
-    if field in _STORED_AS:
-        return lambda row, payloads: payloads.address(get(row))
-    if field == "task_to_domain":
-        return lambda row, payloads: _encoder.encode(get(row)).decode()
-    return lambda row, payloads: get(row)
-
-
-_TASK_READERS: Final = tuple(_reader(field) for field in TaskRow.__struct_fields__)
-_EXECUTION_READERS: Final = tuple(_reader(field) for field in ExecutionRow.__struct_fields__)
+def _line(position: int, row: TaskRow | ExecutionRow, payloads: Payloads) -> Row:
+    values: list[Any] = [position]
+    for field in row.__struct_fields__:
+        value = getattr(row, field)
+        if field in _PAYLOAD_FIELDS:
+            values += payloads.place(value)
+        elif field == "task_to_domain":
+            values.append(_encoder.encode(value).decode())
+        else:
+            values.append(value)
+    return tuple(values)

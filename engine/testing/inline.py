@@ -260,7 +260,7 @@ class InlineEngine:
     def report(self, task: Wire | TaskState, status: str, **result: Any) -> None:
         """Send a result for a task, whatever its state is. ``result`` is in wire form."""
         if isinstance(task, TaskState):
-            home = self.desk.task_home[task.task_id]
+            home = self.service.task(task.task_id).result(5)["workflowInstanceId"]
             ids = {"workflowInstanceId": home, "taskId": task.task_id}
         else:
             ids = {key: task[key] for key in ("workflowInstanceId", "taskId")}

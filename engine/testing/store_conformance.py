@@ -23,6 +23,7 @@ from ..errors import (
     StoreClosedError,
     StoreCorruptError,
 )
+from ..models.codec import loads
 from ..store.base import Commit, LogRow, MetadataRow, Store
 from .store_records import commit_of, ending, event, history, rows_of
 
@@ -99,7 +100,7 @@ class StoreConformance:
         assert store.open_executions() == []
 
     def test_a_removed_execution_leaves_nothing(self, store: Store) -> None:
-        secret = {"secret": "only in a"}
+        secret = {"secret": "only in a", "long": "x" * 5000}
         store.commit(commit_of(history("a", payload=secret), history("b")))
         store.commit(Commit(logs=[_log("a", "a-task-1", 1, "line")]))
         self.settle(store)
@@ -141,14 +142,21 @@ class StoreConformance:
             "empty": {},
             "": "",
         }
-        events = history("a", payload=payload)
-        odd = event("a", len(events) + 1, EventKind.VARIABLES_SET, {"variables": {}, "x": None})
+        short, long = payload, {**payload, "long": "ü" * 5000}
+        for name, payload in (("short", short), ("long", long)):
+            self._check_exact(store, name, payload)
+
+    def _check_exact(self, store: Store, name: str, payload: dict[str, Any]) -> None:
+        events = history(name, payload=payload)
+        odd = event(name, len(events) + 1, EventKind.VARIABLES_SET, {"variables": {}, "x": None})
         store.commit(commit_of([*events, odd]))
-        store.commit(Commit(closed=["a"]))
+        store.commit(Commit(closed=[name]))
         self.settle(store)
-        found = store.events("a")
+        found = store.events(name)
         assert found == [*events, odd]
         assert list(found[0].data["input"]) == list(payload)
+        query = "SELECT input_data FROM tasks WHERE workflow_id = ? AND seq = 1"
+        assert loads(store.query(query, [name])[0]["input_data"]) == payload
 
     # -- definitions, metadata, logs -----------------------------------------------------
 

@@ -12,12 +12,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LONGEST_CELL_LINES = 12
 
-pytestmark = [
-    pytest.mark.slow,
-    # Of the notebook machinery: it asks for a loop where none runs yet.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:jupyter_client"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:nbclient"),
-]
+pytestmark = pytest.mark.slow
 
 
 def run(name: str) -> list[Any]:

@@ -37,7 +37,9 @@ class DoWhileTask(TaskType):
             return
         records = self._body(turn, node, task)
         if not records:
-            self._start_iteration(turn, node, task, task.iteration, {}, [])
+            # The iteration has begun but a script has to choose its first task, or it is the one
+            # that a branch or a rerun begins in.
+            self._schedule_body(turn, node, task)
             return
         if not self._iteration_is_done(turn, node, task, records):
             return
@@ -68,13 +70,14 @@ class DoWhileTask(TaskType):
         if forget:
             data["forget"] = forget
         turn.emit(EventKind.LOOP_ITERATED, data, task)
-        loop = turn.state.tasks[task.task_id]
-        for draft in map_first(turn, node.loop_over, body_placement(loop, iteration)):
-            self._schedule(turn, draft, loop)
+        self._schedule_body(turn, node, turn.state.tasks[task.task_id])
 
-    def _schedule(self, turn: Turn, draft: Any, loop: TaskState) -> None:
-        record = turn.emit_scheduled(draft, loop.last_event, None)
-        turn.types[draft.node.type].on_scheduled(turn, record)
+    def _schedule_body(self, turn: Turn, node: Node, loop: TaskState) -> None:
+        """Schedule the first task of the present iteration."""
+        drafts = map_first(turn, node.loop_over, body_placement(loop, loop.iteration))
+        scheduled = [(d, turn.emit_scheduled(d, loop.last_event, None)) for d in drafts]
+        for draft, record in scheduled:
+            turn.types[draft.node.type].on_scheduled(turn, record)
 
     def _body(self, turn: Turn, node: Node, task: TaskState) -> list[TaskState]:
         """Newest attempts of the present iteration's records, in order of definition."""

@@ -38,10 +38,6 @@ class EventTask(TaskType):
             return
         state = turn.state
         queue = _queue_name(state.definition.name, task)
-        problem = _problem(queue, task)
-        if problem:
-            fail(turn, task, problem)
-            return
         output: dict[str, Any] = {
             **task.input_data,
             "workflowInstanceId": state.workflow_id,
@@ -49,8 +45,13 @@ class EventTask(TaskType):
             "workflowVersion": state.definition.version,
             "correlationId": state.correlation_id,
             "taskToDomain": state.task_to_domain,
-            "event_produced": queue,
         }
+        if not queue.startswith(CONDUCTOR) or queue.startswith(f"{CONDUCTOR}:"):
+            output["event_produced"] = queue
+        problem = _problem(queue, task)
+        if problem:
+            fail(turn, task, problem, output=output)
+            return
         turn.effects.append(PublishEvent(queue, task.task_id, output))
         if task.async_complete:
             turn.emit_output(task, output)

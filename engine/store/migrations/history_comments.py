@@ -12,7 +12,7 @@ TABLE_COMMENTS: Final = {
     "store_info": "Facts about this file: schema version, id shared with its journal.",
     "feed_progress": "One row: how much of the journal this file has taken over.",
     "events": "Every recorded fact of every execution. All else can be rebuilt from it.",
-    "payloads": "JSON values that events, executions and tasks refer to, each stored once.",
+    "payloads": "Long JSON values that events, executions and tasks refer to, each stored once.",
     "executions_log": "Every version of every execution; view executions has the newest.",
     "tasks_log": "Every version of every task attempt; view tasks has the newest.",
     "logs": "Log lines that workers attached to tasks.",
@@ -38,8 +38,8 @@ _SHARED: Final = {
     "fingerprint": "Hash that failures with the same cause share; null without a failure.",
     "retry_count": "Attempts beyond the first.",
     "removed": "True in the last version of a deleted record.",
-    "input_hash": "Payload of the input; null when empty.",
-    "output_hash": "Payload of the output; null when empty.",
+    "input_hash": "Where payloads has the input, if it is long; else null.",
+    "output_hash": "Where payloads has the output, if it is long; else null.",
     "task_id": "Id of the task attempt.",
     "path": "Run path: names from the outermost execution down, iterations in brackets.",
     "iteration": "Iteration of the innermost loop, from 1; 0 outside loops.",
@@ -71,7 +71,7 @@ _EXECUTION: Final = {
     "event": "Event that started it.",
     "idempotency_key": "Key that keeps it from being started twice.",
     "task_to_domain": "JSON object: task type to worker domain.",
-    "variables_hash": "Payload of the variables; null when empty.",
+    "variables_hash": "Where payloads has the variables, if they are long; else null.",
     "input": "Input as JSON text.",
     "output": "Output as JSON text.",
     "variables": "Workflow variables as JSON text.",
@@ -126,7 +126,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "task_id": "Task attempt it is about; empty: the execution.",
         "reference": "Reference name of the task, with its __N suffix inside a loop.",
         "attempt": "Which attempt of the task: 0 is the first.",
-        "data": "What the event says, as JSON text, without its payload.",
+        "data": "What the event says, as JSON text, without a long payload.",
         "payload_key": "Key of data whose value is kept in payloads; null: none.",
         "payload_hash": "The payload; null: none.",
     },
@@ -146,6 +146,16 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     "task_defs": _DEFINITION,
 }
 
+_INLINE: Final = {
+    name: f"{what} as JSON text, if short and not empty; see {what.lower()}_hash."
+    for name, what in (
+        ("input", "Input"),
+        ("output", "Output"),
+        ("variables", "Variables"),
+        ("input_data", "Input"),
+        ("output_data", "Output"),
+    )
+}
 _LOGGED_EXECUTION: Final = (
     "position workflow_id version workflow_type workflow_version status correlation_id priority "
     "create_time update_time end_time parent_workflow_id parent_workflow_task_id "
@@ -165,8 +175,9 @@ _COLUMNS: Final = {
     "events": "position workflow_id number kind wall_ms monotonic_ns parent actor task_id "
     "reference attempt iteration path data payload_key payload_hash",
     "payloads": "hash size body",
-    "executions_log": f"{_LOGGED_EXECUTION} input_hash output_hash variables_hash removed",
-    "tasks_log": f"{_LOGGED_TASK} input_hash output_hash removed",
+    "executions_log": f"{_LOGGED_EXECUTION} input input_hash output output_hash variables "
+    "variables_hash removed",
+    "tasks_log": f"{_LOGGED_TASK} input_data input_hash output_data output_hash removed",
     "logs": "position workflow_id task_id created_time log",
     "definitions": "position hash body",
     "metadata_log": "position collection key version wall_ms body",
@@ -186,6 +197,8 @@ def comment_statements() -> Iterator[str]:
         yield f"COMMENT ON {kind} {table} IS {_quoted(text)}"
         for column in _COLUMNS[table].split():
             meaning = _OWN[table].get(column) or _SHARED[column]
+            if table.endswith("s_log"):
+                meaning = _INLINE.get(column, meaning)
             yield f"COMMENT ON COLUMN {table}.{column} IS {_quoted(meaning)}"
 
 

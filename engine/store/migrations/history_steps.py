@@ -31,8 +31,9 @@ _TABLES: Final = (
         failed_task_names VARCHAR[], failed_path VARCHAR, error VARCHAR, fingerprint VARCHAR,
         with_errors BOOLEAN, task_count INTEGER, retry_count INTEGER, definition_hash VARCHAR,
         branch_of VARCHAR, branch_reference VARCHAR, branch_edits INTEGER, created_by VARCHAR,
-        event VARCHAR, idempotency_key VARCHAR, task_to_domain JSON, input_hash UUID,
-        output_hash UUID, variables_hash UUID, removed BOOLEAN
+        event VARCHAR, idempotency_key VARCHAR, task_to_domain JSON, input JSON,
+        input_hash UUID, output JSON, output_hash UUID, variables JSON, variables_hash UUID,
+        removed BOOLEAN
     )
     """,
     """
@@ -44,7 +45,7 @@ _TABLES: Final = (
         end_time BIGINT, update_time BIGINT, worker_id VARCHAR, domain VARCHAR,
         reason_for_incompletion VARCHAR, error_type VARCHAR, fingerprint VARCHAR,
         sub_workflow_id VARCHAR, retried_task_id VARCHAR, poll_count INTEGER, optional BOOLEAN,
-        input_hash UUID, output_hash UUID, removed BOOLEAN
+        input_data JSON, input_hash UUID, output_data JSON, output_hash UUID, removed BOOLEAN
     )
     """,
     """

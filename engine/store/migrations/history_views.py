@@ -1,6 +1,7 @@
 """Views of the history: the newest version of each record, payloads put back in.
 
-A left join with ``payloads`` keeps one row per record because a hash is stored once.
+A left join with ``payloads`` keeps one row per record because a hash is stored once; it is cheap
+because only long values are there.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from typing import Final
 VIEWS: Final = (
     """
     CREATE OR REPLACE VIEW executions AS
-    SELECT newest.* EXCLUDE (position, input_hash, output_hash, variables_hash),
-        coalesce(given.body, '{}'::JSON) AS input,
-        coalesce(produced.body, '{}'::JSON) AS output,
-        coalesce(written.body, '{}'::JSON) AS variables
+    SELECT newest.* EXCLUDE (
+            position, input, input_hash, output, output_hash, variables, variables_hash
+        ),
+        coalesce(newest.input, given.body, '{}'::JSON) AS input,
+        coalesce(newest.output, produced.body, '{}'::JSON) AS output,
+        coalesce(newest.variables, written.body, '{}'::JSON) AS variables
     FROM (
         SELECT * FROM executions_log
         QUALIFY row_number() OVER (PARTITION BY workflow_id ORDER BY position DESC) = 1
@@ -25,9 +28,9 @@ VIEWS: Final = (
     """,
     """
     CREATE OR REPLACE VIEW tasks AS
-    SELECT newest.* EXCLUDE (position, input_hash, output_hash),
-        coalesce(given.body, '{}'::JSON) AS input_data,
-        coalesce(produced.body, '{}'::JSON) AS output_data
+    SELECT newest.* EXCLUDE (position, input_data, input_hash, output_data, output_hash),
+        coalesce(newest.input_data, given.body, '{}'::JSON) AS input_data,
+        coalesce(newest.output_data, produced.body, '{}'::JSON) AS output_data
     FROM (
         SELECT * FROM tasks_log
         QUALIFY row_number() OVER (PARTITION BY workflow_id, task_id ORDER BY position DESC) = 1

@@ -113,12 +113,22 @@ def _history(events: list[HistoryEvent]) -> Iterable[str]:
     for task_id, times in ends.items():
         if times > 1:
             yield f"{workflow_id}: task {task_id} ended {times} times"
+    yield from _changed_after_end(events)
     places = Counter(
         (event.path, event.attempt) for event in events if event.kind is EventKind.TASK_SCHEDULED
     )
     for (path, attempt), times in places.items():
         if times > 1:
             yield f"{workflow_id}: {path} attempt {attempt} was scheduled {times} times"
+
+
+def _changed_after_end(events: list[HistoryEvent]) -> Iterable[str]:
+    ended: set[str] = set()
+    for event in events:
+        if event.task_id in ended and event.kind is not EventKind.BRANCH_CHOSEN:
+            yield f"{event.workflow_id}: {event.kind} {event.number} changes an ended task"
+        if event.kind in _ENDS:
+            ended.add(event.task_id)
 
 
 def _lost_starts(findings: Findings, notes: Notes, statuses: Mapping[str, str]) -> Iterable[str]:

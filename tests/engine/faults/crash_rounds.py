@@ -84,7 +84,8 @@ class CrashRounds:
         """Run a process and kill it at a random moment, mostly at work, at times at its start."""
         process = self._run({})
         if self._random.random() < 0.85:
-            assert _first_line(process) == "ready"
+            said = _first_line(process)
+            assert said == "ready", f"It died at its start; see {self.folder}/child.log"
             time.sleep(self._random.uniform(0.0, 0.7))
         else:
             time.sleep(self._random.uniform(0.2, 1.2))

@@ -275,6 +275,54 @@ def test_search_v2_and_by_tasks_load_the_executions(send: Send, flow: str) -> No
     assert (task["workflowInstanceId"], task["referenceTaskName"]) == (workflow_id, "first_ref")
 
 
+def test_executions_of_several_definitions_are_found_by_correlation_id(
+    send: Send, flow: str
+) -> None:
+    started = send("POST", "/api/workflow", {"name": flow, "correlationId": "c-8"}).text
+    body = {"workflowNames": [flow, "none"], "correlationIds": ["c-8", "c-9"]}
+
+    found = send("POST", "/api/workflow/correlated/batch", body).json
+
+    assert [workflow["workflowId"] for workflow in found["c-8"]] == [started]
+    assert found["c-9"] == []
+    assert send("POST", "/api/workflow/correlated/batch", {"workflowNames": "x"}).status == 400
+
+
+def test_variables_are_merged_until_the_execution_has_ended(send: Send, flow: str) -> None:
+    workflow_id = send("POST", f"/api/workflow/{flow}", {}).text
+    path = f"/api/workflow/{workflow_id}/variables"
+    send("POST", path, {"a": 1, "b": 1})
+
+    assert send("POST", path, {"b": 2}).json["variables"] == {"a": 1, "b": 2}
+    assert send("POST", path, {"b": "x" * 300_000}).status == 400
+    send("DELETE", f"/api/workflow/{workflow_id}")
+    assert send("POST", path, {"b": 3}).status == 409
+
+
+def test_unknown_keys_of_definitions_are_given_back_on_request_only(send: Send) -> None:
+    task = {"name": "k_task", "taskReferenceName": "t", "note": 1}
+    send("POST", "/api/metadata/workflow", {"name": "k_flow", "note": 1, "tasks": [task]})
+    send("POST", "/api/metadata/taskdefs", [{"name": "k_task", "note": 1}])
+
+    for path in ("/api/metadata/workflow/k_flow", "/api/metadata/taskdefs/k_task"):
+        assert "note" not in send("GET", path).json
+        assert send("GET", f"{path}?keepUnknown=true").json["note"] == 1
+    kept = send("GET", "/api/metadata/workflow/k_flow?keepUnknown=true").json
+    assert kept["tasks"][0]["note"] == 1
+    for path in ("/api/metadata/workflow", "/api/metadata/taskdefs"):
+        assert "note" not in send("GET", path).text
+        assert "note" in send("GET", f"{path}?keepUnknown=true").text
+
+
+@pytest.mark.parametrize("query", ["operation=COPY", "payloadType=NOPE"])
+def test_location_for_nothing_known_is_refused(send: Send, query: str) -> None:
+    given = {"path": "a", "operation": "READ", "payloadType": "TASK_INPUT"}
+    given |= dict([query.split("=")])
+    text = "&".join(f"{key}={value}" for key, value in given.items())
+
+    assert send("GET", f"/api/tasks/externalstoragelocation?{text}").status == 400
+
+
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "[::1]:9", "LOCALHOST"])
 def test_local_host_names_are_let_in(send: Send, host: str) -> None:
     assert send("GET", "/api/health", headers={"Host": host}).status == 200

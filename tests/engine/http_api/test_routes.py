@@ -13,6 +13,12 @@ from engine.http_api import ROUTES
 DEFINITION = {"name": "w", "tasks": [{"name": "t", "taskReferenceName": "t"}]}
 RESULT = {"workflowInstanceId": "none", "taskId": "none", "status": "COMPLETED"}
 WRONG_ID = ["none"]
+HANDLER = {
+    "name": "h",
+    "event": "conductor:x:y",
+    "actions": [{"action": "start_workflow", "start_workflow": {"name": "w"}}],
+}
+LOCATION = "?path=a&operation=WRITE&payloadType=TASK_OUTPUT"
 
 DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/health", None, 200),
@@ -92,6 +98,27 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/secrets/v2", None, 200),
     ("PUT", "/api/secrets/{key}", "value", 501),
     ("DELETE", "/api/secrets/{key}", None, 501),
+    ("POST", "/api/event", HANDLER, 200),
+    ("PUT", "/api/event", {**HANDLER, "name": "none"}, 404),
+    ("GET", "/api/event", None, 200),
+    ("GET", "/api/event/{event}", None, 200),
+    ("DELETE", "/api/event/{name}", None, 404),
+    ("GET", "/api/admin/config", None, 200),
+    ("GET", "/api/admin/task/{taskType}", None, 200),
+    ("POST", "/api/admin/sweep/requeue/{workflowId}", None, 200),
+    ("POST", "/api/admin/consistency/verifyAndRepair/{workflowId}", None, 404),
+    ("GET", "/api/admin/queues", None, 200),
+    ("GET", "/api/queue/", None, 200),
+    ("GET", "/api/queue/size", None, 200),
+    ("POST", "/api/queue/update/{workflowId}/{taskRefName}/{status}", {}, 400),
+    ("POST", "/api/queue/update/{workflowId}/task/{taskId}/{status}", {}, 400),
+    ("GET", f"/api/workflow/externalstoragelocation{LOCATION}", None, 200),
+    ("GET", f"/api/workflow/external-storage-location{LOCATION}", None, 200),
+    ("GET", f"/api/tasks/externalstoragelocation{LOCATION}", None, 200),
+    ("GET", f"/api/tasks/external-storage-location{LOCATION}", None, 200),
+    ("POST", "/api/workflow/correlated/batch", {}, 200),
+    ("POST", "/api/workflow/{workflowId}/variables", {}, 404),
+    ("POST", "/api/workflow/bulk/delete", WRONG_ID, 200),
     ("GET", "/api/environment", None, 200),
     ("GET", "/api/environment/{key}", None, 200),
 ]

@@ -70,10 +70,13 @@ class Player:
         tasks = list(state.open_tasks() if open_only else state.tasks.values())
         return tasks[number % len(tasks)] if tasks else None
 
-    def _report(self, task: TaskState | None, status: str, **result: Any) -> None:
-        held = ("JOIN", "DO_WHILE", "SUB_WORKFLOW", "INLINE", "SET_VARIABLE", "TERMINATE")
-        if task is not None and task.task_type not in held:
-            self.engine.report(task, status, **result)
+    def _report(
+        self, workflow_id: str, task: TaskState | None, status: str, **result: Any
+    ) -> None:
+        own = ("JOIN", "DO_WHILE", "SUB_WORKFLOW", "INLINE", "SET_VARIABLE", "TERMINATE")
+        if task is not None and task.task_type not in own:
+            ids = {"workflowInstanceId": workflow_id, "taskId": task.task_id}
+            self.engine.report(ids, status, **result)
 
     def _work(self, workflow_id: str, number: int) -> None:
         for kind in ("work", "HTTP"):
@@ -97,11 +100,11 @@ class Player:
 
     def _answer_late(self, workflow_id: str, number: int) -> None:
         task = self._task(workflow_id, number, open_only=False)
-        self._report(task, "COMPLETED" if number % 2 else "FAILED", outputData={"late": 1})
+        self._report(workflow_id, task, "COMPLETED" if number % 2 else "FAILED", outputData={"late": 1})
 
     def _answer_anything(self, workflow_id: str, number: int) -> None:
         task = self._task(workflow_id, number)
-        self._report(task, ("COMPLETED", "FAILED", "CANCELED", "COMPLETED")[number % 4])
+        self._report(workflow_id, task, ("COMPLETED", "FAILED", "CANCELED", "COMPLETED")[number % 4])
 
     def _script(self, workflow_id: str, number: int) -> None:
         if number % 2 and self.engine.waiting_scripts:
@@ -173,10 +176,10 @@ class Player:
                 for task in engine.poll(kind, count=10):
                     engine.report(task, "COMPLETED")
                     progress = True
-            for state in list(engine.desk.executions.values()):
+            for workflow_id, state in list(engine.desk.executions.items()):
                 for task in list(state.open_tasks()):
                     if task.task_type == "WAIT" or task.worker_id or task.poll_count:
-                        self._report(task, "COMPLETED")
+                        self._report(workflow_id, task, "COMPLETED")
                         progress = True
             if not progress:
                 engine.clock.move(seconds=6)

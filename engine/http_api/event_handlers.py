@@ -1,0 +1,58 @@
+"""``/api/event``: what is to be done when a message arrives."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import InvalidRequestError
+from .answers import EMPTY, Answer, json_answer
+from .call import Call
+from .routing import Route
+
+
+async def create(call: Call) -> Answer:
+    """Register a handler; a list of one is taken as well, since one SDK sends it so."""
+    await call.wait(call.service.create_event_handler(await _handler(call)))
+    return EMPTY
+
+
+async def update(call: Call) -> Answer:
+    """Replace a handler, which must exist."""
+    await call.wait(call.service.update_event_handler(await _handler(call)))
+    return EMPTY
+
+
+async def handlers(call: Call) -> Answer:
+    """Every handler."""
+    return json_answer(call.service.event_handlers())
+
+
+async def handlers_of(call: Call, event: str) -> Answer:
+    """The handlers of an event (not of a name); all of them with ``activeOnly=false``."""
+    return json_answer(call.service.event_handlers(event, call.flag("activeOnly", True)))
+
+
+async def delete(call: Call, name: str) -> Answer:
+    """Take a handler out by its name."""
+    await call.wait(call.service.delete_event_handler(name))
+    return EMPTY
+
+
+async def _handler(call: Call) -> dict[str, Any]:
+    value = await call.body()
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        raise InvalidRequestError("The body must be one event handler.")
+    return value
+
+
+_BASE: Final = "/api/event"
+
+ROUTES: Final = (
+    Route("POST", _BASE, create, "addEventHandler.arg0"),
+    Route("PUT", _BASE, update, "updateEventHandler.arg0"),
+    Route("GET", _BASE, handlers),
+    Route("GET", f"{_BASE}/{{event}}", handlers_of),
+    Route("DELETE", f"{_BASE}/{{name}}", delete),
+)

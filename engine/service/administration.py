@@ -1,0 +1,82 @@
+"""What administrators ask for: pending tasks of a type, a look at an execution, variables."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from ..core.events import EventKind
+from ..core.tasks.set_variable import MAX_VARIABLES_KB
+from ..core.turn import Turn
+from ..core.wire import task_wire, workflow_wire
+from ..errors import ConflictError, InvalidRequestError, NotFoundError
+from ..models.codec import dumps
+from ..runtime.decider import Settled
+from ..runtime.desk import Desk
+from .base import Wire
+from .inspection import InspectionService
+
+
+class AdministrationService(InspectionService):
+    """Questions and changes beyond the life of one execution."""
+
+    def pending_tasks(self, task_type: str, start: int = 0, count: int = 100) -> Future[list[Wire]]:
+        """Tasks of a type that have not ended, oldest first."""
+
+        def read(desk: Desk) -> list[Wire]:
+            now_ms = desk.clock.now().wall_ms
+            found = [
+                (task.scheduled_time, state, task)
+                for state in desk.executions.values()
+                for task in state.open_tasks()
+                if task.task_type == task_type
+            ]
+            found.sort(key=lambda entry: entry[0])
+            page = found[max(start, 0) : max(start, 0) + max(count, 0)]
+            return [task_wire(state, task, now_ms) for _, state, task in page]
+
+        return self._submit(read)
+
+    def sweep(self, workflow_id: str) -> Future[bool]:
+        """Look at an execution now; False when there is none of that id."""
+        answer: Future[bool] = Future()
+
+        def done(finished: Future[None]) -> None:
+            error = finished.exception()
+            if error is None or isinstance(error, NotFoundError):
+                answer.set_result(error is None)
+            else:
+                answer.set_exception(error)
+
+        self.decide(workflow_id).add_done_callback(done)
+        return answer
+
+    def set_variables(self, workflow_id: str, variables: Wire) -> Future[Wire]:
+        """Merge workflow variables; resolves to the execution.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+            ConflictError: (from the future) it has ended.
+            InvalidRequestError: (from the future) the variables would be too large.
+        """
+
+        def write(turn: Turn) -> None:
+            state = turn.state
+            if state.status.is_terminal:
+                raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
+            size = len(dumps({**state.variables, **variables}))
+            if size > MAX_VARIABLES_KB * 1024:
+                raise InvalidRequestError(
+                    f"The variables would have {size} bytes; {MAX_VARIABLES_KB} KB are allowed."
+                )
+            if variables:
+                turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})
+
+        def run(desk: Desk) -> Settled:
+            desk.act(workflow_id, write, "user")
+
+            def shown(later: Desk) -> Wire:
+                return workflow_wire(later.state(workflow_id), True, later.clock.now().wall_ms)
+
+            return Settled(workflow_id, shown)
+
+        return self._with_execution(workflow_id, run)
