@@ -162,6 +162,7 @@ class CompiledDefinition:
     """A definition snapshot with its graph. Build it with ``compile_definition``."""
 
     __slots__ = (
+        "dynamic_forks",
         "failure_workflow",
         "failure_workflow_version",
         "hash",
@@ -191,6 +192,7 @@ class CompiledDefinition:
         self.nodes: dict[str, Node] = {}
         self.tasks = _read(wire.get("tasks") or (), None, self.nodes)
         _link(self.tasks, None)
+        self.dynamic_forks = [n for n in self.nodes.values() if n.type == "FORK_JOIN_DYNAMIC"]
         for node in self.nodes.values():
             if node.type == "DO_WHILE":
                 node.body_references = tuple(inner.reference for inner in node.inside())

@@ -270,7 +270,26 @@ def _reopen_others(turn: Turn, task_id: str) -> None:
         if other.task_id == task_id or other.retried or other.status.is_successful:
             continue
         if state.latest.get(other.reference_task_name) == other.task_id:
-            _reset(turn, other, None)
+            _reopen(turn, other)
+
+
+def _reopen(turn: Turn, task: TaskState) -> None:
+    """The same record goes on: what the engine moves on itself is open, others are queued."""
+    task_type = task_type_of(turn, task)
+    opened = task_type.reopens_in_place or task_type.revisits
+    data: dict[str, Any] = {
+        "status": str(TaskStatus.IN_PROGRESS if opened else TaskStatus.SCHEDULED),
+        "executed": False,
+        "end_time": 0,
+        "reason": None,
+        "start_time": turn.now.wall_ms,
+        "not_before_ms": 0,
+    }
+    if task.sub_workflow_id:
+        data["sub_workflow_id"] = None
+        data["output"] = {}
+    turn.emit(EventKind.TASK_RESET, data, task)
+    task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
 
 
 def _reopen_containers(turn: Turn) -> None:

@@ -5,7 +5,7 @@ built-ins it uses, so a script that replaces them only fools itself. It answers 
 ``{"value": …}`` or ``{"error": {"message", "stack"}}`` as JSON.
 
 Conversion of the result (semantics reference §5.4): whole numbers are integers, NaN and the
-infinities null (JSON has none), a function or an object its members. Beyond Conductor, which
+infinities their names (JSON has no numbers for them), a function or an object its members. Beyond Conductor, which
 gives ``{}`` for them, a Date is its ISO text, a BigInt an exact integer, a Set a list and an
 Error its name and message.
 """
@@ -39,7 +39,7 @@ PRELUDE: Final = r"""
       case 'boolean': return value;
       case 'string': return wellFormed(value);
       case 'number':
-        if (!isFinite(value)) return null;
+        if (!isFinite(value)) return text(value);
         // Beyond a long Conductor gives a double; an exponent keeps it one on the way out.
         if (isInteger(value) && (value >= LONG || value < -LONG)) return raw(exponential(value));
         return value;

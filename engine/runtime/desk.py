@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 RECENTLY_ENDED = 500
 MAX_EFFECTS_PER_BATCH = 1000
+_SHOWN_WHILE_OPEN = frozenset({"HUMAN", "WAIT"})
+"""Types whose open tasks are rows of the history too: people look for what waits for them."""
 _ROW_KINDS = frozenset(
     {
         EventKind.WORKFLOW_STARTED,
@@ -272,6 +274,8 @@ class Desk:
             if self.limits.free(task):
                 self.queues.release(task.task_def_name, self.clock.now().wall_ms)
             return
+        if task.task_type in _SHOWN_WHILE_OPEN and task.last_event == task.scheduled_event:
+            self.outbox.commit.tasks.append(task_row(state, task))
         node = node_of(state, task)
         if task.status is TaskStatus.SCHEDULED:
             if task.task_type != "SUB_WORKFLOW":

@@ -113,6 +113,8 @@ class Store(Protocol):
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of one read-only SELECT over the history, after everything committed was fed.
 
+        Columns of type JSON come as text.
+
         Raises:
             InvalidRequestError: The SQL can't be run; the message is DuckDB's.
         """

@@ -10,6 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -31,12 +32,15 @@ from .journal_reads import JournalReads
 from .migrations import Step
 from .migrations.journal_steps import JOURNAL_STEPS
 
+logger = logging.getLogger(__name__)
+
 PRUNE_RECORDS: Final = 200
 """Records of one pruning transaction: well under a millisecond, which a commit may wait for."""
 _CHECKPOINT_BYTES: Final = 4 << 20
 _FORCED_CHECKPOINT_PAGES: Final = 16_384
 """The feeder's thread checkpoints; only beyond 64 MB does a commit have to."""
 
+_SHRINK_BYTES: Final = 16 << 20
 _LARGEST_SLICE: Final = 128
 _COURTESY_SECONDS: Final = 0.0005
 
@@ -73,6 +77,7 @@ class Journal:
                 if suspicious:
                     verify(path, self._writer)
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
+                self._writer.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_BYTES}")
                 info = prepare(path, self._writer, steps)
                 query = "SELECT workflow_id FROM open_executions"
                 self._open = {row[0] for row in self._writer.execute(query)}
@@ -328,7 +333,21 @@ class Journal:
             self._closed = True
             self.reads.close()
             self._janitor.close()
+            self._shrink()
             self._writer.close()
+
+    def _shrink(self) -> None:
+        """Give back the room of a busy time, if little is left to be written anew."""
+        sizes = [
+            self._writer.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_size", "page_count", "freelist_count")
+        ]
+        free, used = sizes[0] * sizes[2], sizes[0] * (sizes[1] - sizes[2])
+        if free > _SHRINK_BYTES > used:
+            try:
+                self._writer.execute("VACUUM")
+            except sqlite3.Error:
+                logger.info("%s keeps its free room.", self.path.name, exc_info=True)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -99,7 +99,7 @@ def sub(
 ) -> Wire:
     """A SUB_WORKFLOW of a registered definition (by name) or of an inline one."""
     inline = not isinstance(definition, str)
-    param = (
+    param: dict[str, Any] = (
         {"name": definition["name"], "workflowDefinition": definition}
         if not isinstance(definition, str)
         else {"name": definition}

@@ -262,8 +262,8 @@ def task_detail(state: WorkflowState, task_id: str, retry_note: str = "") -> dic
         "scheduled_ms": task.scheduled_time,
         "start_ms": task.start_time,
         "end_ms": task.end_time,
-        "input": task.input_data,
-        "output": task.output_data,
+        "input": masked(task.input_data),
+        "output": masked(task.output_data),
         "input_bytes": _size(task.input_data),
         "output_bytes": _size(task.output_data),
         "origins": [_origin(origin) for origin in task.origins],
@@ -277,6 +277,20 @@ def task_detail(state: WorkflowState, task_id: str, retry_note: str = "") -> dic
     if note:
         detail["retry_note"] = note
     return detail
+
+
+_SENSITIVE = re.compile(r"token|password|passwd|secret|api_?key|authorization|credential", re.I)
+MASK = "\u2022" * 8
+
+
+def masked(value: Any) -> Any:
+    """The value with texts under names like ``token`` or ``password`` shown as bullets."""
+    if isinstance(value, dict):
+        return {
+            key: MASK if isinstance(item, str) and _SENSITIVE.search(key) else masked(item)
+            for key, item in value.items()
+        }
+    return [masked(item) for item in value] if isinstance(value, list) else value
 
 
 def _size(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""The product as it runs: engine over real files, in-process workers, studio server, one process."""
+"""The product as it runs: an engine over real files, its workers, the studio, one process."""
 
 from __future__ import annotations
 

@@ -198,7 +198,11 @@ class DoWhileTask(TaskType):
         """A cancelled loop shows what its present iteration had got to."""
         node = turn.node_of(task)
         done = [] if node is None else self._body(turn, node, task)
-        collected = {r.node: r.output_data for r in done if r.executed and r.status.is_successful}
+        collected = {
+            r.node: r.output_data
+            for r in done
+            if r.executed or (r.status.is_terminal and not r.status.is_successful)
+        }
         if not collected:
             return {}
         return {"output": {**task.output_data, str(task.iteration): collected}}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from ..state import TaskState
 from ..turn import Turn
 from .base import TaskType, complete, fail, outcome_of
+
+_SHOWN_VALUE: Final = re.compile(r"^(Cannot iterate over \w+) \(.*\)$", re.S)
+_SHOWN_KEY: Final = re.compile(r"^(Cannot index \w+ with string) \((\".*\")\)$", re.S)
 
 
 class JsonJqTransformTask(TaskType):
@@ -29,9 +35,15 @@ class JsonJqTransformTask(TaskType):
         if outcome is None:
             return
         if "error" in outcome:
-            message = outcome["error"]["message"]
+            message = _worded(outcome["error"]["message"])
             fail(turn, task, message, output={"error": message}, evaluation=task.task_id)
             return
         results = outcome.get("result") or []
         first = results[0] if results else None
         complete(turn, task, {"result": first, "resultList": results}, evaluation=task.task_id)
+
+
+def _worded(message: str) -> str:
+    """jq's message as Conductor's jq words it: without the value it stumbled over."""
+    message = _SHOWN_VALUE.sub(r"\1", message)
+    return _SHOWN_KEY.sub(r"\1 \2", message)

@@ -70,9 +70,7 @@ class Player:
         tasks = list(state.open_tasks() if open_only else state.tasks.values())
         return tasks[number % len(tasks)] if tasks else None
 
-    def _report(
-        self, workflow_id: str, task: TaskState | None, status: str, **result: Any
-    ) -> None:
+    def _report(self, workflow_id: str, task: TaskState | None, status: str, **result: Any) -> None:
         own = ("JOIN", "DO_WHILE", "SUB_WORKFLOW", "INLINE", "SET_VARIABLE", "TERMINATE")
         if task is not None and task.task_type not in own:
             ids = {"workflowInstanceId": workflow_id, "taskId": task.task_id}
@@ -100,11 +98,15 @@ class Player:
 
     def _answer_late(self, workflow_id: str, number: int) -> None:
         task = self._task(workflow_id, number, open_only=False)
-        self._report(workflow_id, task, "COMPLETED" if number % 2 else "FAILED", outputData={"late": 1})
+        self._report(
+            workflow_id, task, "COMPLETED" if number % 2 else "FAILED", outputData={"late": 1}
+        )
 
     def _answer_anything(self, workflow_id: str, number: int) -> None:
         task = self._task(workflow_id, number)
-        self._report(workflow_id, task, ("COMPLETED", "FAILED", "CANCELED", "COMPLETED")[number % 4])
+        self._report(
+            workflow_id, task, ("COMPLETED", "FAILED", "CANCELED", "COMPLETED")[number % 4]
+        )
 
     def _script(self, workflow_id: str, number: int) -> None:
         if number % 2 and self.engine.waiting_scripts:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.core.events import EventKind, HistoryEvent
 from engine.errors import StoreError, UnavailableError
-from engine.store import feeder
+from engine.store import feeder, journal
 from engine.store.base import Commit
 from engine.store.batch import Batch
 from engine.store.history import History
@@ -183,6 +183,21 @@ def test_equal_payloads_are_stored_once(store: LocalStore) -> None:
     assert store.query("SELECT count(*) AS n FROM tasks WHERE length(input_data) > 9999") == [
         {"n": 20}
     ]
+
+
+def test_a_busy_time_leaves_no_large_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_SHRINK_BYTES", 1 << 20)
+    path = tmp_path / "x.duckdb"
+    with closing(LocalStore(path, project=rows_of)) as store:
+        payload = {"text": "z" * 2_000}
+        store.commit(commit_of(*(history(f"w{n}", payload=payload) for n in range(200))))
+        store.commit(commit_of(history("open", ended=False)))
+        assert store.health()["journal_bytes"] > 1 << 20
+    assert path.with_name("x.duckdb.journal").stat().st_size < 200_000
+    with closing(LocalStore(path, project=rows_of)) as store:
+        assert store.events("open") == history("open", ended=False)
 
 
 # -- migrations ----------------------------------------------------------------------------

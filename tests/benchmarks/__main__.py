@@ -1,0 +1,53 @@
+"""Run the benchmarks and print their figures."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import http_sequences, long_loop, machine, one_at_a_time, parts, sequences, wide_fork
+from .figures import Figure, table, write_json
+from .stage import Stage
+
+_NAMES = ("sequences", "http", "one", "fork", "loop", "parts")
+
+
+def main() -> int:
+    """Measure what was asked for; returns 0, whether or not the aims are reached."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_NAMES)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(_NAMES)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    logging.basicConfig(level=logging.WARNING)
+    facts = machine.facts()
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    begun = time.perf_counter()
+    figures: list[Figure] = []
+    with Stage() as stage:
+        measures: dict[str, Callable[[], list[Figure]]] = {
+            "sequences": lambda: sequences.measure(stage),
+            "http": lambda: http_sequences.measure(stage),
+            "one": lambda: one_at_a_time.measure(stage, facts["sqlite_commit_ms"]),
+            "fork": lambda: wide_fork.measure(stage),
+            "loop": lambda: long_loop.measure(stage),
+            "parts": lambda: parts.measure(stage),
+        }
+        for name in _NAMES:
+            if not arguments.names or name in arguments.names:
+                figures += measures[name]()
+                print(f"{name}: measured after {time.perf_counter() - begun:.0f} s", flush=True)
+    print(f"\n{table(figures)}")
+    if arguments.json is not None:
+        write_json(arguments.json, facts, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""A fork of a thousand branches, each one tiny function of this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .figures import Figure
+from .stage import InFlight, Stage
+
+_WIDTH = 1_000
+_ROUNDS = 3
+
+
+def measure(stage: Stage) -> list[Figure]:
+    """Seconds from start to end (median of three), and the lag of the loop meanwhile."""
+    stage.define("bench_fork", _fork(_WIDTH))
+    InFlight(stage, "bench_fork", 1, 1).run()
+    seconds = []
+    lag_ms: list[float] = []
+    for _ in range(_ROUNDS):
+        stage.settle()
+        seconds.append(InFlight(stage, "bench_fork", 1, 1).run())
+        lag_ms.append(stage.lag_p99_ms())
+    return [
+        Figure("fork of 1,000 tiny tasks", sorted(seconds)[1], "s", 0.7),
+        Figure("fork: event-loop lag p99", sorted(lag_ms)[1], "ms", 20),
+    ]
+
+
+def _fork(width: int) -> list[dict[str, Any]]:
+    names = [f"b{number}" for number in range(width)]
+    branches = [
+        [
+            {
+                "name": "bench_step",
+                "taskReferenceName": name,
+                "type": "SIMPLE",
+                "inputParameters": {"n": "${workflow.input.n}"},
+            }
+        ]
+        for name in names
+    ]
+    return [
+        {"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": branches},
+        {"name": "join", "taskReferenceName": "join", "type": "JOIN", "joinOn": names},
+    ]
