@@ -5,9 +5,9 @@ built-ins it uses, so a script that replaces them only fools itself. It answers 
 ``{"value": …}`` or ``{"error": {"message", "stack"}}`` as JSON.
 
 Conversion of the result (semantics reference §5.4): whole numbers are integers, NaN and the
-infinities their names (JSON has no numbers for them), a function or an object its members. Beyond Conductor, which
-gives ``{}`` for them, a Date is its ISO text, a BigInt an exact integer, a Set a list and an
-Error its name and message.
+infinities their names (JSON has no numbers for them), a function or an object its members. Beyond
+Conductor, which gives ``{}`` for them, a Date is its ISO text, a BigInt an exact integer, a Set a
+list and an Error its name and message.
 """
 
 from __future__ import annotations

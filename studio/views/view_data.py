@@ -338,5 +338,5 @@ def plan_json(plan: BranchPlan) -> dict[str, Any]:
         "not_affected": list(plan.not_affected),
         "side_effects": list(plan.side_effects),
         "sentence": plan.sentence,
-        "input": plan.input,
+        "input": masked(plan.input),
     }

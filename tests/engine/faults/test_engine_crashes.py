@@ -13,8 +13,10 @@ from engine.runtime.faults import RUNTIME_FAULT_POINTS
 from engine.store.faults import STORE_FAULT_POINTS
 
 FAULT_POINTS = (*STORE_FAULT_POINTS, *RUNTIME_FAULT_POINTS)
-_PASSES = {"feeder": 2, "recovery": 1}
-"""How often a point of an area may be passed before the process dies; others up to 30 times."""
+_RARE = {"feeder": 2, "recovery": 1, "journal.before_prune": 3, "journal.after_prune": 3}
+"""How often a point, or one of an area, may be passed before the process dies."""
+_OFTEN = 30
+"""The same for those that every commit passes."""
 
 
 def crash(folder: Path, seed: int, named_times: int, random_times: int) -> Findings:
@@ -25,7 +27,7 @@ def crash(folder: Path, seed: int, named_times: int, random_times: int) -> Findi
     with CrashRounds(folder, seed) as rounds:
         for point in plan:
             if point:
-                most = _PASSES.get(point.partition(".")[0], 30)
+                most = _RARE.get(point) or _RARE.get(point.partition(".")[0]) or _OFTEN
                 rounds.die_at(point, chance.randint(1, most))
             else:
                 rounds.kill()
