@@ -32,12 +32,15 @@ def serve(settings: Settings) -> int:
     if settings.port:
         check_port(settings.host, settings.port)
     with open_engine(settings) as engine:
+        from engine.runtime.interpreter import tune_for_serving
+
         from .sample_workflows import samples_for
         from .server import StudioServer
 
         server = StudioServer(engine.service, settings.host, settings.port, samples_for(engine))
 
         def ready() -> None:
+            tune_for_serving()
             sys.stdout.write(f"Conductor Studio is ready: {server.url}\n")
             sys.stdout.flush()
             if settings.open and _has_browser():

@@ -20,8 +20,9 @@ from ..errors import InvalidRequestError
 from ..models.enums import TaskStatus
 from .definition import Node
 from .events import EventKind
-from .mapping import placement_of
+from .mapping import lacks_successor
 from .state import TaskState, WorkflowState
+from .tasks.do_while import reopened_in
 from .turn import Turn
 
 _SEGMENT: Final = re.compile(r"^(.*?)(?:\[(\d+)\])?$")
@@ -169,6 +170,8 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
         if order == 0 and task.node in around and task.task_type == "DO_WHILE":
             if not task.retried:
                 reopened.append(task.task_id)
+        elif task.task_type == "TERMINATE":
+            continue  # it ended the original; at this point of it that had not happened yet
         elif task.retried or task.status in (
             TaskStatus.COMPLETED,
             TaskStatus.COMPLETED_WITH_ERRORS,
@@ -281,7 +284,8 @@ def reuse_tasks(
         if task.task_id in kept:
             settled.append(_reuse(turn, source, task, ids, {}))
         elif task.task_id in reopened:
-            _reuse(turn, source, task, ids, _reopened_loop(task, target))
+            node = source.definition.nodes[task.node]
+            _reuse(turn, source, task, ids, reopened_in(turn, node, task, target.path))
         elif child_id is not None and task.task_id == target.task_id:
             changes = {
                 "status": str(TaskStatus.IN_PROGRESS),
@@ -291,22 +295,6 @@ def reuse_tasks(
             }
             _reuse(turn, source, task, ids, changes)
     _look_again(turn, settled)
-
-
-def _reopened_loop(task: TaskState, target: TaskState) -> dict[str, Any]:
-    match = re.search(re.escape(task.path) + r"\[(\d+)\]", target.path)
-    iteration = int(match[1]) if match else task.iteration
-    output = {
-        key: value
-        for key, value in task.output_data.items()
-        if not key.isdigit() or int(key) < iteration
-    }
-    return {
-        "status": str(TaskStatus.IN_PROGRESS),
-        "output": {**output, "iteration": iteration},
-        "iteration": iteration,
-        "end_time": 0,
-    }
 
 
 def _reuse(
@@ -344,26 +332,7 @@ def _look_again(turn: Turn, task_ids: list[str]) -> None:
     for task_id in task_ids:
         task = turn.state.tasks[task_id]
         node = turn.node_of(task)
-        if node is None or task.retried or not _lacks_successor(turn, task, node):
+        if node is None or task.retried or not lacks_successor(turn, task, node):
             settled.append(task_id)
     if settled:
         turn.emit(EventKind.TASKS_EVALUATED, {"task_ids": settled})
-
-
-def _lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
-    place = placement_of(turn, task, node)
-
-    def missing(following: Node | None) -> bool:
-        if following is None or (following.type == "DO_WHILE" and node in following.inside()):
-            return False
-        suffix = f"__{place.iteration}" if place.iteration else ""
-        return turn.existing(f"{following.reference}{suffix}", following) is None
-
-    if node.branches:
-        firsts = [branch[0] for branch in node.branches if branch]
-        return any(missing(first) for first in firsts) or missing(node.successor)
-    if "hasChildren" in task.input_data:
-        case = str(task.input_data.get("case"))
-        branch = node.cases.get(case) or node.default_case
-        return bool(branch) and missing(branch[0])
-    return missing(node.successor)

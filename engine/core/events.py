@@ -92,7 +92,7 @@ class Moment(NamedTuple):
     """Never goes back within a process; orders events inside one millisecond."""
 
 
-class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One recorded fact of one execution. See the module text for ``data``."""
 
     workflow_id: str

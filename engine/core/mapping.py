@@ -6,7 +6,7 @@ that is how several fork branches that meet at one JOIN create it once.
 
 from __future__ import annotations
 
-from .definition import Node
+from .definition import SWITCH_TYPES, Node
 from .state import TaskState
 from .turn import Draft, Placement, Turn
 
@@ -38,6 +38,31 @@ def placement_of(turn: Turn, task: TaskState, node: Node) -> Placement:
     suffix = task.reference_task_name.rsplit("__", 1)
     iteration = int(suffix[1]) if len(suffix) == 2 and suffix[1].isdigit() else task.iteration
     return Placement(iteration, path)
+
+
+def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
+    """Whether what follows an ended task has no record: a branch or a rerun left it out.
+
+    Records of an earlier round of an outer loop lack nothing, whatever became of that round.
+    """
+    if turn.existing(task.reference_task_name, node) is not task:
+        return False
+    place = placement_of(turn, task, node)
+
+    def missing(following: Node | None) -> bool:
+        if following is None or (following.type == "DO_WHILE" and node in following.inside()):
+            return False
+        suffix = f"__{place.iteration}" if place.iteration else ""
+        return turn.existing(f"{following.reference}{suffix}", following) is None
+
+    if node.branches:
+        firsts = [branch[0] for branch in node.branches if branch]
+        return any(missing(first) for first in firsts) or (not firsts and missing(node.successor))
+    if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
+        case = str(task.input_data.get("case"))
+        branch = node.cases.get(case) or node.default_case
+        return bool(branch) and missing(branch[0])
+    return missing(node.successor)
 
 
 def body_placement(task: TaskState, iteration: int) -> Placement:

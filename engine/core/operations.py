@@ -13,8 +13,10 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from .decide import task_type_of
 from .ending import end_workflow
 from .events import EventKind
+from .mapping import lacks_successor, placement_of
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
+from .tasks.do_while import reopened_in
 from .turn import EndChild, RetryChild, ReviveParent, Turn
 
 _RETRYABLE = (
@@ -233,8 +235,9 @@ def rerun_from_task(
     if later:
         turn.emit(EventKind.TASKS_REMOVED, {"task_ids": [t.task_id for t in later]})
     _reset(turn, turn.state.tasks[task.task_id], task_input)
+    _reopen_loops(turn, task)
     _reopen_others(turn, task.task_id)
-    _reopen_containers(turn)
+    _look_again(turn)
     turn.effects.append(ReviveParent("reran"))
 
 
@@ -257,10 +260,32 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
     }
     if task.sub_workflow_id:
         data["reason"] = None
+    if task.task_type == "DO_WHILE":  # it begins anew, not in the iteration it had got to
+        node = turn.node_of(task)
+        data["iteration"] = 0 if node is None else placement_of(turn, task, node).iteration
+        data["loop_over_task"] = False
     if task_input is not None:
         data["input"] = task_input
     turn.emit(EventKind.TASK_RESET, data, task)
     task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
+
+
+def _reopen_loops(turn: Turn, target: TaskState) -> None:
+    """The loops around a task go on in the iteration that it lies in."""
+    node = turn.node_of(target)
+    parent = None if node is None else node.parent
+    while parent is not None:
+        if parent.type == "DO_WHILE":
+            around = [
+                t
+                for t in turn.state.tasks.values()
+                if t.node == parent.reference and target.path.startswith(f"{t.path}[")
+            ]
+            loop = max(around, key=lambda t: t.seq, default=None)
+            if loop is not None and loop.status.is_terminal:
+                data = reopened_in(turn, parent, loop, target.path)
+                turn.emit(EventKind.TASK_RESET, {**data, "executed": False}, loop)
+        parent = parent.parent
 
 
 def _reopen_others(turn: Turn, task_id: str) -> None:
@@ -269,34 +294,27 @@ def _reopen_others(turn: Turn, task_id: str) -> None:
     for other in list(state.tasks.values()):
         if other.task_id == task_id or other.retried or other.status.is_successful:
             continue
-        if state.latest.get(other.reference_task_name) == other.task_id:
-            _reopen(turn, other)
+        if state.latest.get(other.reference_task_name) != other.task_id:
+            continue
+        if other.task_type == "DO_WHILE":
+            data = {
+                "status": str(TaskStatus.IN_PROGRESS),
+                "reason": None,
+                "end_time": 0,
+                "executed": False,
+            }
+            turn.emit(EventKind.TASK_RESET, data, other)
+        else:
+            _reset(turn, other, None)
 
 
-def _reopen(turn: Turn, task: TaskState) -> None:
-    """The same record goes on: what the engine moves on itself is open, others are queued."""
-    task_type = task_type_of(turn, task)
-    opened = task_type.reopens_in_place or task_type.revisits
-    data: dict[str, Any] = {
-        "status": str(TaskStatus.IN_PROGRESS if opened else TaskStatus.SCHEDULED),
-        "executed": False,
-        "end_time": 0,
-        "reason": None,
-        "start_time": turn.now.wall_ms,
-        "not_before_ms": 0,
-    }
-    if task.sub_workflow_id:
-        data["sub_workflow_id"] = None
-        data["output"] = {}
-    turn.emit(EventKind.TASK_RESET, data, task)
-    task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
-
-
-def _reopen_containers(turn: Turn) -> None:
-    """Forks and switches are looked at again, so that missing branches come back."""
+def _look_again(turn: Turn) -> None:
+    """What lost its successor is looked at again, so that missing branches come back."""
     for task in list(turn.state.tasks.values()):
         node = turn.node_of(task)
-        if node is not None and node.branches and task.executed:
+        if node is None or not task.executed or task.retried:
+            continue
+        if lacks_successor(turn, task, node):
             turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
 
 

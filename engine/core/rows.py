@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 
-class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the history table ``tasks``: a version of a task attempt."""
 
     workflow_id: str
@@ -46,7 +46,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """True in the last version of a record that an operator action deleted."""
 
 
-class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
+class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the history table ``executions``: a version of an execution."""
 
     workflow_id: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from .definition import CompiledDefinition
 from .events import EventKind
 from .projection import first_cause
 from .state import TaskState, WorkflowState
@@ -28,6 +29,24 @@ def start(turn: Turn, data: dict[str, Any], path: str = "") -> None:
     """
     turn.state.path = path or data["name"]
     turn.emit(EventKind.WORKFLOW_STARTED, data)
+
+
+def start_data(
+    definition: CompiledDefinition, given: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    """``data`` of a ``WorkflowStarted`` event; keys without a value are left out."""
+    template = definition.wire.get("inputTemplate") or {}
+    data: dict[str, Any] = {
+        "name": definition.name,
+        "version": definition.version,
+        "definition_hash": definition.hash,
+        "input": merged_input(given, template),
+    }
+    variables = definition.wire.get("variables")
+    if variables:
+        data["variables"] = variables
+    data.update({key: value for key, value in more.items() if value})
+    return data
 
 
 def merged_input(given: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:

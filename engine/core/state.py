@@ -29,7 +29,7 @@ class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
     """Frames of user code, innermost last: ``{file, line, function, source: [[n, text], …]}``."""
 
 
-class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One attempt of one task (semantics reference §1.5)."""
 
     task_id: str

@@ -12,6 +12,7 @@ from . import (
     external_payloads,
     health,
     metadata,
+    scheduler,
     search,
     secrets,
     synchronous,
@@ -37,6 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *event_handlers.ROUTES,
     *admin.ROUTES,
     *external_payloads.ROUTES,
+    *scheduler.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""
 

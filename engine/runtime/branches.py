@@ -10,7 +10,6 @@ from ..core.branching import BranchPlan, reuse_tasks, variables_before
 from ..core.state import WorkflowState
 from ..core.turn import Turn
 from .desk import Desk
-from .effects import start_data
 
 
 def with_parents(desk: Desk, workflow_id: str) -> dict[str, WorkflowState]:
@@ -58,7 +57,7 @@ def begin_branch(
         }
         if is_target and edits:
             branch["edits"] = {target.reference_task_name: edits}
-        data = start_data(
+        data = starting.start_data(
             source.definition,
             {},
             variables=variables_before(source, level),

@@ -36,6 +36,9 @@ _SECOND: Final = timedelta(seconds=1)
 _NEAR: Final = timedelta(hours=3)
 """No change of the clocks is larger."""
 
+_END_OF_TIME_MS: Final = 4_102_444_800_000
+"""The year 2100: nothing is planned beyond it."""
+
 DayRule = Callable[[date], bool]
 
 
@@ -66,6 +69,8 @@ class Cron:
 
     def next_after_ms(self, moment_ms: int) -> int | None:
         """The first moment after another, both epoch milliseconds; None if there is none."""
+        if moment_ms >= _END_OF_TIME_MS:
+            return None
         after = datetime.fromtimestamp(moment_ms // 1000, UTC)
         last = after + _LONGEST_SEARCH
         found = self._every_hour(after, last) if len(self._hours) == 24 else self._at(after, last)

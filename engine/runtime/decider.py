@@ -19,6 +19,7 @@ from ..errors import EngineError, StoreClosedError
 from ..store.faults import fault_point
 from .desk import Desk
 from .faults import DECIDED
+from .scheduler import TIMER_PREFIX
 from .writer import Outbox, Writer
 
 logger = logging.getLogger(__name__)
@@ -196,13 +197,17 @@ class Decider:
     def _ring(self) -> None:
         desk = self._desk
         for workflow_id, task_ids in desk.timers.due(desk.clock.now().wall_ms).items():
-            if workflow_id not in desk.executions:
+            is_schedule = workflow_id.startswith(TIMER_PREFIX)
+            if not is_schedule and workflow_id not in desk.executions:
                 continue
             try:
+                if is_schedule:
+                    desk.scheduler.ring(desk, workflow_id, task_ids)
+                    continue
                 desk.act(workflow_id, due=[task_id for task_id in task_ids if task_id])
                 self._set_again(workflow_id, task_ids)
             except Exception:
-                logger.exception("A timer of execution %s failed.", workflow_id)
+                logger.exception("A timer of %s failed.", workflow_id)
 
     def _set_again(self, workflow_id: str, task_ids: list[str]) -> None:
         """A deadline that moved is set anew."""

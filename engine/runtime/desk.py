@@ -29,6 +29,7 @@ from .events import EVALUATION_PREFIX, EventQueue
 from .limits import HandOffLimits
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
+from .scheduler import Scheduler
 from .timers import Timers
 from .writer import Outbox
 
@@ -82,6 +83,7 @@ class Desk:
         self.queues = TaskQueues()
         self.timers = Timers()
         self.event_queue = EventQueue()
+        self.scheduler = Scheduler()
         self.limits = HandOffLimits()
         self.outbox = Outbox()
         self.executions: dict[str, WorkflowState] = {}

@@ -65,9 +65,9 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
         desk.go_on(turn)
         return
     child_id = child_workflow_id(turn.state.workflow_id, task)
-    if desk.knows(child_id):
-        child_id = turn.new_id()
-    data = start_data(
+    if task.last_event != task.scheduled_event or desk.knows(child_id):
+        child_id = turn.new_id()  # rerun in its own record: the name is that of an older child
+    data = starting.start_data(
         definition,
         given.get("workflowInput") or {k: v for k, v in given.items() if v is not None},
         correlation_id=turn.state.correlation_id,
@@ -93,24 +93,6 @@ def _child_definition(desk: Desk, given: dict[str, Any]) -> CompiledDefinition:
     return desk.registry.snapshot(
         given.get("subWorkflowName") or "", given.get("subWorkflowVersion") or None
     )
-
-
-def start_data(
-    definition: CompiledDefinition, given: dict[str, Any], **more: Any
-) -> dict[str, Any]:
-    """``data`` of a ``WorkflowStarted`` event; keys without a value are left out."""
-    template = definition.wire.get("inputTemplate") or {}
-    data: dict[str, Any] = {
-        "name": definition.name,
-        "version": definition.version,
-        "definition_hash": definition.hash,
-        "input": starting.merged_input(given, template),
-    }
-    variables = definition.wire.get("variables")
-    if variables:
-        data["variables"] = variables
-    data.update({key: value for key, value in more.items() if value})
-    return data
 
 
 def end_child(desk: Desk, workflow_id: str, reason: str) -> None:
@@ -147,7 +129,7 @@ def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow
     try:
         definition = desk.registry.snapshot(effect.name, effect.version)
         workflow_id = turn.new_id()
-        data = start_data(
+        data = starting.start_data(
             definition,
             {**effect.input, "failedWorkflow": workflow_wire(state)},
             correlation_id=state.correlation_id,
@@ -181,7 +163,7 @@ def _start_workflow(desk: Desk, turn: Turn, effect: StartWorkflow) -> None:
         desk.go_on(turn)
         return
     workflow_id = turn.new_id()
-    data = start_data(
+    data = starting.start_data(
         definition,
         request.get("input") or {},
         correlation_id=request.get("correlationId") or turn.state.correlation_id,

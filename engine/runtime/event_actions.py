@@ -66,15 +66,13 @@ def run_action(desk: Desk, action: EventAction, occasion: Occasion) -> tuple[str
 
 
 def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
-    from .effects import start_data
-
     workflow_id = str(uuid.uuid4())
     version = given.get("version")
     definition = desk.registry.snapshot(
         str(given.get("name") or ""), None if version in (None, "") else _whole(version)
     )
     domains = given.get("taskToDomain")
-    data = start_data(
+    data = starting.start_data(
         definition,
         {**(given.get("input") or {}), **occasion.marks},
         correlation_id=_text(given.get("correlationId")),

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, order=False):
+class Entry(msgspec.Struct, frozen=True, order=False, gc=False):
     """One waiting task."""
 
     workflow_id: str

@@ -32,6 +32,7 @@ def recover(desk: Desk) -> int:
         _take_up(desk, state)
     _mend_families(desk)
     desk.event_queue.recover(desk)
+    desk.scheduler.recover(desk)
     while desk.carry_out_effects():
         pass
     fault_point(TAKEN_UP)

@@ -18,7 +18,6 @@ from ..evaluators.syntax import check_javascript
 from ..models.requests import RerunWorkflowRequest, StartWorkflowRequest
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
-from ..runtime.effects import start_data
 from .base import Wire
 from .metadata import MetadataService
 
@@ -39,7 +38,7 @@ class ExecutionService(MetadataService):
 
         def start(desk: Desk) -> Settled:
             definition = self._definition(desk, asked)
-            data = start_data(
+            data = starting.start_data(
                 definition,
                 asked.input or {},
                 correlation_id=asked.correlation_id,

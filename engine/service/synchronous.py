@@ -12,13 +12,13 @@ from ..core.wire import task_run_wire, workflow_run_wire
 from ..errors import InvalidRequestError, NotFoundError
 from ..runtime.desk import Desk
 from .base import Wire
-from .events import EventService
+from .schedules import ScheduleService
 from .trial import WorkflowTrial
 
 RETURN_STRATEGIES = ("TARGET_WORKFLOW", "BLOCKING_WORKFLOW", "BLOCKING_TASK", "BLOCKING_TASK_INPUT")
 
 
-class Service(EventService):
+class Service(ScheduleService):
     """The one service layer behind every door.
 
     Commands return futures that resolve after what they did is durable. Methods that ask the

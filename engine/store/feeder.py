@@ -26,7 +26,7 @@ from .journal import Journal
 
 logger = logging.getLogger(__name__)
 
-FEED_SECONDS: Final = 0.25
+FEED_SECONDS: Final = 0.5
 FEED_EVENTS: Final = 5_000
 MAX_WAITING_EVENTS: Final = 100_000
 _BREATH_SECONDS: Final = 0.002
@@ -156,9 +156,12 @@ class Feeder:
                 return
 
     def _round(self) -> None:
-        while self._feed_one():
+        while (behind := self._feed_one()) and self.lag >= FEED_EVENTS:
             self._tidy(_PRUNES_BETWEEN)
             self._stopping.wait(_BREATH_SECONDS)
+        if behind:
+            # What came meanwhile waits for more: a small batch costs nearly as much as a large one.
+            self._arrived.set()
         while self._tidy(_PRUNES_BETWEEN):
             self._stopping.wait(_BREATH_SECONDS)
         self.error = None

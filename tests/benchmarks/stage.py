@@ -14,6 +14,7 @@ from typing import Any
 from engine.core.events import EventKind, HistoryEvent
 from engine.facade import Engine
 from engine.functions import FunctionRegistry, task
+from engine.runtime.interpreter import tune_for_serving
 from studio.server import StudioServer
 
 from .figures import percentile
@@ -65,6 +66,7 @@ class Stage:
         self.lag = LoopLag(self._ready.result(60))
         self.url = self._server.url
         self._register()
+        tune_for_serving()  # as the command does once the port is open
 
     def _serve(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...models.enums import TaskStatus
@@ -46,7 +47,7 @@ class DoWhileTask(TaskType):
         self._after_iteration(turn, node, task, records)
 
     def _begin(self, turn: Turn, node: Node, task: TaskState) -> None:
-        items = self._items(turn, node)
+        items = _items(turn, node)
         if items is not None and not items:
             complete(turn, task, {"iteration": 0})
             return
@@ -128,7 +129,7 @@ class DoWhileTask(TaskType):
         forget = [
             k for k in task.output_data if k.isdigit() and keep and int(k) <= task.iteration - keep
         ]
-        items = self._items(turn, node)
+        items = _items(turn, node)
         if goes_on:
             iteration = task.iteration + 1
             extra = _item_output(items, iteration)
@@ -144,7 +145,7 @@ class DoWhileTask(TaskType):
     ) -> bool | None:
         """Whether another iteration follows; None when the record was failed instead."""
         condition = node.wire.get("loopCondition")
-        items = self._items(turn, node)
+        items = _items(turn, node)
         if items is not None and task.iteration >= len(items):
             return False
         if not condition:
@@ -201,7 +202,9 @@ class DoWhileTask(TaskType):
         collected = {
             r.node: r.output_data
             for r in done
-            if r.executed or (r.status.is_terminal and not r.status.is_successful)
+            # A script's failure is seen by the loop in the same evaluation; any other ends the
+            # execution before the loop looks again.
+            if r.executed or (r.revisit and r.status.is_terminal and not r.status.is_successful)
         }
         if not collected:
             return {}
@@ -222,17 +225,37 @@ class DoWhileTask(TaskType):
         if doomed:
             turn.emit(EventKind.TASKS_REMOVED, {"task_ids": doomed})
 
-    def _items(self, turn: Turn, node: Node) -> list[Any] | None:
-        """The list the loop runs over, resolved afresh; None in condition mode."""
-        template = node.wire.get("items")
+
+def reopened_in(turn: Turn, node: Node, loop: TaskState, path: str) -> dict[str, Any]:
+    """Changes that put a loop's record back into the iteration that ``path`` lies in."""
+    found = re.search(re.escape(loop.path) + r"\[(\d+)\]", path)
+    iteration = int(found[1]) if found else loop.iteration
+    output = {
+        key: value
+        for key, value in loop.output_data.items()
+        if key.isdigit() and int(key) < iteration
+    }
+    item = _item_output(_items(turn, node), iteration)
+    return {
+        "status": str(TaskStatus.IN_PROGRESS),
+        "reason": None,
+        "output": {**output, **item, "iteration": iteration},
+        "iteration": iteration,
+        "end_time": 0,
+    }
+
+
+def _items(turn: Turn, node: Node) -> list[Any] | None:
+    """The list a loop runs over, resolved afresh; None in condition mode."""
+    template = node.wire.get("items")
+    if template is None:
+        template = node.input_parameters.get("_items")
         if template is None:
-            template = node.input_parameters.get("_items")
-            if template is None:
-                return None
-        value = turn.resolve(template).value
-        if value is None:
-            return []
-        return value if isinstance(value, list) else [value]
+            return None
+    value = turn.resolve(template).value
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _keep_last(node: Node) -> int:

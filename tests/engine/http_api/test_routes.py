@@ -18,6 +18,11 @@ HANDLER = {
     "event": "conductor:x:y",
     "actions": [{"action": "start_workflow", "start_workflow": {"name": "w"}}],
 }
+SCHEDULE = {
+    "name": "s",
+    "cronExpression": "0 0 0 1 1 *",
+    "startWorkflowRequest": {"name": "w"},
+}
 LOCATION = "?path=a&operation=WRITE&payloadType=TASK_OUTPUT"
 
 DOCUMENTED: list[tuple[str, str, Any, int]] = [
@@ -119,6 +124,20 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("POST", "/api/workflow/correlated/batch", {}, 200),
     ("POST", "/api/workflow/{workflowId}/variables", {}, 404),
     ("POST", "/api/workflow/bulk/delete", WRONG_ID, 200),
+    ("POST", "/api/scheduler/schedules", SCHEDULE, 200),
+    ("GET", "/api/scheduler/schedules", None, 200),
+    ("GET", "/api/scheduler/schedules/search", None, 200),
+    ("GET", "/api/scheduler/schedules/{name}", None, 404),
+    ("DELETE", "/api/scheduler/schedules/{name}", None, 200),
+    ("PUT", "/api/scheduler/schedules/{name}/pause", None, 404),
+    ("PUT", "/api/scheduler/schedules/{name}/resume", None, 404),
+    ("GET", "/api/scheduler/nextFewSchedules?cronExpression=@daily", None, 200),
+    ("GET", "/api/scheduler/search/executions", None, 200),
+    ("GET", "/api/scheduler/admin/requeue", None, 200),
+    ("GET", "/api/scheduler/admin/pause", None, 200),
+    ("GET", "/api/scheduler/admin/resume", None, 200),
+    ("PUT", "/api/scheduler/bulk/pause", WRONG_ID, 200),
+    ("PUT", "/api/scheduler/bulk/resume", WRONG_ID, 200),
     ("GET", "/api/environment", None, 200),
     ("GET", "/api/environment/{key}", None, 200),
 ]

@@ -117,13 +117,13 @@ class Player:
         self.engine.clock.move(seconds=_TICKS[number % len(_TICKS)])
 
     def _pause(self, workflow_id: str, number: int) -> None:
-        self.engine.service.pause(workflow_id).result(5)
+        self._settle(self.engine.service.pause(workflow_id))
 
     def _resume(self, workflow_id: str, number: int) -> None:
-        self.engine.service.resume(workflow_id).result(5)
+        self._settle(self.engine.service.resume(workflow_id))
 
     def _terminate(self, workflow_id: str, number: int) -> None:
-        self.engine.service.terminate(workflow_id, "enough").result(5)
+        self._settle(self.engine.service.terminate(workflow_id, "enough"))
 
     def _settle(self, future: Any) -> Any:
         """The value of an action that is answered after the scripts it needs."""
@@ -148,10 +148,11 @@ class Player:
         task = self._task(workflow_id, number, open_only=False)
         if task is None or len(self.known) > 12:
             return
+        quiet = not self.engine.waiting_scripts
         before = {known: len(self.engine.events(known)) for known in self.known}
         edits = {"x": number} if number % 2 else None
         new_id = self._settle(self.engine.service.branch(workflow_id, task.task_id, edits))
-        if not self.engine.waiting_scripts:
+        if quiet:
             for known, length in before.items():
                 assert len(self.engine.events(known)) == length, "a branch changed its original"
         self.known.append(new_id)
