@@ -58,7 +58,7 @@ class RemoteLoad:
         self._address = (host, port)
         self._total = total
         self._started = self._ended = self.steps = 0
-        self._tasks: asyncio.Queue[Wire] = asyncio.Queue()
+        self._tasks: asyncio.Queue[Wire | None] = asyncio.Queue()
         self._starts: asyncio.Queue[None] = asyncio.Queue()
         self._done = asyncio.Event()
 
@@ -74,15 +74,14 @@ class RemoteLoad:
             jobs += [self._poll(connections[1])]
             jobs += [self._update(connection) for connection in connections[2:]]
         begun = time.perf_counter()
-        running = [asyncio.create_task(job) for job in jobs]
-        ended = asyncio.create_task(self._done.wait())
-        await asyncio.wait([*running, ended], return_when=asyncio.FIRST_COMPLETED)
-        seconds = time.perf_counter() - begun
-        for task in running:
-            if task.done():
-                task.result()
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+            await self._done.wait()
+            seconds = time.perf_counter() - begun
+            for _ in connections:
+                self._tasks.put_nowait(None)
+            # Polls that are under way come to their end: hanging up could lose a task to nobody.
         for connection in connections:
             connection.close()
         return seconds
@@ -95,24 +94,22 @@ class RemoteLoad:
             await self._starts.get()
             self._started += 1
             await connection.ask("POST", "/api/workflow/bench_remote?version=1", b'{"n":1}')
-        await self._done.wait()
 
     async def _poll(self, connection: Connection) -> None:
-        path = f"/api/tasks/poll/batch/{_TASK_TYPE}?count=50&timeout=1000&workerid=lean"
-        while True:
+        path = f"/api/tasks/poll/batch/{_TASK_TYPE}?count=50&timeout=200&workerid=lean"
+        while not self._done.is_set():
             answer = await connection.ask("GET", path)
             for task in msgspec.json.decode(answer):
                 self._tasks.put_nowait(task)
 
     async def _update(self, connection: Connection) -> None:
-        while True:
-            task = await self._tasks.get()
+        while (task := await self._tasks.get()) is not None:
             await connection.ask("POST", "/api/tasks", _result(task))
             self._completed(task)
 
     async def _work_v2(self, connection: Connection) -> None:
         path = f"/api/tasks/poll/batch/{_TASK_TYPE}?count=1&timeout=100&workerid=lean"
-        while True:
+        while not self._done.is_set():
             found = msgspec.json.decode(await connection.ask("GET", path))
             task = found[0] if found else None
             while task is not None:

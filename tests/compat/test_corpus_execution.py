@@ -21,7 +21,8 @@ from engine.functions import FunctionRegistry
 
 ROUNDS = 400
 STATED = re.compile(
-    r"evaluating (the )?script|Unable to evaluate condition|jq|Cannot |TERMINATE|Not valid duration|"
+    r"evaluating (the )?script|Unable to evaluate condition|jq|Cannot |TERMINATE|"
+    r"Not valid duration|"
     r"dynamic|Dynamic|is invalid|evaluator|Missing |No tasks|not in map|definition available|"
     r"No such workflow|Invalid / Unsupported|Error loading queue|sub-workflow|Workflow is |"
     r"Input '|failed with status|not defined|Unexpected|terminated|compile error",
@@ -95,9 +96,9 @@ def _what_it_waits_for(states: dict[str, Any]) -> str:
                 return "waits for its start delay"
             if task.task_type == "DO_WHILE" and task.iteration > 50:
                 return "loops without end"
-            if task.task_type in ("JOIN", "EXCLUSIVE_JOIN"):
-                if any(state.task(ref) is None for ref in task.input_data["joinOn"]):
-                    return "joins a branch that was not taken"
+            joined = task.input_data["joinOn"] if task.task_type.endswith("JOIN") else ()
+            if any(state.task(reference) is None for reference in joined):
+                return "joins a branch that was not taken"
     return "HANGS"
 
 

@@ -83,9 +83,11 @@ class DoWhileTask(TaskType):
     def _body(self, turn: Turn, node: Node, task: TaskState) -> list[TaskState]:
         """Newest attempts of the present iteration's records, in order of definition."""
         records = []
+        # A loop inside uses the same references in each round of this one: the path tells.
+        inside = f"{task.path}[{task.iteration}]"
         for reference in node.body_references:
             record = turn.state.task(f"{reference}__{task.iteration}")
-            if record is not None and record.seq > task.seq:
+            if record is not None and record.seq > task.seq and record.path.startswith(inside):
                 records.append(record)
         return records
 

@@ -29,6 +29,8 @@ class View implements Mounted {
   private readonly polite = h("div.sr", { "aria-live": "polite" });
   private readonly assertive = h("div.sr", { "aria-live": "assertive" });
   private readonly cleanup: (() => void)[] = [];
+  /** What the view itself selected: it gives way to a newer cause. */
+  private chosen_cause: string | null = null;
   private theme_wanted: "light" | "dark" | "auto" = "auto";
 
   constructor(private readonly root: HTMLElement, private readonly host: Host) {
@@ -49,10 +51,18 @@ class View implements Mounted {
     const asked = this.host.data.mode === "page" ? new URLSearchParams(location.search) : new URLSearchParams();
     const path = asked.get("task");
     const event = Number(asked.get("event"));
-    const cause = model.data.failure?.chains[0]?.cause;
     if (path) model.select(path);
-    else if (cause) model.select(cause.path, cause.task_id);
+    else this.select_cause();
     if (event > 0 && event < model.events.length) model.seek(event);
+  }
+
+  /** Selects the cause, unless a person has chosen something else meanwhile. */
+  private select_cause(): void {
+    const { model } = this;
+    const cause = model.data.failure?.chains[0]?.cause;
+    if (!cause || (model.selection && model.selection.path !== this.chosen_cause)) return;
+    this.chosen_cause = cause.path;
+    model.select(cause.path, cause.task_id);
   }
 
   private build(): void {
@@ -106,6 +116,7 @@ class View implements Mounted {
     this.cleanup.push(() => (alive = false));
     host.onPatch((patch) => alive && model.patch(patch));
     host.onAnswer((answer) => alive && model.answered(answer));
+    this.cleanup.push(model.on("failure", () => this.select_cause()));
     void model.load_rest().catch((error) => this.announce(`The rest of the history did not come: ${error.message}`, true));
     const sized = new ResizeObserver(() => view.classList.toggle("narrow", this.root.clientWidth > 0 && this.root.clientWidth < NARROW));
     sized.observe(this.root);
