@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from .effects import StartFailureWorkflow, TellParent
 from .events import EventKind
 from .state import TaskState, WorkflowState
-from .turn import StartFailureWorkflow, TellParent, Terminate, Turn
+from .turn import Terminate, Turn
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
 

@@ -11,13 +11,14 @@ from typing import Any
 from ..errors import ConflictError, IllegalStateError, InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from .decide import task_type_of
+from .effects import EndChild, RetryChild, ReviveParent
 from .ending import end_workflow
 from .events import EventKind
 from .mapping import lacks_successor, placement_of
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
 from .tasks.do_while import reopened_in
-from .turn import EndChild, RetryChild, ReviveParent, Turn
+from .turn import Turn
 
 _RETRYABLE = (
     TaskStatus.FAILED,

@@ -14,13 +14,14 @@ from typing import Any
 
 from ..core.apply import fold
 from ..core.decide import advance, task_type_of
+from ..core.effects import Effect, PublishEvent
 from ..core.ending import end_workflow
 from ..core.events import EventKind, HistoryEvent
 from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
 from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
-from ..core.turn import Effect, EvaluationRequest, PublishEvent, Turn, node_of
+from ..core.turn import EvaluationRequest, Turn, node_of
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store

@@ -7,11 +7,7 @@ from typing import Any
 
 from ..core import operations, starting
 from ..core.definition import CompiledDefinition
-from ..core.ending import end_workflow
-from ..core.events import EventKind
-from ..core.state import TaskState, WorkflowState
-from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
-from ..core.turn import (
+from ..core.effects import (
     Effect,
     EndChild,
     PublishEvent,
@@ -21,9 +17,12 @@ from ..core.turn import (
     StartFailureWorkflow,
     StartWorkflow,
     TellParent,
-    Terminate,
-    Turn,
 )
+from ..core.ending import end_workflow
+from ..core.events import EventKind
+from ..core.state import TaskState, WorkflowState
+from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
+from ..core.turn import Terminate, Turn
 from ..core.wire import workflow_wire
 from ..errors import EngineError
 from ..models.enums import WorkflowStatus

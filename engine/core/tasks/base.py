@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 
 from ...models.enums import TaskStatus
 from ..definition import Node
+from ..effects import EndChild
 from ..events import EventKind
 from ..expressions import apply_input_template
 from ..state import TaskState
-from ..turn import Draft, EndChild, NeedsEvaluation, Placement, Turn
+from ..turn import Draft, NeedsEvaluation, Placement, Turn
 
 JsonSchema = Mapping[str, Any]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..definition import Node
+from ..effects import PublishEvent
 from ..state import TaskState
-from ..turn import Draft, Placement, PublishEvent, Turn
+from ..turn import Draft, Placement, Turn
 from .base import TaskType, complete, fail
 
 CONDUCTOR: Final = "conductor"

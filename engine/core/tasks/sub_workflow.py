@@ -7,8 +7,9 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
+from ..effects import StartChild, StartWorkflow
 from ..state import TaskState
-from ..turn import Draft, Placement, StartChild, StartWorkflow, Terminate, Turn
+from ..turn import Draft, Placement, Terminate, Turn
 from .base import TaskType, complete, delay_start, end_child, fail
 
 
