@@ -28,7 +28,8 @@ _ALIASES: Final = {
     "output": "output_data",
     "reason": "reason_for_incompletion",
 }
-_TASK_FIELDS: Final = frozenset(TaskState.__struct_fields__)
+_FIELD_OF: Final = {name: name for name in TaskState.__struct_fields__} | _ALIASES
+"""The field of ``TaskState`` that a key of ``event.data`` names."""
 _replace = msgspec.structs.replace
 
 
@@ -95,8 +96,8 @@ _SKIPPED = TaskStatus.SKIPPED
 def _changes(event: HistoryEvent) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for key, value in event.data.items():
-        name = _ALIASES.get(key, key)
-        if name not in _TASK_FIELDS:
+        name = _FIELD_OF.get(key)
+        if name is None:
             continue
         if name == "status":
             value = TaskStatus(value)

@@ -167,7 +167,10 @@ def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
     """
     place = placement_of(turn, task, node)
     if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
-        return _missing_case(turn, task, node, place)
+        case = str(task.input_data.get("case"))
+        branch = node.cases.get(case) or node.default_case
+        if branch:  # the key alone proves nothing: the input may have one of that name
+            return map_first(turn, branch, place)
     if node.branches:
         return _missing_branches(turn, node, place)
     following = node.successor
@@ -212,12 +215,6 @@ def _missing_dynamic_join(turn: Turn, task: TaskState, place: Placement) -> list
                 draft.data["input"] = {**join.input_parameters, "joinOn": list(forked)}
             return drafts
     return []
-
-
-def _missing_case(turn: Turn, task: TaskState, node: Node, place: Placement) -> list[Draft]:
-    case = str(task.input_data.get("case"))
-    branch = node.cases[case] if node.cases.get(case) else node.default_case
-    return map_first(turn, branch, place)
 
 
 def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:

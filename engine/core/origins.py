@@ -144,7 +144,7 @@ class _Tracer:
 
     def _task_input(self, spot: _Spot, task: TaskState) -> _Step:
         value = _read(task.input_data, spot.leaf)
-        what = f"{task.base_reference} input{_dotted(spot.leaf)}"
+        what = f"{task.base_reference} input{_dotted(without_wrapper(spot.leaf))}"
         return self._filled(spot, task, what, value, "")
 
     def _filled(self, spot: _Spot, task: TaskState, what: str, value: Any, note: str) -> _Step:
@@ -216,11 +216,11 @@ class _Tracer:
         parent = self._states.get(state.parent_workflow_id or "")
         task = parent.tasks.get(state.parent_workflow_task_id or "") if parent else None
         if parent is not None and task is not None:
-            what = f"{state.definition.name} input{_dotted(leaf)}"
+            # One hop for both sides of the boundary: the parent's task shows the same value.
             inside = leaf
             if read_leaf(task.input_data, ("workflowInput", *leaf)) is not MISSING:
                 inside = ("workflowInput", *leaf)
-            return _Step(_hop(spot, what, value), _Spot(parent, task, "input", inside))
+            return self.step(_Spot(parent, task, "input", inside))
         what = f"start form, {format_leaf(leaf)}" if leaf else "start form"
         return _Step(_hop(spot, what, value, self._start_note(state)), None)
 
@@ -336,7 +336,7 @@ def destinations(
         word = "input" if use.task is not None else "output"
         wrapped = ("workflowInput", *use.leaf)
         inside = wrapped if read_leaf(data, wrapped) is not MISSING else use.leaf
-        what = f"{owner} {word}{_dotted(inside)}"
+        what = f"{owner} {word}{_dotted(without_wrapper(inside))}"
         result.append(_hop(where, what, _read(data, inside), use.note, use.expression))
     return result
 

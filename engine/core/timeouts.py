@@ -23,6 +23,9 @@ def workflow_deadline_ms(state: WorkflowState) -> int:
     return (state.last_retried_time or state.create_time) + definition.timeout_seconds * 1000
 
 
+LAUNCHERS = frozenset({"SUB_WORKFLOW", "START_WORKFLOW"})
+"""Task types that start an execution once their delay is over, instead of waiting in a queue."""
+
 TOTAL_GRACE_MS = 30_000
 """A used-up total budget is noticed when an attempt ends or somebody asks for a decision; by
 itself only this much later, so that the attempt at work can still report (Conductor's sweep)."""
@@ -35,7 +38,7 @@ def task_deadline_ms(task: TaskState, settings: TaskSettings | None) -> int:
         return 0
     if task.wait_until_ms:
         due.append(task.wait_until_ms)
-    if task.task_type == "SUB_WORKFLOW" and task.not_before_ms and not task.sub_workflow_id:
+    if task.task_type in LAUNCHERS and task.not_before_ms and not task.sub_workflow_id:
         due.append(task.not_before_ms)
     if settings is not None and settings.has_timeout:
         due += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from ..errors import InvalidRequestError
 from .answers import EMPTY, Answer, json_answer
 from .call import Call, path_number
 from .routing import Route
@@ -46,6 +47,24 @@ async def signal_sync(call: Call, workflow_id: str, status: str) -> Answer:
     return json_answer(await call.wait(future))
 
 
+async def update_state(call: Call, workflow_id: str) -> Answer:
+    """Set variables and update a task in one go, then wait until the execution is blocked."""
+    body = await call.body_object()
+    variables, result = body.get("variables") or {}, body.get("taskResult") or {}
+    if not (isinstance(variables, dict) and isinstance(result, dict)):
+        raise InvalidRequestError("variables and taskResult must be JSON objects.")
+    future = call.service.update_state(
+        workflow_id,
+        variables,
+        body.get("taskReferenceName"),
+        result,
+        call.texts("waitUntilTaskRef"),
+        float(call.number("waitForSeconds", 10)),
+        call.text("requestId"),
+    )
+    return json_answer(await call.wait(future))
+
+
 async def test(call: Call) -> Answer:
     """Run a workflow with mocked task results."""
     request = await call.body_object()
@@ -71,6 +90,7 @@ async def skip_task(call: Call, workflow_id: str, reference: str) -> Answer:
 
 ROUTES: Final = (
     Route("POST", "/api/workflow/execute/{name}/{version}", execute, "executeWorkflow.arg0"),
+    Route("POST", "/api/workflow/{workflowId}/state", update_state),
     Route("POST", "/api/workflow/test", test, "testWorkflow.arg0"),
     Route("PUT", "/api/workflow/{workflowId}/skiptask/{taskReferenceName}", skip_task),
     Route("POST", "/api/tasks/{workflowId}/{status}/signal/sync", signal_sync),

@@ -20,9 +20,9 @@ from ..core.events import EventKind, HistoryEvent
 from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
-from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
+from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn, node_of
-from ..errors import InvalidRequestError, NotFoundError
+from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
@@ -90,7 +90,7 @@ class Desk:
         self.executions: dict[str, WorkflowState] = {}
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
         self.task_home: dict[str, str] = {}
-        self.evaluating: dict[str, set[str]] = {}
+        self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
         self.unfinished: deque[str] = deque()
         self._evaluate = evaluate
         self._carry_out = carry_out
@@ -236,10 +236,10 @@ class Desk:
                     self._file_removed(event)
             turn.events = []
         if turn.needs and not state.status.is_terminal:
-            running = self.evaluating.setdefault(state.workflow_id, set())
+            running = self.evaluating.setdefault(state.workflow_id, {})
             for key, request in turn.needs.items():
                 if key not in running:
-                    running.add(key)
+                    running[key] = request
                     self._evaluate(state.workflow_id, request)
         for effect in turn.effects:
             if isinstance(effect, PublishEvent):  # recorded at once: effects may wait for a batch
@@ -280,9 +280,8 @@ class Desk:
         if task.task_type in _SHOWN_WHILE_OPEN and task.last_event == task.scheduled_event:
             self.outbox.commit.tasks.append(task_row(state, task))
         node = node_of(state, task)
-        if task.status is TaskStatus.SCHEDULED:
-            if task.task_type != "SUB_WORKFLOW":
-                self.enqueue(state, task)
+        if waits_for_worker(task):
+            self.enqueue(state, task)
         else:
             self.queues.remove(task_id)
         deadline = task_deadline_ms(task, node.settings if node is not None else None)
@@ -343,10 +342,12 @@ class Desk:
             if not self._effects:
                 return False
             workflow_id, effect = self._effects.popleft()
-            state = self.executions.get(workflow_id) or self.ended.get(workflow_id)
-            if state is None:
-                state = self.state(workflow_id)
-            self._carry_out(self, self.turn(state), effect)
+            try:
+                self._carry_out(self, self.turn(self.state(workflow_id)), effect)
+            except EngineError as error:  # refused, say a retry of a child that has nothing to
+                logger.warning("%s of %s came to nothing: %s", effect, workflow_id, error)
+            except Exception:  # must not hold other executions up
+                logger.exception("%s of %s failed.", effect, workflow_id)
         return bool(self._effects)
 
     def go_on_unfinished(self) -> None:
@@ -362,18 +363,24 @@ class Desk:
         """Begin a script that belongs to no execution; the outcome comes to ``evaluated``."""
         self._evaluate(about, request)
 
-    def evaluated(self, workflow_id: str, key: str, outcome: dict[str, Any]) -> None:
-        """Record what a script gave and go on."""
+    def evaluated(
+        self, workflow_id: str, request: EvaluationRequest, outcome: dict[str, Any]
+    ) -> None:
+        """Record what a script gave and go on.
+
+        The outcome of a script that nobody waits for any more is dropped: its execution has ended
+        or was rerun, perhaps with another input, since it was asked for.
+        """
+        key = request.key
         if workflow_id.startswith(EVALUATION_PREFIX):
             self.event_queue.evaluated(self, workflow_id[len(EVALUATION_PREFIX) :], key, outcome)
             return
         running = self.evaluating.get(workflow_id)
-        if running is not None:
-            running.discard(key)
-            if not running:
-                del self.evaluating[workflow_id]
-        if workflow_id not in self.executions:
+        if running is None or running.get(key) is not request:
             return
+        del running[key]
+        if not running:
+            del self.evaluating[workflow_id]
 
         def record(turn: Turn) -> None:
             turn.emit(EventKind.EXPRESSION_EVALUATED, {"key": key, **outcome})
@@ -397,6 +404,13 @@ class Desk:
     def type_is_system(self, turn: Turn, task: TaskState) -> bool:
         """Whether the engine itself works on the task."""
         return task_type_of(turn, task).is_system
+
+
+def waits_for_worker(task: TaskState) -> bool:
+    """Whether a task stands in a queue: not what the decider or a child moves on."""
+    if task.status is not TaskStatus.SCHEDULED or task.revisit:
+        return False
+    return task.task_type not in LAUNCHERS
 
 
 def _drop(items: list[str], item: str) -> bool:

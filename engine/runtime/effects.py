@@ -59,9 +59,8 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
     given = task.input_data
     try:
         definition = _child_definition(desk, given)
-    except (EngineError, Terminate) as error:
-        starting.child_failed_to_start(turn, task, str(error))
-        desk.go_on(turn)
+    except Exception as error:  # an inline definition that came as data may be anything
+        _not_started(desk, turn, task, error)
         return
     child_id = child_workflow_id(turn.state.workflow_id, task)
     if task.last_event != task.scheduled_event or desk.knows(child_id):
@@ -82,6 +81,13 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
     desk.file(turn)
     actor = f"workflow:{turn.state.workflow_id}"
     desk.begin(child_id, lambda child: starting.start(child, data, task.path), actor)
+
+
+def _not_started(desk: Desk, turn: Turn, task: TaskState, error: Exception) -> None:
+    known = isinstance(error, (EngineError, Terminate))
+    reason = str(error) if known else f"The definition can't be read: {error!r}"
+    starting.child_failed_to_start(turn, task, reason)
+    desk.go_on(turn)
 
 
 def _child_definition(desk: Desk, given: dict[str, Any]) -> CompiledDefinition:
@@ -138,7 +144,7 @@ def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow
         actor = f"workflow:{state.workflow_id}"
         desk.begin(workflow_id, lambda new: starting.start(new, data), actor)
         told = workflow_id
-    except (EngineError, Terminate) as error:
+    except Exception as error:
         told = f"Error workflow {effect.name} failed to start.  reason: {error}"
     output = {**state.output, "conductor.failure_workflow": told}
     turn.emit(EventKind.OUTPUT_SET, {"output": output}, parent=state.last_event)
@@ -157,9 +163,8 @@ def _start_workflow(desk: Desk, turn: Turn, effect: StartWorkflow) -> None:
             if inline
             else desk.registry.snapshot(request["name"], request.get("version"))
         )
-    except (EngineError, Terminate) as error:
-        starting.child_failed_to_start(turn, task, str(error))
-        desk.go_on(turn)
+    except Exception as error:
+        _not_started(desk, turn, task, error)
         return
     workflow_id = turn.new_id()
     data = starting.start_data(

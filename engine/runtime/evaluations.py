@@ -10,8 +10,8 @@ from ..core.expressions import substitute_secrets
 from ..core.turn import EvaluationRequest
 from ..evaluators import EvaluatorPool, ExpressionError, ExpressionTimeout, wants_truth
 
-Report = Callable[[str, str, dict[str, Any]], None]
-"""Called with (workflow id, key, outcome) when a script has ended; any thread."""
+Report = Callable[[str, EvaluationRequest, dict[str, Any]], None]
+"""Called with (workflow id, request, outcome) when a script has ended; any thread."""
 
 
 class Evaluations:
@@ -38,7 +38,7 @@ class Evaluations:
                 given = _in_order(given)
             future = self._pool.submit(evaluator, request.source, given)
         except Exception as error:  # a refused script is an outcome like any other
-            self._report(workflow_id, request.key, _failure(error))
+            self._report(workflow_id, request, _failure(error))
             return
 
         def done(finished: Future[Any]) -> None:
@@ -48,7 +48,7 @@ class Evaluations:
             else:
                 value = finished.result()
                 outcome = {"result": wants_truth(value) if is_condition else value}
-            self._report(workflow_id, request.key, outcome)
+            self._report(workflow_id, request, outcome)
 
         future.add_done_callback(done)
 

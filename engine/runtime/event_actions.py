@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -13,11 +14,13 @@ from ..core.expressions import resolve
 from ..core.state import TaskState, WorkflowState
 from ..core.turn import Terminate
 from ..core.updates import update_task
-from ..errors import EngineError, NotFoundError
+from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.event_handlers import ActionType, EventAction
 
 if TYPE_CHECKING:
     from .desk import Desk
+
+logger = logging.getLogger(__name__)
 
 Wire = dict[str, Any]
 
@@ -63,6 +66,9 @@ def run_action(desk: Desk, action: EventAction, occasion: Occasion) -> tuple[str
         return "COMPLETED", run(desk, given, occasion)
     except (EngineError, Terminate) as error:
         return "FAILED", {"error": str(getattr(error, "reason", "") or error)}
+    except Exception as error:  # a fault of ours must not bring the message back for ever
+        logger.exception("An action of event handler %s failed.", occasion.handler)
+        return "FAILED", {"error": f"{type(error).__name__}: {error}"}
 
 
 def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
@@ -71,10 +77,12 @@ def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
     definition = desk.registry.snapshot(
         str(given.get("name") or ""), None if version in (None, "") else _whole(version)
     )
-    domains = given.get("taskToDomain")
+    domains, start_input = given.get("taskToDomain"), given.get("input") or {}
+    if not isinstance(start_input, dict):
+        raise InvalidRequestError("The input of start_workflow must be an object.")
     data = starting.start_data(
         definition,
-        {**(given.get("input") or {}), **occasion.marks},
+        {**start_input, **occasion.marks},
         correlation_id=_text(given.get("correlationId")),
         task_to_domain=domains if isinstance(domains, dict) else None,
         event=occasion.queue,

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
+from ..core.events import EventKind
 from ..core.expressions import substitute_secrets
 from ..core.state import TaskState, WorkflowState
 from ..core.turn import Turn, node_of
 from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
 from ..errors import NotFoundError
+from ..models.enums import TaskStatus
 from .desk import Desk
 from .queues import Entry, PollWaiter, queue_name
 
@@ -79,6 +81,18 @@ class Polling:
             desk.file(turn)
             tasks.append(self._wire(state, task))
         return tasks
+
+    def give_back(self, desk: Desk, tasks: list[Wire]) -> None:
+        """Queue tasks again that were handed to a worker which did not take them."""
+        for wire in tasks:
+            state = desk.executions.get(wire["workflowInstanceId"])
+            task = None if state is None else state.tasks.get(wire["taskId"])
+            if state is None or task is None or task.status is not TaskStatus.IN_PROGRESS:
+                continue
+            turn = desk.turn(state)
+            data = {"status": str(TaskStatus.SCHEDULED), "not_before_ms": 0}
+            turn.emit(EventKind.TASK_UPDATED, data, task)
+            desk.go_on(turn)
 
     def _may_go(self, desk: Desk, entry: Entry, state: WorkflowState, task: TaskState) -> bool:
         """Whether the limits of the task definition let the task go; else it waits on."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 
 from ..core.apply import fold
+from ..core.decide import task_type_of
 from ..core.events import EventKind
 from ..core.state import TaskState, WorkflowState
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
-from .desk import Desk
+from .desk import Desk, waits_for_worker
 from .effects import end_child, resume_children, tell_parent
 from .faults import TAKEN_UP
 from .polling import IN_PROCESS_PREFIX
@@ -51,8 +52,10 @@ def _take_up(desk: Desk, state: WorkflowState) -> None:
         if task.status is TaskStatus.IN_PROGRESS:
             node = turn.node_of(task)
             desk.limits.admits(task, node.settings if node is not None else None)
-        elif task.status is TaskStatus.SCHEDULED and task.task_type != "SUB_WORKFLOW":
+        elif waits_for_worker(task):
             desk.enqueue(state, task)
+        elif task.task_type == "START_WORKFLOW":
+            task_type_of(turn, task).on_scheduled(turn, task)
     desk.set_timers(state, ["", *state.open_task_ids])
     desk.go_on(turn, due=list(state.open_task_ids))
 
@@ -67,7 +70,9 @@ def _mend_families(desk: Desk) -> None:
     """Parents and children agree even if the last process ended between two commits."""
     for state in list(desk.executions.values()):
         for task in list(state.open_tasks()):
-            if task.task_type == "SUB_WORKFLOW" and not task.not_before_ms:
+            if task.task_type != "SUB_WORKFLOW":
+                continue
+            if task.sub_workflow_id or not task.not_before_ms:
                 resume_children(desk, state, task)
         parent_id, task_id = state.parent_workflow_id, state.parent_workflow_task_id
         if parent_id and task_id and parent_id not in desk.executions:

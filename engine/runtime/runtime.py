@@ -88,8 +88,10 @@ class Runtime:
     def _evaluate(self, workflow_id: str, request: EvaluationRequest) -> None:
         self._evaluations.begin(workflow_id, request)
 
-    def _report(self, workflow_id: str, key: str, outcome: dict[str, Any]) -> None:
-        self.decider.post(lambda desk: desk.evaluated(workflow_id, key, outcome))
+    def _report(
+        self, workflow_id: str, request: EvaluationRequest, outcome: dict[str, Any]
+    ) -> None:
+        self.decider.post(lambda desk: desk.evaluated(workflow_id, request, outcome))
 
 
 def _prefixed(prefix: str) -> dict[str, str]:

@@ -213,6 +213,9 @@ class Scheduler:
         except (EngineError, Terminate) as error:
             reason = str(getattr(error, "reason", "") or error)
             logger.warning("Schedule %s could not start its workflow: %s", schedule.name, reason)
+        except Exception as error:  # a fault of ours must not stop the schedule
+            reason = f"{type(error).__name__}: {error}"
+            logger.exception("Schedule %s failed.", schedule.name)
         record = execution_record(
             executionId=execution_id,
             scheduleName=schedule.name,

@@ -59,20 +59,8 @@ class AdministrationService(InspectionService):
             InvalidRequestError: (from the future) the variables would be too large.
         """
 
-        def write(turn: Turn) -> None:
-            state = turn.state
-            if state.status.is_terminal:
-                raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
-            size = len(dumps({**state.variables, **variables}))
-            if size > MAX_VARIABLES_KB * 1024:
-                raise InvalidRequestError(
-                    f"The variables would have {size} bytes; {MAX_VARIABLES_KB} KB are allowed."
-                )
-            if variables:
-                turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})
-
         def run(desk: Desk) -> Settled:
-            desk.act(workflow_id, write, "user")
+            desk.act(workflow_id, lambda turn: write_variables(turn, variables), "user")
 
             def shown(later: Desk) -> Wire:
                 return workflow_wire(later.state(workflow_id), True, later.clock.now().wall_ms)
@@ -80,3 +68,22 @@ class AdministrationService(InspectionService):
             return Settled(workflow_id, shown)
 
         return self._with_execution(workflow_id, run)
+
+
+def write_variables(turn: Turn, variables: Wire) -> None:
+    """Merge workflow variables on somebody's behalf, with SET_VARIABLE's limit.
+
+    Raises:
+        ConflictError: The execution has ended.
+        InvalidRequestError: The variables would be too large.
+    """
+    state = turn.state
+    if state.status.is_terminal:
+        raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
+    size = len(dumps({**state.variables, **variables}))
+    if size > MAX_VARIABLES_KB * 1024:
+        raise InvalidRequestError(
+            f"The variables would have {size} bytes; {MAX_VARIABLES_KB} KB are allowed."
+        )
+    if variables:
+        turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})

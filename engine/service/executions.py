@@ -283,7 +283,9 @@ class ExecutionService(MetadataService):
             state = desk.state(current)
             if task_id in state.tasks:
                 return current, state.tasks[task_id]
-            waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+            children = [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+            # A branch shows the children of its original, but they are not its own.
+            waiting += [c for c in children if desk.state(c).parent_workflow_id == current]
         raise InvalidRequestError(f"Task {task_id} not found")
 
     def skip_task(

@@ -10,10 +10,14 @@ from concurrent.futures import Future
 from ..core.state import TaskState, WorkflowState
 from ..core.wire import task_run_wire, workflow_run_wire
 from ..errors import InvalidRequestError, NotFoundError
+from ..models.requests import TaskResultStatus
+from ..runtime.decider import Settled
 from ..runtime.desk import Desk
+from .administration import write_variables
 from .base import Wire
 from .schedules import ScheduleService
 from .trial import WorkflowTrial
+from .work import open_task
 
 RETURN_STRATEGIES = ("TARGET_WORKFLOW", "BLOCKING_WORKFLOW", "BLOCKING_TASK", "BLOCKING_TASK_INPUT")
 
@@ -88,6 +92,66 @@ class Service(ScheduleService):
             _Watch(self, workflow_id, (), wait_seconds, strategy, None, answer)
 
         self.signal(workflow_id, status, output).add_done_callback(signalled)
+        return answer
+
+    def update_state(
+        self,
+        workflow_id: str,
+        variables: Wire,
+        reference: str | None = None,
+        result: Wire | None = None,
+        wait_until: Sequence[str] = (),
+        wait_seconds: float = 10.0,
+        request_id: str | None = None,
+    ) -> Future[Wire]:
+        """Set variables and complete an open task at once, then wait as ``execute_workflow`` does.
+
+        Args:
+            workflow_id: The execution.
+            variables: Merged into the workflow's variables, before the task's result counts.
+            reference: The open task to update; None for none.
+            result: Its ``status`` (COMPLETED by default) and ``outputData``.
+            wait_until: References whose end counts as blocked.
+            wait_seconds: How long to wait at the most; 0 means ten seconds.
+            request_id: Repeated in the answer; drawn if missing.
+
+        Raises:
+            NotFoundError: (from the future) no such execution, or the task is not open.
+            ConflictError: (from the future) the execution has ended.
+        """
+        answer: Future[Wire] = Future()
+        given = result or {}
+        told = {
+            "status": given.get("status") or "COMPLETED",
+            "outputData": given.get("outputData") or {},
+        }
+        if told["status"] not in list(TaskResultStatus):
+            raise InvalidRequestError(f"'{told['status']}' is no status of a task result.")
+        if not isinstance(told["outputData"], dict):
+            raise InvalidRequestError("outputData must be a JSON object.")
+
+        def update(desk: Desk) -> Settled:
+            task = open_task(desk.state(workflow_id), reference) if reference else None
+            if reference and task is None:
+                raise NotFoundError(
+                    f"Found no running task {reference} of workflow {workflow_id} to update"
+                )
+            desk.act(workflow_id, lambda turn: write_variables(turn, variables), "user")
+            if task is not None:
+                ids = {"workflowInstanceId": workflow_id, "taskId": task.task_id}
+                self._apply(desk, {**told, **ids}, merge=True)
+            return Settled(workflow_id, None)
+
+        def updated(finished: Future[None]) -> None:
+            error = finished.exception()
+            if error is not None:
+                answer.set_exception(error)
+                return
+            seconds = wait_seconds or 10.0
+            strategy = RETURN_STRATEGIES[0]
+            _Watch(self, workflow_id, wait_until, seconds, strategy, request_id, answer)
+
+        self._with_execution(workflow_id, update).add_done_callback(updated)
         return answer
 
     def look_for_block(

@@ -69,13 +69,8 @@ class WorkerService(ExecutionService):
 
     def _give_back(self, tasks: list[Wire]) -> None:
         """The caller of a poll has gone: what it was given waits for the next one."""
-        for task in tasks:
-            result = {
-                "workflowInstanceId": task["workflowInstanceId"],
-                "taskId": task["taskId"],
-                "status": "IN_PROGRESS",
-            }
-            self.update_task(result)
+        polling = self._runtime.polling
+        self._submit(lambda desk: polling.give_back(desk, tasks))
 
     def update_task(self, result: Wire, error: Wire | None = None) -> Future[str]:
         """Apply a worker's result; resolves to the task id, also when it came too late.
@@ -150,7 +145,7 @@ class WorkerService(ExecutionService):
                 state = desk.state(workflow_id)
             except NotFoundError:
                 return None
-            task = _open_task(state, reference)
+            task = open_task(state, reference)
             if task is None or state.status.is_terminal:
                 return None
             result = {
@@ -330,7 +325,8 @@ def _is_short_text(value: Any) -> bool:
     return value is None or (isinstance(value, str) and len(value) <= 500)
 
 
-def _open_task(state: WorkflowState, reference: str) -> TaskState | None:
+def open_task(state: WorkflowState, reference: str) -> TaskState | None:
+    """The first open task of a reference name, with or without its iteration."""
     tasks = sorted(state.open_tasks(), key=lambda task: task.seq)
     for task in tasks:
         if task.reference_task_name == reference:

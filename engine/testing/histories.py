@@ -123,6 +123,8 @@ def replay(
 
 
 def _is_from_outside(state: WorkflowState, event: HistoryEvent, position: int) -> bool:
+    if event.kind is EventKind.TASK_UPDATED and event.actor == "engine":
+        return "status" in event.data  # without one, the decider notes an output
     if event.actor != "engine" or event.kind in _FROM_OUTSIDE:
         return True
     # A child that can't be started, or an unlinked one that has been: told by the runtime.
@@ -152,7 +154,15 @@ def _decide_again(
         if event.kind is EventKind.TASK_SCHEDULED and event.data.get("domain")
     }
     number = state.last_event
-    turn = Turn(state, moment, TASK_TYPES, definitions, environment, last_polls=polled)
+    turn = Turn(
+        state,
+        moment,
+        TASK_TYPES,
+        definitions,
+        environment,
+        last_polls=polled,
+        task_defs=dict(_task_defs(recorded)),
+    )
     cut_short = advance(turn, rung)
     for position in range(max(len(recorded), len(turn.events))):
         then = recorded[position] if position < len(recorded) else None
@@ -163,6 +173,19 @@ def _decide_again(
                 + "\n".join(_difference(then, now))
             )
     return cut_short
+
+
+def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:
+    """The task definitions that tasks made at run time were given."""
+    for event in recorded:
+        for wire in (event.data.get("workflow_task"), *_forked(event)):
+            if wire and wire.get("taskDefinition"):
+                yield wire["name"], wire["taskDefinition"]
+
+
+def _forked(event: HistoryEvent) -> list[Wire]:
+    given = event.data.get("input")
+    return (given.get("forkedTaskDefs") or []) if isinstance(given, dict) else []
 
 
 def _plain(event: HistoryEvent) -> Wire:

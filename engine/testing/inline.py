@@ -181,7 +181,7 @@ class InlineEngine:
     def _next_script(self) -> None:
         workflow_id, request = self.waiting_scripts.popleft()
         outcome = outcome_of(self._evaluator, request.evaluator, request.source, request.input)
-        Decider.submit(self.decider, lambda desk: desk.evaluated(workflow_id, request.key, outcome))
+        Decider.submit(self.decider, lambda desk: desk.evaluated(workflow_id, request, outcome))
 
     # -- definitions and executions --------------------------------------------------------
 

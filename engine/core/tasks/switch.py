@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...models.codec import payload_hash
 from ...models.enums import TaskStatus
 from ..definition import Node
 from ..events import EventKind
@@ -75,9 +76,7 @@ class SwitchTask(TaskType):
             return value.get(source)
         if evaluator not in ("javascript", "graaljs", "python"):
             raise Terminate(f"No evaluator registered for type: {evaluator}")
-        key = f"case:{draft.reference}:{draft.retry_count}:{turn.state.last_seq}"
-        outcome = turn.evaluation(key, evaluator, source, value, draft.path)
-        draft.data["evaluation"] = key
+        outcome = _outcome(turn, draft, evaluator, source, value)
         if "error" in outcome:
             draft.data["status"] = str(TaskStatus.FAILED)
             draft.data["reason"] = outcome["error"]["message"]
@@ -114,9 +113,21 @@ class DecisionTask(SwitchTask):
         source = node.wire.get("caseExpression")
         if not source:
             return value.get(node.wire.get("caseValueParam") or "")
-        key = f"case:{draft.reference}:{draft.retry_count}:{turn.state.last_seq}"
-        outcome = turn.evaluation(key, "javascript", source, value, draft.path)
-        draft.data["evaluation"] = key
+        outcome = _outcome(turn, draft, "javascript", source, value)
         if "error" in outcome:
             raise Terminate(f"Error while evaluating script: {source}")
         return outcome.get("result")
+
+
+def _outcome(
+    turn: Turn, draft: Draft, evaluator: str, source: str, value: dict[str, Any]
+) -> dict[str, Any]:
+    """The outcome of the script that chooses; the record to come takes it up.
+
+    There is no record yet whose id could name the script. The input does: while it is the same,
+    whatever else goes on in the execution, so is the choice.
+    """
+    key = f"case:{draft.reference}:{draft.retry_count}:{payload_hash(value)[:12]}"
+    outcome = turn.evaluation(key, evaluator, source, value, draft.path)
+    draft.data["evaluation"] = key
+    return outcome

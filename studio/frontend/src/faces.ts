@@ -177,7 +177,7 @@ function label_of(vm: ViewModel, face: Face, path: string, task: TaskView | unde
 
 const PLAN_GLYPHS: Record<string, GlyphName | null> = { "plan-reuse": "pin", "plan-run": "play", "plan-ask": "play", "plan-off": null };
 const PLAN_WORDS: Record<string, string> = {
-  "plan-reuse": "reused", "plan-run": "will run", "plan-ask": "side effect, tick to run", "plan-off": "not affected",
+  "plan-reuse": "reused", "plan-run": "will run", "plan-ask": "side effect, happens again", "plan-off": "not affected",
 };
 
 function plan_face(vm: ViewModel, path: string, box: Box): FaceStatus {

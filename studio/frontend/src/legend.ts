@@ -12,7 +12,7 @@ const STATUS: Line[] = [
 ];
 const PLAN: Line[] = [
   { st: "plan-reuse", glyph: "pin", word: "Reused" }, { st: "plan-run", glyph: "play", word: "Will run" },
-  { st: "plan-ask", glyph: "bolt", word: "Side effect, tick to run" }, { st: "plan-off", glyph: null, word: "Not affected" },
+  { st: "plan-ask", glyph: "bolt", word: "Side effect, happens again" }, { st: "plan-off", glyph: null, word: "Not affected" },
 ];
 
 const REMEMBERED = "studio-legend";

@@ -299,6 +299,30 @@ def test_variables_are_merged_until_the_execution_has_ended(send: Send, flow: st
     assert send("POST", path, {"b": 3}).status == 409
 
 
+def test_state_update_sets_variables_and_completes_a_task_before_it_answers(send: Send) -> None:
+    tasks = [
+        {"name": "w", "taskReferenceName": "w", "type": "WAIT"},
+        {
+            "name": "i",
+            "taskReferenceName": "i",
+            "type": "NOOP",
+            "inputParameters": {"v": "${workflow.variables.v}", "o": "${w.output.o}"},
+        },
+    ]
+    send("POST", "/api/metadata/workflow", {"name": "stateful", "tasks": tasks})
+    workflow_id = send("POST", "/api/workflow/stateful", {}).text
+    path = f"/api/workflow/{workflow_id}/state"
+    body = {"taskReferenceName": "w", "variables": {"v": 1}, "taskResult": {"outputData": {"o": 2}}}
+
+    refused = send("POST", path, {**body, "taskReferenceName": "x"})
+    run = send("POST", f"{path}?requestId=r", body).json
+
+    assert refused.status == 404
+    assert (run["requestId"], run["status"], run["variables"]) == ("r", "COMPLETED", {"v": 1})
+    assert run["tasks"][1]["inputData"] == {"v": 1, "o": 2}
+    assert send("POST", path, {"variables": {"v": 2}}).status == 409
+
+
 def test_unknown_keys_of_definitions_are_given_back_on_request_only(send: Send) -> None:
     task = {"name": "k_task", "taskReferenceName": "t", "note": 1}
     send("POST", "/api/metadata/workflow", {"name": "k_flow", "note": 1, "tasks": [task]})

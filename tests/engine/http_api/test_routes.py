@@ -123,6 +123,7 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", f"/api/tasks/external-storage-location{LOCATION}", None, 200),
     ("POST", "/api/workflow/correlated/batch", {}, 200),
     ("POST", "/api/workflow/{workflowId}/variables", {}, 404),
+    ("POST", "/api/workflow/{workflowId}/state", {}, 404),
     ("POST", "/api/workflow/bulk/delete", WRONG_ID, 200),
     ("POST", "/api/scheduler/schedules", SCHEDULE, 200),
     ("GET", "/api/scheduler/schedules", None, 200),

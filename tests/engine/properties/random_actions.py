@@ -186,6 +186,6 @@ class Player:
                         progress = True
             if not progress:
                 engine.clock.move(seconds=6)
-        left = [s for s in engine.desk.executions.values()]
+        left = list(engine.desk.executions.values())
         names = [(t.path, str(t.status)) for s in left for t in s.open_tasks()]
         raise AssertionError(f"{len(left)} executions never end; open: {names[:10]}")

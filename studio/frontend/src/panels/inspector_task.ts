@@ -56,7 +56,10 @@ export class TaskBody {
   /** The leaf the key `O` is about: where the keyboard is, else the first one with an origin. */
   leaf_for_origin(detail: TaskDetail): string | null {
     const active = this.views.get("input")?.active;
-    return (active && origin_of(detail, active)) || (detail.origins[0]?.path ?? null);
+    // Without a choice: the value that the error speaks of ("amount is negative"), else the first.
+    const words = new Set((detail.error?.message ?? "").match(/\w+/g) ?? []);
+    const spoken_of = detail.origins.find((origin) => words.has(origin.path.split(/[.[]/).pop()!));
+    return (active && origin_of(detail, active)) || ((spoken_of ?? detail.origins[0])?.path ?? null);
   }
 
   private summary(shown: Shown): (Node | null)[] {
