@@ -16,6 +16,7 @@ from engine.models.codec import dumps, loads
 
 from .views.view_data import (
     FIRST_EVENTS,
+    masked,
     patch,
     plan_json,
     task_detail,
@@ -189,7 +190,7 @@ class ExecutionFeed:
         return self._state(self._workflow_id).definition.wire
 
     def _execution(self, question: Mapping[str, Any]) -> Any:
-        return self._service.workflow(self._workflow_id).result(WAIT_SECONDS)
+        return masked(self._service.workflow(self._workflow_id).result(WAIT_SECONDS))
 
     def _origin(self, question: Mapping[str, Any]) -> Any:
         place = (str(question[key]) for key in ("workflow_id", "task_id", "leaf"))

@@ -23,7 +23,7 @@ from .events import EventKind
 from .mapping import lacks_successor
 from .state import TaskState, WorkflowState
 from .tasks.do_while import reopened_in
-from .turn import Turn
+from .turn import Turn, node_of
 
 _SEGMENT: Final = re.compile(r"^(.*?)(?:\[(\d+)\])?$")
 _COPIED: Final = (
@@ -53,6 +53,11 @@ _COPIED: Final = (
     "origins",
     "workflow_task",
 )
+_ENDED_WELL: Final = (
+    TaskStatus.COMPLETED,
+    TaskStatus.COMPLETED_WITH_ERRORS,
+    TaskStatus.SKIPPED,
+)
 _NAMES: Final = {"input_data": "input", "output_data": "output"}
 
 
@@ -64,9 +69,9 @@ class BranchLevel(msgspec.Struct, frozen=True):
     kept: list[str]
     """Task ids taken over as they are, in order of ``seq``."""
     reopened: list[str]
-    """Loops around the target, taken over in its iteration."""
+    """Loops around the target, taken over in its iteration, and unfinished ones beside it."""
     will_run: list[str]
-    """Places that run: the target and what follows it."""
+    """Places that run: the target, what follows it, what had not ended well beside it."""
 
 
 class BranchPlan(msgspec.Struct, frozen=True):
@@ -162,7 +167,7 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
     node = state.definition.nodes[target.node]
     again = _again(state, node)
     around = {parent.reference for parent in _parents(node)}
-    kept, reopened = [], []
+    kept, reopened, beside = [], [], []
     for task in sorted(state.tasks.values(), key=lambda t: t.seq):
         order = _compare_iterations(task.path, target.path)
         if order > 0 or (order == 0 and task.node in again):
@@ -170,21 +175,20 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
         if order == 0 and task.node in around and task.task_type == "DO_WHILE":
             if not task.retried:
                 reopened.append(task.task_id)
-        elif task.task_type == "TERMINATE":
-            continue  # it ended the original; at this point of it that had not happened yet
-        elif task.retried or task.status in (
-            TaskStatus.COMPLETED,
-            TaskStatus.COMPLETED_WITH_ERRORS,
-            TaskStatus.SKIPPED,
-        ):
+        elif task.task_type != "TERMINATE" and (task.retried or task.status in _ENDED_WELL):
             kept.append(task.task_id)
+        elif task.task_type == "DO_WHILE" and task.loop_over_task:
+            reopened.append(task.task_id)  # beside the target: goes on where it had got to
+        else:
+            # A TERMINATE too: it ended the original, but not before the target had begun.
+            beside.append(re.sub(r"\[\d+\]", "", task.path))
     kept = _without_orphans(state, kept)
     return BranchLevel(
         workflow_id=state.workflow_id,
         target_task_id=target.task_id,
         kept=kept,
         reopened=reopened,
-        will_run=_places(state, node, target, around),
+        will_run=list(dict.fromkeys([*_places(state, node, target, around), *beside])),
     )
 
 
@@ -323,6 +327,10 @@ def _reuse(
         turn.state.path + task.path[len(source.path) :],
         data,
     )
+    case = task.input_data.get("case")
+    if node_of(source, task) is not None and "selectedCase" in task.output_data:
+        chosen = {"case": case, "has_children": "hasChildren" in task.input_data}
+        turn.emit(EventKind.BRANCH_CHOSEN, chosen, turn.state.tasks[ids[task.task_id]])
     return ids[task.task_id]
 
 

@@ -1,4 +1,4 @@
-"""Runs the scripts of definitions, JavaScript and jq, where they can do no harm."""
+"""Runs the scripts of definitions, JavaScript, jq and Python, where they can do no harm."""
 
 from __future__ import annotations
 

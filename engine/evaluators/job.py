@@ -17,7 +17,7 @@ from .wording import script_error
 _JAVASCRIPT: Final = 0
 _JQ: Final = 1
 _LANES: Final = {"javascript": _JAVASCRIPT, "graaljs": _JAVASCRIPT, "jq": _JQ}
-_MAX_SOURCE_BYTES: Final = 64 * 1024
+MAX_SOURCE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class Job:
         if not is_installed(package):
             kind = UnsupportedError if package == "jq" else UnavailableError
             return kind(f"The evaluator '{evaluator}' needs the Python package '{package}'.")
-        if len(self.source) > _MAX_SOURCE_BYTES:
-            text = f"The script has {len(self.source)} bytes, the limit is {_MAX_SOURCE_BYTES}."
+        if len(self.source) > MAX_SOURCE_BYTES:
+            text = f"The script has {len(self.source)} bytes, the limit is {MAX_SOURCE_BYTES}."
             return ExpressionError(text, text=text)
         if "\0" in source:
             return ExpressionError("SyntaxError: a script can't hold a NUL character")

@@ -5,7 +5,8 @@ Rules of this package
      engine or read its memory.
   2. Inside, CPU time and heap are limited; outside, a watchdog kills by wall clock.
   3. A process that died is replaced and its job tried once more: it may have been innocent.
-  4. Every process is waited for. ``close``, garbage collection and the end of the interpreter
+  4. Python scripts run in the processes of their own interpreter (``python_scripts``).
+  5. Every process is waited for. ``close``, garbage collection and the end of the interpreter
      all end them; a forked child starts its own.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from .crew import Crew
 from .job import Job, Limits
+from .python_scripts import PythonScripts
 
 
 class EvaluatorPool:
@@ -51,17 +53,17 @@ class EvaluatorPool:
         self._limits = Limits(
             size, wall_seconds, heap_bytes, max_input_bytes, max_output_bytes, max_uses
         )
-        self._crew = Crew(self._limits)
-        # Held by the threads and this finalizer, the crew never keeps the pool itself alive.
-        self._end = weakref.finalize(self, self._crew.close)
+        self._begin()
         _pools.add(self)
 
     def submit(self, evaluator: str, source: str, input_value: Any) -> Future[Any]:
         """Evaluate one script.
 
         Args:
-            evaluator: ``javascript`` (also as ``graaljs``) or ``jq``.
+            evaluator: ``javascript`` (also as ``graaljs``), ``jq`` or ``python``.
             source: The script. JavaScript sees the input as ``$`` and gives its completion value.
+                Python is the body of a function: it sees every key of the input as a global and
+                gives what it returns.
             input_value: A JSON value; copied before this returns.
 
         Returns:
@@ -81,6 +83,8 @@ class EvaluatorPool:
 
         Each has a realm, a time limit and a future of its own, in the order given.
         """
+        if evaluator == "python":
+            return [self._python.submit(source, value) for source, value in scripts]
         jobs = [Job(evaluator, source, value, self._limits) for source, value in scripts]
         waiting = [job for job in jobs if not job.future.done()]
         if waiting:
@@ -99,12 +103,22 @@ class EvaluatorPool:
         """End all processes. Scripts still running or waiting fail. Repeatable."""
         self._end()
 
+    def _begin(self) -> None:
+        self._crew, self._python = Crew(self._limits), PythonScripts(self._limits)
+        # Held by the threads and this finalizer, the two never keep the pool itself alive.
+        self._end = weakref.finalize(self, _close, self._crew, self._python)
+
     def _start_over(self) -> None:
         """Begin again in a forked child, which has none of the threads."""
         self._end.detach()
         self._crew.disown()
-        self._crew = Crew(self._limits)
-        self._end = weakref.finalize(self, self._crew.close)
+        self._python.disown()
+        self._begin()
+
+
+def _close(crew: Crew, python: PythonScripts) -> None:
+    crew.close()
+    python.close()
 
 
 _pools: weakref.WeakSet[EvaluatorPool] = weakref.WeakSet()

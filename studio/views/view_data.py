@@ -210,7 +210,8 @@ def branches(family: Sequence[Mapping[str, Any]], workflow_id: str) -> list[dict
             "current": row["workflow_id"] == workflow_id,
         }
         if row.get("branch_reference"):
-            entry["from"] = str(row["branch_reference"])
+            name, _, iteration = str(row["branch_reference"]).partition("__")
+            entry["from"] = f"{name}, iteration {iteration}" if iteration else name
         edits = row.get("branch_edits")
         number = edits if isinstance(edits, int) else len(edits) if isinstance(edits, list) else 0
         if number:
@@ -279,7 +280,6 @@ def task_detail(state: WorkflowState, task_id: str, retry_note: str = "") -> dic
     return detail
 
 
-_SENSITIVE = re.compile(r"token|password|passwd|secret|api_?key|authorization|credential", re.I)
 MASK = "\u2022" * 8
 
 
@@ -287,10 +287,14 @@ def masked(value: Any) -> Any:
     """The value with texts under names like ``token`` or ``password`` shown as bullets."""
     if isinstance(value, dict):
         return {
-            key: MASK if isinstance(item, str) and _SENSITIVE.search(key) else masked(item)
-            for key, item in value.items()
+            key: MASK if _is_sensitive(key, item) else masked(item) for key, item in value.items()
         }
     return [masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_sensitive(key: str, value: Any) -> bool:
+    # An expression in a definition only says where a secret comes from.
+    return isinstance(value, str) and not value.startswith("${") and bool(_SECRET.search(key))
 
 
 def _size(value: Any) -> int:

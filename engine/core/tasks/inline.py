@@ -22,7 +22,10 @@ class InlineTask(TaskType):
         "type": "object",
         "required": ["expression"],
         "properties": {
-            "evaluatorType": {"type": "string", "enum": ["javascript", "graaljs", "value-param"]},
+            "evaluatorType": {
+                "type": "string",
+                "enum": ["javascript", "graaljs", "python", "value-param"],
+            },
             "expression": {"type": "string"},
         },
     }

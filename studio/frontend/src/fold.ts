@@ -214,7 +214,8 @@ function first_view(event: ViewEvent, data: Record<string, unknown>): TaskView {
     task_id: event.task_id!, workflow_id: event.workflow_id, path, place: path.includes("[") ? path.replace(/\[\d+\]/g, "") : path,
     ref: event.ref ?? "", node: (data.node as string | undefined) ?? event.ref ?? "", type: (data.task_type as string | undefined) ?? "SIMPLE",
     status, attempt: event.attempt ?? 1, iteration: event.iteration ?? 0, optional: data.optional === true,
-    reused: event.kind === "TaskReused" || data.reused === true,
+    // A loop or sub-workflow that was reopened in a branch is taken over, but runs here.
+    reused: (event.kind === "TaskReused" || data.reused === true) && ended,
     scheduled_ms: event.wall_ms, start_ms: ended || status === "IN_PROGRESS" ? event.wall_ms : 0, end_ms: ended ? event.wall_ms : 0,
     not_before_ms: (data.not_before_ms as number | undefined) ?? 0, retried: false, seq: (data.seq as number | undefined) ?? 0,
     first_n: event.n, last_n: event.n,

@@ -80,8 +80,9 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     const parts: Node[] = [h("h2", null, "Branches")];
     branches.forEach((branch, i) => {
       if (i) parts.push(icon("branch"));
-      const [family, glyph] = looks(branch.status);
-      const words = branch.original ? "original" : [status_word(branch.status), branch.from && `from ${branch.from}`, branch.edits && `with ${plural(branch.edits, "edit")}`].filter(Boolean).join(", ").replace(", with", " with");
+      const status = branch.current ? vm.data.status : branch.status;
+      const [family, glyph] = looks(status);
+      const words = branch.original ? "original" : [status_word(status), branch.from && `from ${branch.from}`, branch.edits && `with ${plural(branch.edits, "edit")}`].filter(Boolean).join(", ").replace(", with", " with");
       parts.push(h("button", { type: "button", "aria-current": branch.current ? "true" : null, onclick: () => !branch.current && host.navigate(branch.workflow_id) },
         icon(glyph, `s-${family}`), h("span.mono", null, branch.workflow_id.slice(0, 8)), words));
     });

@@ -59,7 +59,9 @@ export class TaskBody {
     // Without a choice: the value that the error speaks of ("amount is negative"), else the first.
     const words = new Set((detail.error?.message ?? "").match(/\w+/g) ?? []);
     const spoken_of = detail.origins.find((origin) => words.has(origin.path.split(/[.[]/).pop()!));
-    return (active && origin_of(detail, active)) || ((spoken_of ?? detail.origins[0])?.path ?? null);
+    const chosen = active && origin_of(detail, active);
+    const is_default = !chosen || chosen === detail.origins[0]?.path;
+    return is_default ? ((spoken_of ?? detail.origins[0])?.path ?? null) : chosen;
   }
 
   private summary(shown: Shown): (Node | null)[] {
