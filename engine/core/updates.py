@@ -8,6 +8,7 @@ from typing import Any
 from ..models.enums import TaskStatus
 from .decide import task_type_of
 from .events import EventKind
+from .limits import output_refusal
 from .state import TaskState
 from .turn import Turn
 
@@ -54,6 +55,10 @@ def update_task(
         return True
     status = TaskStatus(result["status"])
     data = _changes(task, result, merge)
+    too_large = output_refusal(turn.state.workflow_id, task.task_id, data.get("output"))
+    if too_large is not None:
+        status = TaskStatus.FAILED_WITH_TERMINAL_ERROR
+        data |= {"output": {}, "reason": too_large}
     if error is not None:
         data["error"] = dict(error)
     if status is TaskStatus.IN_PROGRESS:

@@ -53,6 +53,7 @@ def begin_branch(
             "reference": target.reference_task_name,
             "path": plan.path,
             "root_id": plan.workflow_id,
+            "root_id": root_id,
             "edit_count": len(edits) + (workflow_input is not None),
         }
         if is_target and edits:

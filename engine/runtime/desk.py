@@ -31,6 +31,7 @@ from .limits import HandOffLimits
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .scheduler import Scheduler
+from .start_keys import StartKeys
 from .timers import Timers
 from .writer import Outbox
 
@@ -86,6 +87,7 @@ class Desk:
         self.event_queue = EventQueue()
         self.scheduler = Scheduler()
         self.limits = HandOffLimits()
+        self.start_keys = StartKeys()
         self.outbox = Outbox()
         self.executions: dict[str, WorkflowState] = {}
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
@@ -132,6 +134,7 @@ class Desk:
         workflow_id = state.workflow_id
         self.executions.pop(workflow_id, None)
         self.ended.pop(workflow_id, None)
+        self.start_keys.forget(state)
         self.evaluating.pop(workflow_id, None)
         self.timers.forget(workflow_id)
         for task_id in state.tasks:
@@ -192,6 +195,7 @@ class Desk:
             # What can't even begin is refused to its caller and leaves nothing behind.
             del self.executions[workflow_id]
             raise
+        self.start_keys.opened(state)
         text = self.registry.text_if_new(state.definition)
         if text is not None:
             self.outbox.commit.definitions[state.definition_hash] = text
@@ -255,6 +259,7 @@ class Desk:
         if state.status.is_terminal:
             if self.executions.pop(workflow_id, None) is not None:
                 self._keep_ended(state)
+                self.start_keys.ended(state)
                 self.evaluating.pop(workflow_id, None)
                 self.timers.forget(workflow_id)
                 _drop(self.outbox.commit.reopened, workflow_id)
@@ -262,6 +267,7 @@ class Desk:
         elif workflow_id not in self.executions:
             self.ended.pop(workflow_id, None)
             self.executions[workflow_id] = state
+            self.start_keys.opened(state)
             if not _drop(self.outbox.commit.closed, workflow_id):
                 self.outbox.commit.reopened.append(workflow_id)
             for task in state.tasks.values():

@@ -5,6 +5,7 @@ They belong to whoever owns the process: the server's command calls this, a libr
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from typing import Final
@@ -27,5 +28,7 @@ def tune_for_serving() -> None:
     """
     gc.collect()
     gc.freeze()
+    # At the end everything must be found again, or native modules report it as leaked.
+    atexit.register(gc.unfreeze)
     gc.set_threshold(_YOUNG_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_OLD)
     sys.setswitchinterval(_SWITCH_SECONDS)

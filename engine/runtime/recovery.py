@@ -27,6 +27,7 @@ def recover(desk: Desk) -> int:
     for workflow_id in desk.store.open_executions():
         state = fold(desk.store.events(workflow_id), desk.registry.definition_of)
         desk.executions[workflow_id] = state
+        desk.start_keys.opened(state)
         for task_id in state.tasks:
             desk.task_home[task_id] = workflow_id
     for state in list(desk.executions.values()):

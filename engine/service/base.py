@@ -43,7 +43,7 @@ class ServiceBase:
                     raise NotFoundError(f"No such workflow found by id: {workflow_id}")
                 return command(desk)
 
-            _chain(self._submit(adopted), answer)
+            chain(self._submit(adopted), answer)
 
         self._read(lambda: self._runtime.store.events(workflow_id), adopt_and_run, answer)
         return answer
@@ -65,7 +65,9 @@ class ServiceBase:
         self._readers.shutdown(wait=True, cancel_futures=True)
 
 
-def _chain(source: Future[Any], target: Future[Any]) -> None:
+def chain(source: Future[Any], target: Future[Any]) -> None:
+    """Answer ``target`` as ``source`` is answered, unless somebody has done so already."""
+
     def done(finished: Future[Any]) -> None:
         if target.done():
             return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from ..core import operations, starting
 from ..core.definition import CompiledDefinition
 from ..core.events import HistoryEvent
+from ..core.limits import check_definition, check_workflow_input
 from ..core.state import TaskState, WorkflowState
 from ..core.turn import Terminate, Turn
 from ..core.wire import search_result, task_wire, workflow_status_wire, workflow_wire
@@ -18,7 +19,8 @@ from ..evaluators.syntax import check_javascript
 from ..models.requests import RerunWorkflowRequest, StartWorkflowRequest
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
-from .base import Wire
+from .base import Wire, chain
+from .idempotency import StartKey
 from .metadata import MetadataService
 
 
@@ -28,12 +30,20 @@ class ExecutionService(MetadataService):
     def start_workflow(self, request: Wire, actor: str = "user") -> Future[str]:
         """Start an execution; resolves to its id once it is durable and has settled.
 
+        With an idempotency key that was used before, the strategy RETURN_EXISTING resolves to
+        the id of the latest execution of that key.
+
         Raises:
             InvalidRequestError: The request or its inline definition breaks a rule.
             NotFoundError: (from the future) no such definition.
+            ConflictError: (from the future) the idempotency key was used before.
         """
         asked = StartWorkflowRequest.from_wire(request)
         asked.validate_request(self._task_def_of, check_javascript)
+        if asked.workflow_def is not None:
+            inline = asked.workflow_def
+            check_definition(inline.name, request["workflowDef"], inline.walk())
+        check_workflow_input(asked.name, asked.input)
         workflow_id = str(uuid.uuid4())
 
         def start(desk: Desk) -> Settled:
@@ -51,7 +61,28 @@ class ExecutionService(MetadataService):
             desk.begin(workflow_id, lambda turn: starting.start(turn, data), actor)
             return Settled(workflow_id, workflow_id)
 
-        return self._submit(start)
+        key = StartKey.of(asked)
+        return self._submit(start) if key is None else self._start_once(key, start)
+
+    def _start_once(self, key: StartKey, start: Callable[[Desk], Settled]) -> Future[str]:
+        """Start unless the key forbids it; the history is asked before, off the decider."""
+        recorded: str | None = None
+
+        def start_once(desk: Desk) -> Any:
+            existing = key.existing(desk, recorded)
+            return start(desk) if existing is None else existing
+
+        if not key.asks_history(self._runtime.desk):
+            return self._submit(start_once)
+        answer: Future[str] = Future()
+
+        def use(found: str) -> None:
+            nonlocal recorded
+            recorded = found
+            chain(self._submit(start_once), answer)
+
+        self._read(lambda: key.look_up(self._runtime.store), use, answer)
+        return answer
 
     def _definition(self, desk: Desk, asked: StartWorkflowRequest) -> CompiledDefinition:
         try:
@@ -127,9 +158,7 @@ class ExecutionService(MetadataService):
         def found(rows: list[dict[str, Any]]) -> None:
             if not rows:
                 raise NotFoundError(missing)
-            from .base import _chain
-
-            _chain(self._with_execution(rows[0]["workflow_id"], command), answer)
+            chain(self._with_execution(rows[0]["workflow_id"], command), answer)
 
         def look_up() -> list[dict[str, Any]]:
             sql = "SELECT workflow_id FROM tasks WHERE task_id = ? LIMIT 1"

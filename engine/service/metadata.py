@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from ..core.limits import check_definition
 from ..errors import ConflictError, InvalidRequestError, NotFoundError
 from ..evaluators.syntax import check_javascript
 from ..models.definitions import TaskDef, WorkflowDef
@@ -51,6 +52,8 @@ class MetadataService(ServiceBase):
     def update_workflow_defs(self, bodies: Sequence[Wire]) -> Future[Wire]:
         """Register or replace several; all are checked before any is stored."""
         definitions = WorkflowDef.list_from_wire(bodies)
+        for definition, body in zip(definitions, bodies, strict=True):
+            check_definition(definition.name, body, definition.walk())
         validate_workflow_defs(definitions, self._task_def_of, check_javascript=check_javascript)
 
         def put(desk: Desk) -> Wire:
@@ -117,6 +120,7 @@ class MetadataService(ServiceBase):
 
     def _checked(self, body: Wire) -> WorkflowDef:
         definition = WorkflowDef.from_wire(body)
+        check_definition(definition.name, body, definition.walk())
         validate_workflow_def(definition, self._task_def_of, check_javascript=check_javascript)
         return definition
 

@@ -123,6 +123,6 @@ def _waits_for(engine: InlineEngine, task: TaskState) -> str:
         if task.sub_workflow_id in engine.desk.executions:
             return "child"
         return "timer" if task.not_before_ms else ""
-    if task.status == "IN_PROGRESS":
-        return "decider" if task.revisit else "worker"
-    return ""
+    if task.revisit:
+        return "decider"
+    return "worker" if task.status == "IN_PROGRESS" else ""

@@ -88,7 +88,7 @@ class TaskType:
         value = resolution.value
         if defaults and self.uses_input_template:
             value = apply_input_template(value, defaults)
-        edits = (turn.state.branch or {}).get("edits", {}).get(draft.reference)
+        edits = self.edits(turn, draft)
         if edits:  # replayed with edited input: what a person typed wins over expressions
             value = {**(value or {}), **edits}
             draft.data["edited"] = sorted(edits)
@@ -96,6 +96,11 @@ class TaskType:
             draft.data["input"] = value
         if resolution.origins:
             draft.data["origins"] = resolution.origins
+
+    def edits(self, turn: Turn, draft: Draft) -> dict[str, Any]:
+        """Keys of the input that a person replaced when this execution was branched here."""
+        edits: dict[str, Any] = (turn.state.branch or {}).get("edits", {}).get(draft.reference)
+        return edits or {}
 
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:
         """Called once the record exists."""
@@ -176,6 +181,11 @@ def complete(
 ) -> None:
     """End a record successfully; ``output`` None keeps what it has."""
     if output is not None:
+        too_large = output_refusal(turn.state.workflow_id, task.task_id, output)
+        if too_large is not None:
+            refused = TaskStatus.FAILED_WITH_TERMINAL_ERROR
+            fail(turn, task, too_large, refused, {}, parent, **data)
+            return
         data["output"] = output
     turn.emit(EventKind.TASK_COMPLETED, {"status": str(status), **data}, task, parent)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from ...models.codec import dumps
 from ...models.enums import TaskStatus
 from ..events import EventKind
+from ..limits import SIZE_LIMITS
 from ..state import TaskState
 from ..turn import Turn
 from .base import TaskType, complete, fail
-
-MAX_VARIABLES_KB = 256
 
 
 class SetVariableTask(TaskType):
@@ -23,10 +22,11 @@ class SetVariableTask(TaskType):
         """Write and complete; too large a set of variables writes nothing."""
         variables = task.input_data
         size = len(dumps({**turn.state.variables, **variables}))
-        if size > MAX_VARIABLES_KB * 1024:
+        limit = SIZE_LIMITS.variables_kilobytes
+        if size > limit * 1024:
             reason = (
                 f"The variables payload size: {size} of workflow: {turn.state.workflow_id} "
-                f"is greater than the permissible limit: {MAX_VARIABLES_KB} kilobytes"
+                f"is greater than the permissible limit: {limit} kilobytes"
             )
             fail(turn, task, reason, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
             return

@@ -12,6 +12,18 @@ from ..state import TaskState
 from ..turn import Draft, Placement, Terminate, Turn
 from .base import TaskType, complete, delay_start, end_child, fail
 
+_OWN_KEYS = frozenset(
+    {
+        "subWorkflowName",
+        "subWorkflowVersion",
+        "subWorkflowDefinition",
+        "subWorkflowTaskToDomain",
+        "priority",
+        "workflowInput",
+    }
+)
+"""Keys of the record's input besides the child's input itself."""
+
 
 class SubWorkflowTask(TaskType):
     """Runs another definition as a child and takes over its status and output."""
@@ -56,12 +68,22 @@ class SubWorkflowTask(TaskType):
         for key in ("idempotencyKey", "idempotencyStrategy"):
             if resolved.get(key) is not None:
                 data[key] = resolved[key]
+        edits = super().edits(turn, draft)
+        for key in _OWN_KEYS & edits.keys():
+            data[key] = edits[key]
+        if edits:
+            draft.data["edited"] = sorted(edits)
         draft.data["input"] = {k: v for k, v in data.items() if v is not None}
         priority = param.get("priority")  # only a literal one shows on the task itself
         if isinstance(priority, int) and not isinstance(priority, bool):
             draft.data["workflow_priority"] = priority
         delay_start(turn, draft)
         return draft
+
+    def edits(self, turn: Turn, draft: Draft) -> dict[str, Any]:
+        """Edits of the child's input; those of the record's own keys are laid over it later."""
+        edits = super().edits(turn, draft)
+        return {key: value for key, value in edits.items() if key not in _OWN_KEYS}
 
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:
         """Start the child at once, unless a retry delay holds it back."""

@@ -1,0 +1,86 @@
+"""How large things may be: every limit of size in one place, and what is said about one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import InvalidRequestError
+from ..models.codec import dumps
+
+_KILOBYTE: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimits:
+    """Most that is accepted; bytes are those of compact JSON in UTF-8."""
+
+    definition_bytes: int = 1024 * _KILOBYTE
+    """One workflow definition as it was sent."""
+    definition_tasks: int = 5000
+    """Workflow tasks of one definition, nested ones included."""
+    workflow_input_bytes: int = 10240 * _KILOBYTE
+    """Input of a start."""
+    task_output_bytes: int = 10240 * _KILOBYTE
+    """Output of one task attempt; more fails it for good."""
+    variables_kilobytes: int = 256
+    """All variables of an execution together."""
+
+
+SIZE_LIMITS: Final = SizeLimits()
+
+
+def check_definition(
+    name: str, body: Any, tasks: Iterable[object], limits: SizeLimits = SIZE_LIMITS
+) -> None:
+    """Accept a definition's size silently.
+
+    Args:
+        name: Of the definition, for the message.
+        body: The definition as it was sent.
+        tasks: Its workflow tasks, nested ones included.
+        limits: What is allowed.
+
+    Raises:
+        InvalidRequestError: Too many bytes or tasks; says how many, and the limit.
+    """
+    size = len(dumps(body))
+    if size > limits.definition_bytes:
+        raise InvalidRequestError(
+            f"The workflow definition '{name}' has {size} bytes; "
+            f"the limit is {limits.definition_bytes}."
+        )
+    count = sum(1 for _ in tasks)
+    if count > limits.definition_tasks:
+        raise InvalidRequestError(
+            f"The workflow definition '{name}' has {count} tasks; "
+            f"the limit is {limits.definition_tasks}."
+        )
+
+
+def check_workflow_input(name: str, given: Any, limits: SizeLimits = SIZE_LIMITS) -> None:
+    """Accept the size of a start's input silently.
+
+    Raises:
+        InvalidRequestError: Too many bytes; says how many, and the limit.
+    """
+    size = len(dumps(given))
+    if size > limits.workflow_input_bytes:
+        raise InvalidRequestError(
+            f"The input of workflow '{name}' has {size} bytes; "
+            f"the limit is {limits.workflow_input_bytes}."
+        )
+
+
+def output_refusal(
+    workflow_id: str, task_id: str, output: Any, limits: SizeLimits = SIZE_LIMITS
+) -> str | None:
+    """Why a task's output is too large, in Conductor's words; None: it is not."""
+    size = len(dumps(output))
+    if size <= limits.task_output_bytes:
+        return None
+    return (
+        f"The payload size: {size} of task: {task_id} in workflow: {workflow_id}  "
+        f"is greater than the permissible limit: {limits.task_output_bytes} bytes"
+    )
