@@ -13,7 +13,8 @@ JsonValue = Any
 """A JSON value: dict with str keys, list, str, int, float, bool or None."""
 
 MAX_DEPTH: Final = 200
-MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Above the largest input and output (``core.limits``): their own limits are to speak."""
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=str)

@@ -42,6 +42,8 @@ def begin_branch(
     """
     ids = [str(uuid.uuid4()) for _ in plan.levels]
     target = states[plan.target_workflow_id].tasks[plan.task_id]
+    outermost = states[plan.workflow_id].branch or {}
+    root_id = outermost.get("root_id") or plan.workflow_id
     parent: WorkflowState | None = None
     for position, level in enumerate(plan.levels):
         source = states[level.workflow_id]
@@ -52,7 +54,6 @@ def begin_branch(
             "task_id": level.target_task_id,
             "reference": target.reference_task_name,
             "path": plan.path,
-            "root_id": plan.workflow_id,
             "root_id": root_id,
             "edit_count": len(edits) + (workflow_input is not None),
         }

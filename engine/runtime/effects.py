@@ -39,7 +39,8 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         end_child(desk, effect.workflow_id, effect.reason)
     elif isinstance(effect, RetryChild):
         if effect.workflow_id not in desk.executions:
-            desk.act(effect.workflow_id, operations.retry_child)
+            actor = f"workflow:{turn.state.workflow_id}"
+            desk.act(effect.workflow_id, operations.retry_child, actor)
     elif isinstance(effect, TellParent):
         tell_parent(desk, turn.state)
     elif isinstance(effect, StartFailureWorkflow):
@@ -193,7 +194,7 @@ def _revive_parent(desk: Desk, child: WorkflowState, operation: str) -> None:
             return
         if task.sub_workflow_id != child.workflow_id:  # the task has another child by now
             return
-        turn = desk.turn(parent)
+        turn = desk.turn(parent, f"workflow:{child.workflow_id}")
         if not operations.revive(turn, task, operation):
             return
         desk.go_on(turn)

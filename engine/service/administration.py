@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from ..core.events import EventKind
-from ..core.tasks.set_variable import MAX_VARIABLES_KB
+from ..core.limits import SIZE_LIMITS
 from ..core.turn import Turn
 from ..core.wire import task_wire, workflow_wire
 from ..errors import ConflictError, InvalidRequestError, NotFoundError
@@ -81,9 +81,8 @@ def write_variables(turn: Turn, variables: Wire) -> None:
     if state.status.is_terminal:
         raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
     size = len(dumps({**state.variables, **variables}))
-    if size > MAX_VARIABLES_KB * 1024:
-        raise InvalidRequestError(
-            f"The variables would have {size} bytes; {MAX_VARIABLES_KB} KB are allowed."
-        )
+    limit = SIZE_LIMITS.variables_kilobytes
+    if size > limit * 1024:
+        raise InvalidRequestError(f"The variables would have {size} bytes; {limit} KB are allowed.")
     if variables:
         turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})

@@ -42,7 +42,7 @@ class ExecutionService(MetadataService):
         asked.validate_request(self._task_def_of, check_javascript)
         if asked.workflow_def is not None:
             inline = asked.workflow_def
-            check_definition(inline.name, request["workflowDef"], inline.walk())
+            check_definition(inline.name, request.get("workflowDef"), inline.walk())
         check_workflow_input(asked.name, asked.input)
         workflow_id = str(uuid.uuid4())
 

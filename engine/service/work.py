@@ -12,7 +12,7 @@ from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
 from ..store.base import LogRow
-from .base import Wire
+from .base import Wire, chain
 from .executions import ExecutionService
 
 MAX_POLL_TIMEOUT_MS: Final = 5000
@@ -197,9 +197,7 @@ class WorkerService(ExecutionService):
             if error is not None:
                 answer.set_exception(error)
                 return
-            from .base import _chain
-
-            _chain(self.workflow(workflow_id), answer)
+            chain(self.workflow(workflow_id), answer)
 
         updated.add_done_callback(done)
         return answer

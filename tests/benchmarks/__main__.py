@@ -9,11 +9,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import http_sequences, long_loop, machine, one_at_a_time, parts, sequences, wide_fork
+from . import (
+    appends,
+    http_sequences,
+    long_loop,
+    machine,
+    one_at_a_time,
+    parts,
+    pictures,
+    sequences,
+    wide_fork,
+)
 from .figures import Figure, table, write_json
 from .stage import Stage
 
-_NAMES = ("sequences", "http", "one", "fork", "loop", "parts")
+_NAMES = ("sequences", "http", "one", "fork", "loop", "parts", "appends", "pictures")
 
 
 def main() -> int:
@@ -38,6 +48,8 @@ def main() -> int:
             "fork": lambda: wide_fork.measure(stage),
             "loop": lambda: long_loop.measure(stage),
             "parts": lambda: parts.measure(stage),
+            "appends": appends.measure,
+            "pictures": pictures.measure,
         }
         for name in _NAMES:
             if not arguments.names or name in arguments.names:

@@ -13,7 +13,7 @@ _ROUNDS = 3
 
 def measure(stage: Stage) -> list[Figure]:
     """Seconds from start to end (median of three), and the lag of the loop meanwhile."""
-    stage.define("bench_fork", _fork(_WIDTH))
+    stage.define("bench_fork", fork(_WIDTH))
     InFlight(stage, "bench_fork", 1, 1).run()
     seconds = []
     lag_ms: list[float] = []
@@ -27,7 +27,8 @@ def measure(stage: Stage) -> list[Figure]:
     ]
 
 
-def _fork(width: int) -> list[dict[str, Any]]:
+def fork(width: int) -> list[dict[str, Any]]:
+    """A fork of ``width`` branches of one worker task each, and its join."""
     names = [f"b{number}" for number in range(width)]
     branches = [
         [

@@ -19,6 +19,7 @@ from ..definition import Node
 from ..effects import EndChild
 from ..events import EventKind
 from ..expressions import apply_input_template
+from ..limits import output_refusal
 from ..state import TaskState
 from ..turn import Draft, NeedsEvaluation, Placement, Turn
 
@@ -179,7 +180,7 @@ def complete(
     parent: int = 0,
     **data: Any,
 ) -> None:
-    """End a record successfully; ``output`` None keeps what it has."""
+    """End a record successfully; ``output`` None keeps what it has, too large a one fails it."""
     if output is not None:
         too_large = output_refusal(turn.state.workflow_id, task.task_id, output)
         if too_large is not None:

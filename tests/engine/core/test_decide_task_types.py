@@ -228,7 +228,9 @@ def test_the_input_of_a_switch_may_have_a_key_called_has_children() -> None:
 
 
 def test_work_beside_a_switch_does_not_make_its_script_run_again() -> None:
-    definition = workflow("w", *fork("f", [switch("s", {"x": ["a"]}, script="$.value")], ["b", "c"]))
+    definition = workflow(
+        "w", *fork("f", [switch("s", {"x": ["a"]}, script="$.value")], ["b", "c"])
+    )
     engine = InlineEngine(definition, hold_scripts=True)
     first = workflow("w", "first", *definition["tasks"])
     engine.register(first)
@@ -420,7 +422,9 @@ def test_variables_written_last_win_and_are_read_by_what_follows() -> None:
 
 
 def test_too_many_variables_fail_the_task_and_write_nothing() -> None:
-    engine, workflow_id = run(workflow("w", set_variable("v", x="${workflow.input.x}")), {"x": "y" * 300_000})
+    engine, workflow_id = run(
+        workflow("w", set_variable("v", x="${workflow.input.x}")), {"x": "y" * 300_000}
+    )
     state = engine.state(workflow_id)
     assert (state.status, state.variables) == ("FAILED", {})
 

@@ -77,7 +77,7 @@ def _audit(path: Path, acknowledged: int) -> None:
 @pytest.mark.parametrize("point", STORE_FAULT_POINTS)
 def test_a_crash_at_a_fault_point_loses_nothing(tmp_path: Path, point: str, nth: int) -> None:
     with _child(tmp_path / "x.duckdb", f"{point}:{nth}") as child:
-        output, _ = child.communicate(timeout=60)
+        output, _ = child.communicate(timeout=110)
     assert child.returncode == -signal.SIGKILL, "the point was not passed"
     _audit(tmp_path / "x.duckdb", len(output.split()))
 

@@ -1,0 +1,63 @@
+"""Histories recorded by earlier versions fold and decide as they did, for ever."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from record_histories import STORIES, recording_of
+
+from engine.core.apply import fold
+from engine.core.events import EventKind
+from engine.errors import ReplayMismatchError
+from engine.testing.audit import audit_history
+from engine.testing.histories import essence, load, replay
+
+FOLDER = Path(__file__).parent
+RECORDED = sorted(FOLDER.glob("v*/*.json"))
+
+
+def test_there_is_a_recording_of_every_story() -> None:
+    assert {path.stem for path in RECORDED} >= {story.__name__ for story in STORIES}
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recorded_history_folds_to_the_same_state_and_decides_the_same(path: Path) -> None:
+    recording = load(path)
+    definition_of = recording.definition_of()
+    for events, then in zip(recording.executions, recording.states, strict=True):
+        now = json.loads(msgspec.json.encode(essence(fold(events, definition_of))))
+        # Later versions may know more of a task; what was known then has to be the same.
+        for task, recorded in zip(now.pop("tasks"), then.pop("tasks"), strict=True):
+            assert {key: task.get(key) for key in recorded} == recorded
+        assert {key: now[key] for key in then} == then
+        replay(events, definition_of, recording.environment)
+        audit_history(events, definition_of)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_a_story_told_today_replays(story: object) -> None:
+    recording = recording_of(story)  # type: ignore[arg-type]
+    for events in recording.executions:
+        replay(events, recording.definition_of())
+
+
+def test_replay_names_the_first_decision_that_differs() -> None:
+    recording = load(FOLDER / "v1" / "fork_with_retries.json")
+    (events,) = recording.executions
+    position = next(
+        i for i, e in enumerate(events) if e.kind is EventKind.TASK_SCHEDULED and e.attempt
+    )
+    later = {**events[position].data, "not_before_ms": 1}
+    events[position] = msgspec.structs.replace(events[position], data=later)
+    with pytest.raises(ReplayMismatchError, match=r"data\.not_before_ms: recorded 1, decided"):
+        replay(events, recording.definition_of())
+
+
+def test_replay_notices_a_decision_that_is_missing() -> None:
+    recording = load(FOLDER / "v1" / "loops_in_loops.json")
+    (events,) = recording.executions
+    with pytest.raises(ReplayMismatchError, match="recorded: nothing"):
+        replay(events[:-1], recording.definition_of())
