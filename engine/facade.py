@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -74,6 +76,8 @@ class Engine:
 
         self.functions = DEFAULT_REGISTRY if functions is None else functions
         self._closed = False
+        # Whoever forgets to close it still ends with everything fed and no thread at work.
+        atexit.register(_close_if_alive, weakref.ref(self))
         self._at_close: list[Callable[[], None]] = []
         # The store asks for definitions (to rebuild rows) that only the runtime can compile.
         registry: Future[Registry] = Future()
@@ -188,6 +192,12 @@ class Engine:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _close_if_alive(reference: weakref.ref[Engine]) -> None:
+    engine = reference()
+    if engine is not None:
+        engine.close()
 
 
 def rebuild_history(db: str | Path) -> int:

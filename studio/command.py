@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from engine.errors import EngineError
+from engine.errors import EngineError, InvalidRequestError, Problem
 
 from .settings import PREFIX, Settings
 
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve(settings)
     except KeyboardInterrupt:
         return 130
+    except InvalidRequestError as error:
+        return _refuse(str(error), [_problem_words(problem) for problem in error.problems])
     except EngineError as error:
         return _refuse(str(error))
     except OSError as error:
@@ -82,10 +84,16 @@ def _add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
             )
 
 
-def _refuse(reason: str) -> int:
+def _refuse(reason: str, details: Sequence[str] = ()) -> int:
     line = " ".join(reason.split())
-    sys.stderr.write(f"conductor-studio: {line}\n")
+    sys.stderr.write("".join(f"{text}\n" for text in (f"conductor-studio: {line}", *details)))
     return USAGE_EXIT
+
+
+def _problem_words(problem: Problem) -> str:
+    where = f"{problem.path}: " if problem.path else ""
+    hint = f" ({problem.suggestion})" if problem.suggestion else ""
+    return f"  {where}{problem.message}{hint}"
 
 
 def _os_error_words(error: OSError) -> str:

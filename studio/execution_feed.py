@@ -17,6 +17,7 @@ from engine.models.codec import dumps, loads
 from .views.view_data import (
     FIRST_EVENTS,
     masked,
+    masked_hop,
     patch,
     plan_json,
     task_detail,
@@ -193,8 +194,9 @@ class ExecutionFeed:
         return masked(self._service.workflow(self._workflow_id).result(WAIT_SECONDS))
 
     def _origin(self, question: Mapping[str, Any]) -> Any:
-        place = (str(question[key]) for key in ("workflow_id", "task_id", "leaf"))
-        return self._service.origin(*place).result(WAIT_SECONDS)
+        place = [str(question[key]) for key in ("workflow_id", "task_id", "leaf")]
+        hops = self._service.origin(*place).result(WAIT_SECONDS)
+        return [masked_hop(hop, place[2]) for hop in hops]
 
     def _plan(self, question: Mapping[str, Any]) -> Any:
         place = str(question["workflow_id"]), str(question["task_id"])
@@ -214,7 +216,8 @@ class ExecutionFeed:
         actions: dict[str, Callable[[], Any]] = {
             "pause": lambda: service.pause(workflow_id),
             "resume": lambda: service.resume(workflow_id),
-            "retry": lambda: service.retry(workflow_id),
+            # What has run in a failed sub-workflow is not run again.
+            "retry": lambda: service.retry(workflow_id, resume_subworkflow_tasks=True),
             "restart": lambda: service.restart(workflow_id),
             "terminate": lambda: service.terminate(workflow_id, reason),
         }

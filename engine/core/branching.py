@@ -121,14 +121,32 @@ def plan_branch(states: Mapping[str, WorkflowState], workflow_id: str, task_id: 
         not_affected=[],
         side_effects=side_effects,
         input=dict(target.input_data),
-        sentence=_sentence(len(set(reused)), len(set(will_run)), root.workflow_id),
+        sentence=_sentence(
+            len(set(reused)), len(set(will_run)), _unforeseen(chain), root.workflow_id
+        ),
     )
 
 
-def _sentence(reused: int, runs: int, workflow_id: str) -> str:
+def _unforeseen(chain: list[tuple[WorkflowState, TaskState]]) -> list[str]:
+    """What runs besides the tasks that can be counted: later iterations, whole sub-workflows."""
+    found = []
+    for position, (state, task) in enumerate(chain):
+        node = state.definition.nodes[task.node]
+        loops = [p.reference for p in _parents(node) if p.type == "DO_WHILE"]
+        found += [f"the iterations of {reference} that follow" for reference in loops]
+        own = node.reference if position < len(chain) - 1 else ""
+        for reference in sorted(_again(state, node)):
+            inner = state.definition.nodes[reference]
+            if inner.type == "SUB_WORKFLOW" and reference != own:
+                found.append(f"everything inside {reference}")
+    return found
+
+
+def _sentence(reused: int, runs: int, unforeseen: list[str], workflow_id: str) -> str:
     outputs = "1 output" if reused == 1 else f"{reused} outputs"
     tasks = "1 task" if runs == 1 else f"{runs} tasks"
-    return f"Reuse {outputs} of {workflow_id[:8]}, run {tasks}, in a new execution."
+    what = " and ".join([tasks, *unforeseen])
+    return f"Reuse {outputs} of {workflow_id[:8]}, run {what}, in a new execution."
 
 
 def _is_worker_place(chain: list[tuple[WorkflowState, TaskState]], place: str) -> bool:
@@ -175,7 +193,7 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
         if order == 0 and task.node in around and task.task_type == "DO_WHILE":
             if not task.retried:
                 reopened.append(task.task_id)
-        elif task.task_type != "TERMINATE" and (task.retried or task.status in _ENDED_WELL):
+        elif task.task_type != "TERMINATE" and _is_past(task):
             kept.append(task.task_id)
         elif task.task_type == "DO_WHILE" and task.loop_over_task:
             reopened.append(task.task_id)  # beside the target: goes on where it had got to
@@ -190,6 +208,12 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
         reopened=reopened,
         will_run=list(dict.fromkeys([*_places(state, node, target, around), *beside])),
     )
+
+
+def _is_past(task: TaskState) -> bool:
+    """Whether the flow has gone on from a task, so that running it again would change the past."""
+    went_on = task.permissive and task.executed and task.status.is_terminal
+    return task.retried or went_on or task.status in _ENDED_WELL
 
 
 def _without_orphans(state: WorkflowState, kept: list[str]) -> list[str]:

@@ -290,10 +290,13 @@ def _reopen_loops(turn: Turn, target: TaskState) -> None:
 
 
 def _reopen_others(turn: Turn, task_id: str) -> None:
-    """Other references that ended badly before the target (cancelled siblings) run again too."""
+    """Other references that ended badly before the target (cancelled siblings) run again too.
+
+    So does an earlier attempt whose next one has just been deleted.
+    """
     state = turn.state
     for other in list(state.tasks.values()):
-        if other.task_id == task_id or other.retried or other.status.is_successful:
+        if other.task_id == task_id or other.status.is_successful:
             continue
         if state.latest.get(other.reference_task_name) != other.task_id:
             continue

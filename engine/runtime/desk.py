@@ -228,16 +228,24 @@ class Desk:
             commit = self.outbox.commit
             commit.events += events
             self._file_openness(state)
-            touched = dict.fromkeys(event.task_id for event in events if event.task_id)
+            touched: dict[str, None] = {}
+            removals: list[HistoryEvent] = []
+            has_new_row = False
+            for event in events:
+                if event.task_id:
+                    touched[event.task_id] = None
+                if event.kind in _ROW_KINDS:
+                    has_new_row = True
+                elif event.kind is EventKind.TASKS_REMOVED:
+                    removals.append(event)
             for task_id in touched:
                 task = state.tasks.get(task_id)
                 if task is not None:
-                    self._file_task(state, task)
-            if any(event.kind in _ROW_KINDS for event in events):
+                    self._file_task(state, task, turn.now.wall_ms)
+            if has_new_row:
                 self._file_execution(state)
-            for event in events:
-                if event.kind is EventKind.TASKS_REMOVED:
-                    self._file_removed(event)
+            for event in removals:
+                self._file_removed(event)
             turn.events = []
         if turn.needs and not state.status.is_terminal:
             running = self.evaluating.setdefault(state.workflow_id, {})
@@ -273,7 +281,7 @@ class Desk:
             for task in state.tasks.values():
                 self.task_home[task.task_id] = workflow_id
 
-    def _file_task(self, state: WorkflowState, task: TaskState) -> None:
+    def _file_task(self, state: WorkflowState, task: TaskState, now_ms: int) -> None:
         task_id = task.task_id
         self.task_home[task_id] = state.workflow_id
         if task.status.is_terminal or task.retried:
@@ -281,13 +289,13 @@ class Desk:
             self.timers.forget(state.workflow_id, task_id)
             self.outbox.commit.tasks.append(task_row(state, task))
             if self.limits.free(task):
-                self.queues.release(task.task_def_name, self.clock.now().wall_ms)
+                self.queues.release(task.task_def_name, now_ms)
             return
         if task.task_type in _SHOWN_WHILE_OPEN and task.last_event == task.scheduled_event:
             self.outbox.commit.tasks.append(task_row(state, task))
         node = node_of(state, task)
         if waits_for_worker(task):
-            self.enqueue(state, task)
+            self.enqueue(state, task, now_ms)
         else:
             self.queues.remove(task_id)
         deadline = task_deadline_ms(task, node.settings if node is not None else None)
@@ -312,9 +320,8 @@ class Desk:
                     deadline if deadline > now_ms else now_ms + 60_000, state.workflow_id, task_id
                 )
 
-    def enqueue(self, state: WorkflowState, task: TaskState) -> None:
-        """Put a task into the queue its worker polls."""
-        now_ms = self.clock.now().wall_ms
+    def enqueue(self, state: WorkflowState, task: TaskState, now_ms: int) -> None:
+        """Put a task into the queue its worker polls; ``now_ms`` is the present moment."""
         entry = Entry(
             state.workflow_id,
             task.task_id,
@@ -399,9 +406,11 @@ class Desk:
 
     # -- polls ---------------------------------------------------------------------------
 
-    def note_poll(self, task_type: str, domain: str | None, worker_id: str | None) -> None:
+    def note_poll(
+        self, task_type: str, domain: str | None, worker_id: str | None, now_ms: int
+    ) -> None:
         """Remember that somebody asked for this kind of work."""
-        self._last_polls[(task_type, domain)] = (worker_id, self.clock.now().wall_ms)
+        self._last_polls[(task_type, domain)] = (worker_id, now_ms)
 
     def last_polls(self) -> dict[tuple[str, str | None], tuple[str | None, int]]:
         """Last poll by (task type, domain): worker and epoch milliseconds. A copy."""

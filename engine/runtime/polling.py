@@ -44,9 +44,9 @@ class Polling:
         future: Future[list[Wire]],
     ) -> list[Wire] | None:
         """Tasks that can be handed out now; None after parking the poll."""
-        desk.note_poll(task_type, domain, worker_id)
-        name = queue_name(task_type, domain)
         now_ms = desk.clock.now().wall_ms
+        desk.note_poll(task_type, domain, worker_id, now_ms)
+        name = queue_name(task_type, domain)
         if count <= 0:
             return []
         tasks = self._hand_over(desk, desk.queues.take(name, count, now_ms), worker_id)

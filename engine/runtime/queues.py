@@ -42,12 +42,14 @@ class PollWaiter:
 
 
 class _Queue:
-    __slots__ = ("delayed", "ready", "waiters")
+    __slots__ = ("delayed", "earliest_ms", "ready", "waiters")
 
     def __init__(self) -> None:
         self.ready: list[tuple[int, int, int, Entry]] = []
         self.delayed: list[tuple[int, int, Entry]] = []
         self.waiters: deque[PollWaiter] = deque()
+        self.earliest_ms = 0
+        """No waiter's time is up before; where one has been served, a little early."""
 
 
 class TaskQueues:
@@ -121,12 +123,15 @@ class TaskQueues:
 
     def wait(self, waiter: PollWaiter) -> None:
         """Park a poll until a task comes or its time is up."""
-        self._queues.setdefault(waiter.queue, _Queue()).waiters.append(waiter)
+        queue = self._queues.setdefault(waiter.queue, _Queue())
+        if not queue.waiters or waiter.deadline_ms < queue.earliest_ms:
+            queue.earliest_ms = waiter.deadline_ms
+        queue.waiters.append(waiter)
 
     def expired(self, now_ms: int) -> Iterator[PollWaiter]:
-        """Take out the polls whose time is up or whose caller has gone."""
+        """Take out the polls whose time is up, and with them those whose caller has gone."""
         for queue in self._queues.values():
-            if not queue.waiters:
+            if not queue.waiters or queue.earliest_ms > now_ms:
                 continue
             kept: deque[PollWaiter] = deque()
             for waiter in queue.waiters:
@@ -135,6 +140,7 @@ class TaskQueues:
                 else:
                     kept.append(waiter)
             queue.waiters = kept
+            queue.earliest_ms = min((waiter.deadline_ms for waiter in kept), default=0)
 
     def match(self, now_ms: int) -> Iterator[tuple[PollWaiter, list[Entry]]]:
         """Pair tasks that can be handed out with the polls that wait for them, oldest first."""
@@ -161,7 +167,7 @@ class TaskQueues:
         moments = []
         for queue in self._queues.values():
             if queue.waiters:
-                moments.append(min(waiter.deadline_ms for waiter in queue.waiters))
+                moments.append(queue.earliest_ms)
                 if queue.delayed:
                     moments.append(queue.delayed[0][0])
         return min(moments, default=0)

@@ -54,7 +54,7 @@ def _take_up(desk: Desk, state: WorkflowState) -> None:
             node = turn.node_of(task)
             desk.limits.admits(task, node.settings if node is not None else None)
         elif waits_for_worker(task):
-            desk.enqueue(state, task)
+            desk.enqueue(state, task, turn.now.wall_ms)
         elif task.task_type == "START_WORKFLOW":
             task_type_of(turn, task).on_scheduled(turn, task)
     desk.set_timers(state, ["", *state.open_task_ids])

@@ -271,7 +271,7 @@ class WorkerService(ExecutionService):
                 for task in state.open_tasks():
                     waits = task.task_type == task_type and task.status == "SCHEDULED"
                     if waits and not desk.queues.contains(task.task_id):
-                        desk.enqueue(state, task)
+                        desk.enqueue(state, task, desk.clock.now().wall_ms)
                         count += 1
             return count
 

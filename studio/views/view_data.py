@@ -292,6 +292,14 @@ def masked(value: Any) -> Any:
     return [masked(item) for item in value] if isinstance(value, list) else value
 
 
+def masked_hop(hop: dict[str, Any], leaf: str) -> dict[str, Any]:
+    """One hop of an origin route; a value under a sensitive name is bullets at every hop."""
+    value = hop.get("value")
+    names = (leaf, str(hop.get("what", "")))
+    hidden = isinstance(value, str) and any(_SECRET.search(name) for name in names)
+    return {**hop, "value": MASK if hidden else masked(value)}
+
+
 def _is_sensitive(key: str, value: Any) -> bool:
     # An expression in a definition only says where a secret comes from.
     return isinstance(value, str) and not value.startswith("${") and bool(_SECRET.search(key))

@@ -37,9 +37,9 @@ class DoWhileTask(TaskType):
             self._begin(turn, node, task)
             return
         records = self._body(turn, node, task)
-        if not records:
-            # The iteration has begun but a script has to choose its first task, or it is the one
-            # that a branch or a rerun begins in.
+        if not records or records[0].node != node.loop_over[0].reference:
+            # The iteration has begun but a script has to choose its first task, or a branch or a
+            # rerun begins with it.
             self._schedule_body(turn, node, task)
             return
         if not self._iteration_is_done(turn, node, task, records):

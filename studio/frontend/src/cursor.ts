@@ -3,6 +3,7 @@ import type { ViewEvent } from "./protocol";
 import type { Model } from "./model";
 import { fill, h, icon, is_typing, per_frame } from "./dom";
 import { clock, count, status_word } from "./format";
+import { key_target } from "./panels/interaction";
 
 type Kind = "waiting" | "running" | "success" | "warning" | "failure" | "held" | "line-strong";
 const LOUD = new Set<Kind>(["failure", "warning", "held"]);
@@ -11,6 +12,9 @@ const PITCH = 4;
 const SPEEDS = [1, 4, 16];
 /** Playing at 1× shows this many events a second at most. */
 const EVENTS_PER_SECOND = 12;
+
+/** What uses arrow keys itself while it has the focus. `main` takes the focus of a fresh page and uses none. */
+const BUSY = "[role=tree], [role=tablist], [role=tab], [role=slider], [role=separator], [tabindex]:not(main):not(body), button, a, summary, select, dialog";
 
 /** Colour of an event: the kind of thing that happened. */
 export function kind_of(event: ViewEvent): Kind {
@@ -83,7 +87,7 @@ export class CursorBar {
     el.append(this.root);
     this.track.addEventListener("pointerdown", (event) => this.grab(event));
     const keys = (event: Event): void => this.key(event as KeyboardEvent, event.composedPath().includes(this.track));
-    const root = scope.getRootNode();
+    const root = key_target(scope, vm.data.mode);
     root.addEventListener("keydown", keys);
     this.cleanup.push(() => root.removeEventListener("keydown", keys), vm.on(["cursor", "events"], this.draw_soon));
     const sized = new ResizeObserver(this.draw_soon);
@@ -254,7 +258,7 @@ export class CursorBar {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || is_typing(event)) return;
     const target = event.composedPath()[0] as Element;
     // Elsewhere the arrows belong to what has the focus: nodes, tabs, rows.
-    const free = on_track || !target.closest?.("[role=tree], [role=tablist], [role=tab], [role=slider], [role=separator], [tabindex], button, a, summary, select") || target === document.body;
+    const free = on_track || !target.closest?.(BUSY);
     const by = event.shiftKey ? "task" : "event";
     if (event.key === ".") this.vm.step("failure", 1);
     else if (event.key === ",") this.vm.step("failure", -1);

@@ -36,7 +36,7 @@ _NAMES = [name for name, weight in _WEIGHTS.items() for _ in range(weight)]
 _TICKS = (1, 6, 11, 25, 35, 110, 250, 2100)
 
 moves: st.SearchStrategy[list[Move]] = st.lists(
-    st.tuples(st.sampled_from(_NAMES), st.integers(0, 99), st.integers(0, 99)), max_size=45
+    st.tuples(st.sampled_from(_NAMES), st.integers(0, 99), st.integers(0, 99)), max_size=60
 )
 """Actions with two numbers each that choose the execution and the task they are done to."""
 

@@ -138,7 +138,7 @@ def _definition(makes: list[Make], keys: Wire) -> Wire:
 
 workflow_definitions: st.SearchStrategy[Wire] = st.builds(
     _definition,
-    st.lists(st.recursive(_LEAVES, _grow, max_leaves=8), min_size=1, max_size=4),
+    st.lists(st.recursive(_LEAVES, _grow, max_leaves=14), min_size=1, max_size=4),
     st.fixed_dictionaries(
         {},
         optional={

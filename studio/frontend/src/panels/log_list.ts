@@ -9,6 +9,8 @@ import { nothing } from "./section";
 import { VirtualRows } from "./virtual_rows";
 
 const ROW_PX = 20;
+/** A live execution brings events by the dozen; its lines are read at most this often. */
+const APART_MS = 1000;
 
 /** Lines that hold every word of the filter, of one task or of all. Pure. */
 export function pick_lines(lines: readonly LogLine[], filter: string, task_id: string | null): LogLine[] {
@@ -30,6 +32,7 @@ export class LogList {
   private shown = false;
   /** Number of events when the lines were read; -1 before the first time. */
   private read_at = -1;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly vm: ViewModel, cleanup: Cleanup) {
     this.rows = new VirtualRows(this.scroller, ROW_PX, 0, (index) => this.row(index), cleanup);
@@ -40,7 +43,13 @@ export class LogList {
     this.element = h("div.xlist", null, box, this.message, this.scroller);
     cleanup.add(vm.on("cursor", per_frame(() => { if (this.shown) this.rows.each((element, index) => this.mark(element, index)); })));
     cleanup.add(vm.on("selection", () => { if (this.only.checked) later(); }));
-    cleanup.add(vm.on("events", () => { if (this.shown) void this.load(); }));
+    cleanup.add(vm.on("events", () => {
+      this.timer ??= setTimeout(() => {
+        this.timer = undefined;
+        if (this.shown) void this.load();
+      }, APART_MS);
+    }));
+    cleanup.add(() => clearTimeout(this.timer));
   }
 
   show(is_shown: boolean): void {
@@ -50,14 +59,19 @@ export class LogList {
 
   /** Read the lines once, and again when the execution has moved on. */
   async load(): Promise<void> {
-    if (this.read_at === this.vm.events.length) return;
-    this.read_at = this.vm.events.length;
+    if (this.read_at === this.vm.events.length) {
+      this.refresh();
+      return;
+    }
+    const read_at = this.vm.events.length;
+    this.read_at = read_at;
     try {
       const lines = await this.vm.ask<LogLine[]>({ what: "logs" });
       this.lines = [...lines].sort((a, b) => a.wall_ms - b.wall_ms);
       this.on_count(lines.length);
       this.refresh();
     } catch (reason) {
+      if (this.read_at === read_at) this.read_at = -1;
       fill(this.message, nothing(`The logs could not be read: ${reason instanceof Error ? reason.message : String(reason)}`));
     }
   }

@@ -42,7 +42,13 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
     return [name, button] as const;
   }));
 
+  /** Opens a tab and keeps it in the address. */
   function choose(name: Name): void {
+    open_tab(name);
+    host.setUrl({ tab: name === "Timeline" ? null : name.toLowerCase() });
+  }
+
+  function open_tab(name: Name): void {
     open = name;
     for (const other of names) {
       const is_open = other === name;
@@ -53,7 +59,6 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
     panel.setAttribute("aria-label", name);
     options.hidden = name !== "Timeline";
     for (const other of names) sheets[other].show(other === name);
-    host.setUrl({ tab: name === "Timeline" ? null : name.toLowerCase() });
   }
 
   function count_all(): void {
@@ -70,9 +75,15 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
     return true;
   });
   count_all();
-  choose("Timeline");
+  open_tab(asked_tab(vm.data.mode, names));
   if (names.includes("Logs")) void logs.load();
   return { destroy: () => cleanup.run() };
+}
+
+/** The tab that the address names, else the first. */
+function asked_tab(mode: ViewModel["data"]["mode"], names: readonly Name[]): Name {
+  const word = mode === "page" ? new URLSearchParams(location.search).get("tab")?.toLowerCase() : null;
+  return names.find((name) => name.toLowerCase() === word) ?? "Timeline";
 }
 
 /** What the bars mean. */
