@@ -165,6 +165,9 @@ def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
     The children of a fork or a switch were drafted together with it. They are looked for again
     here, because a branch or a rerun may have taken some of them away.
     """
+    newest = turn.existing(task.reference_task_name, node)
+    if newest is None or newest.task_id != task.task_id:
+        return []  # of an earlier round of an outer loop, reopened by an operator: all is done
     place = placement_of(turn, task, node)
     if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
         case = str(task.input_data.get("case"))

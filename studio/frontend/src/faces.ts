@@ -36,6 +36,8 @@ export interface Strip {
   done: boolean;
 }
 
+/** A worker that listens has taken a task by then. */
+const UNPOLLED_MS = 5000;
 /** Most columns a strip has: each needs 2 px with its gap. */
 const COLUMNS = 172;
 
@@ -110,7 +112,7 @@ function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, p
       if (st === "held") return ["paused"];
       const wait = task.not_before_ms - now_ms(vm);
       if (task.attempt > 1 && wait > 0) return [`attempt ${task.attempt} in ${duration(wait)}`];
-      return ["scheduled", duration(now_ms(vm) - task.scheduled_ms)];
+      return ["scheduled", waited(vm, task)];
     }
     case "IN_PROGRESS": {
       if (task.type === "HUMAN") return ["waits for a person", duration(now_ms(vm) - task.start_ms)];
@@ -122,6 +124,14 @@ function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, p
     case "COMPLETED_WITH_ERRORS": return ["with errors", took];
     default: return [task.reused ? "reused" : "completed", tries(vm, path), took];
   }
+}
+
+/** How long a task has been in its queue. While nothing happens no event moves the time on, so a live view takes the clock. */
+function waited(vm: ViewModel, task: TaskView): string {
+  const is_live = vm.following && vm.data.mode === "page" && !is_over(vm.data.status);
+  const ms = (is_live ? Date.now() : now_ms(vm)) - task.scheduled_ms;
+  if (ms < 1000) return "";
+  return task.type === "SIMPLE" && ms >= UNPOLLED_MS ? `${duration(ms)}, no worker yet` : duration(ms);
 }
 
 function chosen_words(block: Block, chosen: string): string {

@@ -221,6 +221,8 @@ function first_view(event: ViewEvent, data: Record<string, unknown>): TaskView {
     first_n: event.n, last_n: event.n,
   };
   if (data.start_ms) view.start_ms = data.start_ms as number;
+  // What was reopened in a branch runs since the branch was made, not since the original began.
+  if (event.kind === "TaskReused" && !ended && view.start_ms) view.start_ms = Math.max(view.start_ms, event.wall_ms);
   if (data.end_ms) view.end_ms = data.end_ms as number;
   if (data.iterations) view.iterations = data.iterations as number;
   return take_over(view, data);

@@ -1,6 +1,7 @@
 /** The interactive drawing of one execution. */
 import type { Block } from "./protocol";
 import type { ViewModel } from "./viewmodel";
+import { key_target } from "./panels/interaction";
 import { h, is_typing, per_frame } from "./dom";
 import { Taken, detail_of, draw_ends, draw_marks, draw_route, hatch, start_width, type Detail } from "./draw";
 import { first_cases } from "./faces";
@@ -327,9 +328,18 @@ export class Graph {
     svg.addEventListener("pointermove", (event) => this.hover(event));
     svg.addEventListener("pointerleave", () => (this.tip.hidden = true));
     const keys = (event: Event): void => this.global_key(event as KeyboardEvent);
-    const scope = this.root.getRootNode();
+    const scope = key_target(this.root, vm.data.mode);
     scope.addEventListener("keydown", keys);
-    this.cleanup.push(() => scope.removeEventListener("keydown", keys));
+    const clock = setInterval(() => { if (this.has_waiting()) this.refresh_soon(); }, 1000);
+    this.cleanup.push(() => scope.removeEventListener("keydown", keys), () => clearInterval(clock));
+  }
+
+  /** Whether a box says how long its task has waited: no event moves that on. */
+  private has_waiting(): boolean {
+    const { vm } = this;
+    if (vm.data.mode !== "page" || !vm.following || vm.data.status !== "RUNNING" || document.hidden) return false;
+    for (const task of vm.now.tasks.values()) if (task.status === "SCHEDULED") return true;
+    return false;
   }
 
   private selected(): void {

@@ -6,6 +6,8 @@ import { place_of } from "./format";
 
 /** Events fetched at once while the history of a long execution comes in. */
 const CHUNK = 5000;
+/** A question without an answer for so long is given up. */
+const PATIENCE_MS = 15_000;
 
 const ENDINGS = new Set(["TaskCompleted", "TaskFailed", "TaskTimedOut", "TaskCanceled", "TaskReused"]);
 
@@ -22,7 +24,7 @@ export class Model implements ViewModel {
   private readonly journal: Journal;
   private readonly known = new Map<string, Known>();
   private readonly listeners = new Map<ChangeName, Set<() => void>>();
-  private readonly waiting = new Map<number, { resolve: (value: any) => void; reject: (reason: Error) => void }>();
+  private readonly waiting = new Map<number, { resolve: (value: any) => void; reject: (reason: Error) => void; timer: ReturnType<typeof setTimeout> }>();
   private readonly iterations = new Map<string, number>();
   private readonly drawn_paths = new Map<string, string>();
   private causes = new Set<string>();
@@ -306,7 +308,10 @@ export class Model implements ViewModel {
 
   ask<T>(question: DistributiveOmit<Ask, "id">): Promise<T> {
     const id = this.next_id++;
-    const promise = new Promise<T>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    const promise = new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => this.answered({ id, error: unanswered(question.what) } as Answer), PATIENCE_MS);
+      this.waiting.set(id, { resolve, reject, timer });
+    });
     this.send({ ...question, id } as Ask);
     return promise;
   }
@@ -315,6 +320,7 @@ export class Model implements ViewModel {
     const waiting = this.waiting.get(answer.id);
     if (!waiting) return;
     this.waiting.delete(answer.id);
+    clearTimeout(waiting.timer);
     if (answer.error) waiting.reject(new Error(answer.error));
     else waiting.resolve(answer.value);
   }
@@ -332,6 +338,11 @@ export class Model implements ViewModel {
   private emit(change: ChangeName): void {
     for (const listener of [...(this.listeners.get(change) ?? [])]) listener();
   }
+}
+
+function unanswered(what: Ask["what"]): string {
+  const advice = what === "action" || what === "branch" ? "Look whether it has happened before you try again." : "Try again in a moment.";
+  return `No answer from the studio for ${PATIENCE_MS / 1000} s: it has stopped or is busy. ${advice}`;
 }
 
 function is_failure(event: ViewEvent): boolean {

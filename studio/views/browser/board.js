@@ -54,7 +54,7 @@ function panels(plot) {
     draw(data) {
       const all = Object.values(data.counts).reduce((/** @type {number} */ sum, /** @type {any} */ n) => sum + n, 0);
       counts.replaceChildren(...["RUNNING", "PAUSED", "FAILED", "TIMED_OUT", "WITH_ERRORS", "TERMINATED", "COMPLETED"].map((one) => el("a", { class: `k ${data.counts[one] ? "" : "zero"}`, href: search({ status: [one] }) }, glyph(status(one).glyph, status(one).family), el("b", {}, count(data.counts[one])), ` ${status(one).word.toLowerCase()}`)),
-        el("span", { class: "grow" }), el("span", { class: "s t3" }, `${count(/** @type {number} */ (all))} executions, ${/** @type {any} */ (SPAN_WORDS)[data.span]}`));
+        el("span", { class: "grow" }), el("span", { class: "s t3" }, `${count(/** @type {number} */ (all))} ${all === 1 ? "execution" : "executions"}, ${/** @type {any} */ (SPAN_WORDS)[data.span]}`));
       drawFailing(failing, data);
       drawFlows(flows, data);
       drawRecent(recent, data);

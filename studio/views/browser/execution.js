@@ -34,5 +34,5 @@ function missing(head) {
     : head.id ? ["There is no such execution here.", "Nothing in this history has the id below. It may be in another database, or it was removed."]
       : ["No execution was asked for.", "The address names none."];
   return el("div", { class: "notfound" }, el("h1", {}, words[0]), el("p", { class: "t2" }, words[1]), head.id ? el("code", {}, head.id) : null,
-    head.known ? el("p", { class: "t3 s" }, `${count(head.known)} executions are here.`) : null, el("div", { class: "row" }, ...ways));
+    head.known ? el("p", { class: "t3 s" }, head.known === 1 ? "1 execution is here." : `${count(head.known)} executions are here.`) : null, el("div", { class: "row" }, ...ways));
 }

@@ -168,7 +168,7 @@ export function render({ model }) {
       el("span", { class: "ell" }, way.name === "sub_workflows" ? "with sub-workflows" : ["without ", el("b", {}, way.name === "text" ? `“${way.value}”` : words(way.name, way.value))]),
       el("span", { class: "t2" }, count(way.n)),
       el("button", { class: "btn small", type: "button", click: () => (way.name === "sub_workflows" ? change(way.name, "1", true) : change(way.name, way.value, false)) }, way.name === "sub_workflows" ? "Include" : "Remove")));
-    empty.replaceChildren(el("h2", {}, `0 of ${count(page.known)} executions match`),
+    empty.replaceChildren(el("h2", {}, `0 of ${count(page.known)} ${page.known === 1 ? "execution matches" : "executions match"}`),
       el("p", {}, ways.length ? "Taking one condition away brings some back:" : "No single condition stands in the way; start over."),
       el("ul", {}, ...ways), el("button", { class: "btn", type: "button", click: () => ask({}) }, "Remove all conditions"));
   }
@@ -176,7 +176,7 @@ export function render({ model }) {
     const last = page.start + page.rows.length;
     range.textContent = page.total ? `Rows ${count(page.start + 1)} to ${count(last)} of ${count(page.total)}, ${page.took_ms} ms` : `0 rows, ${page.took_ms} ms`;
     previous.disabled = !page.start; next.disabled = last >= page.total;
-    const text = `${count(page.total)} executions found`;
+    const text = `${count(page.total)} ${page.total === 1 ? "execution" : "executions"} found`;
     if (said.dataset.filter !== JSON.stringify(page.filter)) { said.dataset.filter = JSON.stringify(page.filter); said.textContent = text; }
   }
   /** @param {string} id @param {boolean} focus */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The frame of every page: theme switch, menu on narrow screens, go-to dialog. */
+/** The frame of every page: theme switch, menu on narrow screens, go-to dialog, and a word when the studio is gone. */
 (function () {
   const root = document.documentElement;
   /** @param {string} selector @returns {any} */
@@ -29,4 +29,70 @@
     else if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(text)) location.href = `execution?id=${encodeURIComponent(text)}`;
     else if (text) location.href = `executions?text=${encodeURIComponent(text)}`;
   });
+})();
+
+/** Notices when the socket to Python is gone, says so, and loads the page anew once the studio is back. */
+(function () {
+  const EVERY_MS = 1500, PATIENCE_MS = 4000;
+  /** Bokeh takes the socket up again by itself when only the network failed; it gets this long. */
+  const GRACE_MS = 12_000;
+  let lost_at = 0, was_away = false;
+  /** @type {HTMLElement | null} */
+  let banner = null;
+
+  function show() {
+    if (banner) return;
+    banner = document.createElement("div");
+    banner.className = "gone";
+    banner.setAttribute("role", "alert");
+    document.body.append(banner);
+    banner.textContent = "The studio has stopped; waiting for it to come back…";
+  }
+  function found() {
+    if (was_away) return; // another process: what this page shows is nobody's any more
+    lost_at = 0;
+    banner?.remove();
+    banner = null;
+  }
+  async function answers() {
+    try {
+      // Any answer will do: a studio that is there but unwell has not stopped.
+      await fetch("health", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+  async function look() {
+    if (!lost_at) return;
+    const is_there = await answers();
+    if (!lost_at) return;
+    if (is_there && (was_away || Date.now() - lost_at > GRACE_MS)) {
+      location.reload();
+      return;
+    }
+    if (!is_there) {
+      was_away = true;
+      show();
+    }
+    setTimeout(look, EVERY_MS);
+  }
+  function lost() {
+    if (lost_at) return;
+    lost_at = Date.now();
+    void look();
+  }
+  const heard = new WeakSet();
+  /** Documents come when Bokeh has read the page, which is after this script. */
+  function listen() {
+    const documents = /** @type {any} */ (window).Bokeh?.documents ?? [];
+    for (const one of documents) {
+      if (heard.has(one)) continue;
+      heard.add(one);
+      one.on_event("connection_lost", lost);
+      one.on_event("client_reconnected", found);
+    }
+    if (!documents.length) setTimeout(listen, 250);
+  }
+  listen();
 })();
