@@ -185,10 +185,11 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
     node = state.definition.nodes[target.node]
     again = _again(state, node)
     around = {parent.reference for parent in _parents(node)}
+    made_by = _dynamic_forks(state)
     kept, reopened, beside = [], [], []
     for task in sorted(state.tasks.values(), key=lambda t: t.seq):
         order = _compare_iterations(task.path, target.path)
-        if order > 0 or (order == 0 and task.node in again):
+        if order > 0 or (order == 0 and made_by.get(task.node, task.node) in again):
             continue
         if order == 0 and task.node in around and task.task_type == "DO_WHILE":
             if not task.retried:
@@ -208,6 +209,16 @@ def _level(state: WorkflowState, target: TaskState) -> BranchLevel:
         reopened=reopened,
         will_run=list(dict.fromkeys([*_places(state, node, target, around), *beside])),
     )
+
+
+def _dynamic_forks(state: WorkflowState) -> dict[str, str]:
+    """References made at run time, and the dynamic fork of the definition that made each."""
+    return {
+        reference: task.node
+        for task in state.tasks.values()
+        for reference in task.input_data.get("forkedTasks") or ()
+        if task.task_type == "FORK"
+    }
 
 
 def _is_past(task: TaskState) -> bool:

@@ -27,7 +27,7 @@ from .ending import (
     successful_terminate,
 )
 from .events import EventKind, HistoryEvent, Moment
-from .mapping import map_first, map_node, placement_of
+from .mapping import map_first, map_node, missing_dynamic_join, placement_of
 from .retries import retry_or_end
 from .state import TaskState, WorkflowState
 from .tasks.base import TaskType
@@ -178,7 +178,7 @@ def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
         return _missing_branches(turn, node, place)
     following = node.successor
     if following is None and task.workflow_task is not None:
-        return _missing_dynamic_join(turn, task, place)
+        return _dynamic_join(turn, task, place)
     while following is not None:
         if following.type == "DO_WHILE" and _encloses(following, node):
             return []
@@ -203,21 +203,16 @@ def _encloses(loop: Node, node: Node) -> bool:
     return False
 
 
-def _missing_dynamic_join(turn: Turn, task: TaskState, place: Placement) -> list[Draft]:
+def _dynamic_join(turn: Turn, task: TaskState, place: Placement) -> list[Draft]:
     """The JOIN of a dynamic fork, if a rerun has taken it away; normally it exists."""
-    suffix = f"__{place.iteration}" if place.iteration else ""
-    for fork in turn.state.definition.dynamic_forks:
-        join = fork.successor
-        if join is None or turn.existing(f"{join.reference}{suffix}", join) is not None:
-            continue
-        record = turn.existing(f"{fork.reference}{suffix}", fork)
-        forked = [] if record is None else record.input_data.get("forkedTasks") or []
-        if task.node in forked:
-            drafts = map_node(turn, join, place)
-            for draft in drafts[:1]:
-                draft.data["input"] = {**join.input_parameters, "joinOn": list(forked)}
-            return drafts
-    return []
+    found = missing_dynamic_join(turn, task, place)
+    if found is None:
+        return []
+    join, forked = found
+    drafts = map_node(turn, join, place)
+    for draft in drafts[:1]:
+        draft.data["input"] = {**join.input_parameters, "joinOn": forked}
+    return drafts
 
 
 def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:

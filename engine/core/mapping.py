@@ -55,6 +55,11 @@ def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
         suffix = f"__{place.iteration}" if place.iteration else ""
         return turn.existing(f"{following.reference}{suffix}", following) is None
 
+    if node.type == "FORK_JOIN_DYNAMIC":
+        # Its join comes back with the end of a branch, which knows what is to be joined.
+        return not task.input_data.get("forkedTasks") and missing(node.successor)
+    if node.successor is None and task.workflow_task is not None:
+        return missing_dynamic_join(turn, task, place) is not None
     if node.branches:
         firsts = [branch[0] for branch in node.branches if branch]
         return any(missing(first) for first in firsts) or (not firsts and missing(node.successor))
@@ -63,6 +68,22 @@ def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
         branch = node.cases.get(case) or node.default_case
         return bool(branch) and missing(branch[0])
     return missing(node.successor)
+
+
+def missing_dynamic_join(
+    turn: Turn, task: TaskState, place: Placement
+) -> tuple[Node, list[str]] | None:
+    """The JOIN that a task of a dynamic fork leads to, with what it joins, if it has no record."""
+    suffix = f"__{place.iteration}" if place.iteration else ""
+    for fork in turn.state.definition.dynamic_forks:
+        join = fork.successor
+        if join is None or turn.existing(f"{join.reference}{suffix}", join) is not None:
+            continue
+        record = turn.existing(f"{fork.reference}{suffix}", fork)
+        forked = [] if record is None else record.input_data.get("forkedTasks") or []
+        if task.node in forked:
+            return join, list(forked)
+    return None
 
 
 def body_placement(task: TaskState, iteration: int) -> Placement:

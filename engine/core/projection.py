@@ -159,10 +159,10 @@ def _error_of(state: WorkflowState, found: Found) -> tuple[str, str]:
 
 def _root(state: WorkflowState) -> str | None:
     """The original of a branch; a top-level execution itself; None inside another one."""
+    if state.parent_workflow_id:
+        return None
     root = (state.branch or {}).get("root_id")
-    if isinstance(root, str):
-        return root
-    return None if state.parent_workflow_id else state.workflow_id
+    return root if isinstance(root, str) else state.workflow_id
 
 
 def _workflow_type(state: WorkflowState) -> str:

@@ -52,9 +52,13 @@ def main() -> int:
             "pictures": pictures.measure,
         }
         for name in _NAMES:
-            if not arguments.names or name in arguments.names:
-                figures += measures[name]()
-                print(f"{name}: measured after {time.perf_counter() - begun:.0f} s", flush=True)
+            if arguments.names and name not in arguments.names:
+                continue
+            others = machine.Others()
+            figures += measures[name]()
+            busy = others.cores()
+            note = "" if busy is None else f"; other processes used {busy:.2f} cores"
+            print(f"{name}: measured after {time.perf_counter() - begun:.0f} s{note}", flush=True)
     print(f"\n{table(figures)}")
     if arguments.json is not None:
         write_json(arguments.json, facts, figures)

@@ -75,3 +75,34 @@ def _commit_ms() -> float:
         finally:
             connection.close()
     return 1000 * percentile(took, 0.5)
+
+
+class Others:
+    """How busy other processes keep the machine; Linux only."""
+
+    def __init__(self) -> None:
+        """Begin to look."""
+        self._begun = time.perf_counter()
+        self._all, self._own = _busy_seconds(), _own_seconds()
+
+    def cores(self) -> float | None:
+        """Cores that others have used on average since the beginning; None where unknown."""
+        busy = _busy_seconds()
+        if busy is None or self._all is None:
+            return None
+        others = busy - self._all - (_own_seconds() - self._own)
+        return max(0.0, others / (time.perf_counter() - self._begun))
+
+
+def _busy_seconds() -> float | None:
+    try:
+        words = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, soft_irq, steal = map(int, words[1:9])
+    return (user + nice + system + irq + soft_irq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system

@@ -136,7 +136,8 @@ class ExclusiveJoinTask(TaskType):
         """Decide by the first candidate with a record, else by the defaults."""
         for key in ("joinOn", "defaultExclusiveJoinTask"):
             references = joined_references(turn, task, task.input_data.get(key) or [])
-            records = [turn.state.task(reference) for reference in references]
+            nodes = turn.state.definition.nodes
+            records = [turn.existing(ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
             found = next((r for r in records if r is not None and r.status != "SKIPPED"), None)
             if found is None:
                 continue

@@ -14,6 +14,7 @@ from engine.testing.definitions import (
     fork,
     inline,
     loop,
+    node,
     set_variable,
     simple,
     sub,
@@ -359,3 +360,53 @@ def test_a_branch_survives_a_crash() -> None:
     branch = replay.branch("w/l[2]/s/b")
     replay.engine.reopen()
     assert replay.finish(branch)[-1] == "z*"
+
+
+DYNAMIC = workflow(
+    "w",
+    node(
+        "f",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"tasks": "${workflow.input.tasks}", "inputs": {}},
+        dynamicForkTasksParam="tasks",
+        dynamicForkTasksInputParamName="inputs",
+    ),
+    node("j", "JOIN", joinOn=[]),
+    "z",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "result"),
+    [
+        ("w/f", ["f*", "j*", "x*", "y*", "z*"]),
+        ("w/j", ["f", "j*", "x", "y", "z*"]),
+        ("w/z", ["f", "j", "x", "y", "z*"]),
+    ],
+)
+def test_a_dynamic_fork_is_taken_over_whole_or_made_again(path: str, result: list[str]) -> None:
+    replay = Replay(DYNAMIC, input={"tasks": [simple("x"), simple("y")]})
+    branch = replay.branch(path)
+    replay.engine.drive(branch)
+    assert sorted(replay.paths(branch)) == result
+    assert replay.engine.state(branch).status == "COMPLETED"
+
+
+def test_a_branch_of_a_dynamic_fork_is_no_point_to_begin_at() -> None:
+    replay = Replay(DYNAMIC, input={"tasks": [simple("x")]})
+    with pytest.raises(InvalidRequestError, match="made at run time"):
+        replay.branch("w/x")
+
+
+def test_a_permissive_failure_that_the_flow_went_on_from_is_past() -> None:
+    shaky = simple("p", taskDefinition={"name": "p", "retryCount": 0}, permissive=True)
+    engine = InlineEngine(workflow("w", *fork("f", [loop("l", shaky, "q", times=2)], ["x", "y"])))
+    original = engine.start("w")
+    engine.fail("p")
+    engine.complete("q")
+    task = engine.state(original).task("x")
+    assert task is not None
+    branch = engine.service.branch(original, task.task_id).result(0)
+    taken = {t.reference_task_name: str(t.status) for t in engine.state(branch).tasks.values()}
+    assert taken["p__1"] == "FAILED"
+    assert engine.drive(branch).status == "FAILED"

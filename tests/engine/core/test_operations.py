@@ -351,3 +351,41 @@ def test_every_action_names_the_person() -> None:
     engine.service.retry(workflow_id).result(0)
     named = [e.kind for e in engine.events(workflow_id) if e.actor == "user"]
     assert {"WorkflowStarted", "WorkflowPaused", "WorkflowResumed", "WorkflowRetried"} <= {*named}
+
+
+def test_rerun_attempts_again_what_lost_its_newer_attempt() -> None:
+    engine = InlineEngine(workflow("w", *fork("f", ["a1", "a2"], ["b"])))
+    workflow_id = engine.start("w")
+    engine.complete("a1")
+    engine.fail("b", terminal=True)
+    engine.service.retry(workflow_id).result(0)
+    engine.fail("b", terminal=True)
+    first = next(t for t in engine.state(workflow_id).tasks.values() if t.node == "a2")
+    engine.service.rerun(workflow_id, {"reRunFromTaskId": first.task_id}).result(0)
+    assert {t.node for t in engine.state(workflow_id).open_tasks()} == {"a2", "b", "f_join"}
+    finish(engine, workflow_id)
+
+
+def test_a_child_of_an_earlier_round_goes_on_without_starting_that_round_again() -> None:
+    inner = loop("i", sub("s", workflow("c", "a")), "b", times=2)
+    engine = InlineEngine(workflow("w", loop("o", inner, "d", times=2)))
+    workflow_id = engine.start("w")
+    for task_type in ("a", "b", "a", "b", "d", "a"):
+        engine.complete(task_type)
+    first = engine.children(workflow_id)[0]
+    engine.service.restart(first).result(0)
+    engine.complete("a")
+    finish(engine, workflow_id)
+    paths = [t.path for t in engine.state(workflow_id).tasks.values()]
+    assert len(paths) == len(set(paths))
+
+
+def test_retry_of_a_parent_whose_child_has_nothing_to_retry_holds_nobody_up() -> None:
+    engine = InlineEngine(
+        workflow("w", *fork("f", [sub("s", workflow("c", wait("p")))], ["a"])), linear("z")
+    )
+    workflow_id = engine.start("w")
+    engine.fail("a", terminal=True)
+    engine.service.retry(workflow_id, True).result(0)
+    assert engine.start("linear")
+    audit_engine(engine)

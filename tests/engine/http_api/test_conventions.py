@@ -18,6 +18,7 @@ from engine.errors import UnavailableError
 from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer, routes
 from engine.http_api.call import Call
+from engine.models.codec import MAX_BODY_BYTES
 from engine.service import Service
 
 
@@ -128,7 +129,7 @@ def test_body_that_is_no_object_is_400(send: Send, body: bytes) -> None:
 def test_large_body_is_read_and_one_above_the_limit_refused(send: Send, flow: str) -> None:
     deep = {"name": flow, "input": {"rows": [{"text": "[{" * 20}] * 4000}}
     started = send("POST", "/api/workflow", deep)
-    refused = send("POST", "/api/workflow", b" " * (10 * 1024 * 1024 + 1))
+    refused = send("POST", "/api/workflow", b" " * (MAX_BODY_BYTES + 1))
 
     assert started.status == 200
     shown = send("GET", f"/api/workflow/{started.text}?includeTasks=false").json

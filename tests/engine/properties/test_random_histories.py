@@ -27,7 +27,7 @@ from engine.testing.inline import InlineEngine
 
 _SLOW_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 _quick = settings(
-    max_examples=120, deadline=None, print_blob=True, suppress_health_check=_SLOW_TO_MAKE
+    max_examples=300, deadline=None, print_blob=True, suppress_health_check=_SLOW_TO_MAKE
 )
 _long = settings(_quick, max_examples=5000)
 
@@ -100,7 +100,7 @@ def test_whatever_happens_in_thousands_of_runs(
     _play(definition, actions, held=held)
 
 
-@settings(_quick, max_examples=60)
+@settings(_quick, max_examples=150)
 @given(workflow_definitions, moves, st.integers(0, 400), st.integers(0, 4000))
 def test_deciding_is_pure_and_deciding_twice_is_deciding_once(
     definition: dict[str, Any], actions: list[Move], cut: int, later_seconds: int
