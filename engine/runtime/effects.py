@@ -38,9 +38,7 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
     elif isinstance(effect, EndChild):
         end_child(desk, effect.workflow_id, effect.reason)
     elif isinstance(effect, RetryChild):
-        if effect.workflow_id not in desk.executions:
-            actor = f"workflow:{turn.state.workflow_id}"
-            desk.act(effect.workflow_id, operations.retry_child, actor)
+        _retry_child(desk, turn.state, effect.workflow_id)
     elif isinstance(effect, TellParent):
         tell_parent(desk, turn.state)
     elif isinstance(effect, StartFailureWorkflow):
@@ -51,6 +49,16 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         _revive_parent(desk, turn.state, effect.operation)
     elif isinstance(effect, PublishEvent):
         desk.event_queue.deliver(desk, effect.message_id)
+
+
+def _retry_child(desk: Desk, parent: WorkflowState, child_id: str) -> None:
+    """Let an ended child go on; one that has nothing to retry tells its parent how it ended."""
+    if child_id in desk.executions:
+        return
+    try:
+        desk.act(child_id, operations.retry_child, f"workflow:{parent.workflow_id}")
+    except EngineError:
+        tell_parent(desk, desk.state(child_id))
 
 
 def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
