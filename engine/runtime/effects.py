@@ -25,7 +25,7 @@ from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import Terminate, Turn
 from ..core.wire import workflow_wire
 from ..errors import EngineError
-from ..models.enums import WorkflowStatus
+from ..models.enums import TaskStatus, WorkflowStatus
 from .desk import Desk
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
     elif isinstance(effect, EndChild):
         end_child(desk, effect.workflow_id, effect.reason)
     elif isinstance(effect, RetryChild):
-        _retry_child(desk, turn.state, effect.workflow_id)
+        _retry_child(desk, turn, effect.workflow_id)
     elif isinstance(effect, TellParent):
         tell_parent(desk, turn.state)
     elif isinstance(effect, StartFailureWorkflow):
@@ -51,14 +51,26 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         desk.event_queue.deliver(desk, effect.message_id)
 
 
-def _retry_child(desk: Desk, parent: WorkflowState, child_id: str) -> None:
+def _retry_child(desk: Desk, turn: Turn, child_id: str) -> None:
     """Let an ended child go on; one that has nothing to retry tells its parent how it ended."""
-    if child_id in desk.executions:
-        return
-    try:
+    parent = turn.state
+    child = desk.state(child_id)
+    if child.parent_workflow_id != parent.workflow_id:
+        _start_own_child(desk, turn, child_id)
+    elif child.status.is_terminal:
         desk.act(child_id, operations.retry_child, f"workflow:{parent.workflow_id}")
-    except EngineError:
-        tell_parent(desk, desk.state(child_id))
+        if child.status.is_terminal:
+            tell_parent(desk, child)
+
+
+def _start_own_child(desk: Desk, turn: Turn, child_id: str) -> None:
+    """A branch shows the child of its original, which stays as it is."""
+    for task in list(turn.state.open_tasks()):
+        if task.sub_workflow_id == child_id:
+            data = {"status": str(TaskStatus.SCHEDULED), "sub_workflow_id": None}
+            turn.emit(EventKind.TASK_RESET, data, task)
+            turn.effects.append(StartChild(task.task_id))
+    desk.file(turn)
 
 
 def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:

@@ -260,9 +260,11 @@ class ExecutionService(MetadataService):
                 key=lambda task: task.seq,
             )
             first = next((t for t in failed if t.task_type != "DO_WHILE"), None)
-            if first is None or first.sub_workflow_id is None:
+            child = None if first is None else first.sub_workflow_id
+            # A branch shows the children of its original, but they are not its own.
+            if child is None or desk.state(child).parent_workflow_id != workflow_id:
                 return workflow_id
-            workflow_id = first.sub_workflow_id
+            workflow_id = child
 
     def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> Future[None]:
         """Start an ended execution over, with its own or the latest definition."""
