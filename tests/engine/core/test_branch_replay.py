@@ -410,3 +410,28 @@ def test_a_permissive_failure_that_the_flow_went_on_from_is_past() -> None:
     taken = {t.reference_task_name: str(t.status) for t in engine.state(branch).tasks.values()}
     assert taken["p__1"] == "FAILED"
     assert engine.drive(branch).status == "FAILED"
+
+
+def test_reviving_a_branch_leaves_the_children_of_the_original_alone() -> None:
+    shaky = sub("s", workflow("c", "a"), permissive=True)
+    definition = workflow("w", *fork("f", [shaky], [sub("u", workflow("d", "b"))], ["x"]))
+    engine = InlineEngine(definition)
+    original = engine.start("w")
+    engine.fail("a", terminal=True)
+    engine.service.terminate(original).result(0)
+    before = {key: engine.events(key) for key in (original, *engine.children(original))}
+    task = engine.state(original).task("x")
+    assert task is not None
+    branch = engine.service.branch(original, task.task_id).result(0)
+    _, own = engine.children(branch)
+    assert own not in before
+    (failing,) = engine.state(own).open_tasks()
+    engine.report(failing, "FAILED_WITH_TERMINAL_ERROR")
+    assert engine.state(branch).status == "FAILED"
+
+    engine.service.retry(own).result(0)
+
+    assert engine.drive(branch).status == "COMPLETED"
+    for key, events in before.items():
+        assert engine.events(key) == events
+    audit_engine(engine)
