@@ -322,12 +322,6 @@ def _look_again(turn: Turn) -> None:
             turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
 
 
-def rerun_in_child(turn: Turn, task: TaskState) -> None:
-    """A task of a child is rerun: this SUB_WORKFLOW task goes on with the same child."""
-    check_rerun(turn.state)
-    turn.emit(EventKind.WORKFLOW_RERUN, {})
-
-
 def revive(turn: Turn, task: TaskState, operation: str) -> bool:
     """Reopen an ended parent whose child was reopened (§6.8); False where revival stops.
 

@@ -10,7 +10,7 @@ from ..models.enums import TaskStatus, TaskTimeoutPolicy, WorkflowStatus, Workfl
 from .definition import Node, TaskSettings
 from .events import EventKind
 from .state import TaskState, WorkflowState
-from .turn import Terminate, Turn
+from .turn import Terminate, Turn, node_of
 
 
 def workflow_deadline_ms(state: WorkflowState) -> int:
@@ -31,11 +31,13 @@ TOTAL_GRACE_MS = 30_000
 itself only this much later, so that the attempt at work can still report (Conductor's sweep)."""
 
 
-def task_deadline_ms(task: TaskState, settings: TaskSettings | None) -> int:
+def task_deadline_ms(state: WorkflowState, task: TaskState) -> int:
     """Earliest moment something is due for an open task, 0 for never."""
     due = []
     if task.status.is_terminal:
         return 0
+    node = node_of(state, task)
+    settings = node.settings if node is not None else None
     if task.wait_until_ms:
         due.append(task.wait_until_ms)
     if task.task_type in LAUNCHERS and task.not_before_ms and not task.sub_workflow_id:

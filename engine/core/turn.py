@@ -333,7 +333,3 @@ class Turn:
     def is_over(self) -> bool:
         """Whether the execution has ended."""
         return self.state.status.is_terminal
-
-    def has_open_tasks(self) -> bool:
-        """Whether any task has not ended."""
-        return bool(self.state.open_task_ids)

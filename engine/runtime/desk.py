@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.apply import fold
-from ..core.decide import advance, task_type_of
+from ..core.decide import advance
 from ..core.effects import Effect, PublishEvent
 from ..core.ending import end_workflow
 from ..core.events import EventKind, HistoryEvent
@@ -21,7 +21,7 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.registry import TASK_TYPES
 from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
-from ..core.turn import EvaluationRequest, Turn, node_of
+from ..core.turn import EvaluationRequest, Turn
 from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
@@ -293,12 +293,11 @@ class Desk:
             return
         if task.task_type in _SHOWN_WHILE_OPEN and task.last_event == task.scheduled_event:
             self.outbox.commit.tasks.append(task_row(state, task))
-        node = node_of(state, task)
         if waits_for_worker(task):
             self.enqueue(state, task, now_ms)
         else:
             self.queues.remove(task_id)
-        deadline = task_deadline_ms(task, node.settings if node is not None else None)
+        deadline = task_deadline_ms(state, task)
         if deadline:
             self.timers.at(deadline, state.workflow_id, task_id)
 
@@ -310,10 +309,7 @@ class Desk:
                 deadline = workflow_deadline_ms(state)
             else:
                 task = state.tasks.get(task_id)
-                if task is None or task.status.is_terminal:
-                    continue
-                node = node_of(state, task)
-                deadline = task_deadline_ms(task, node.settings if node is not None else None)
+                deadline = task_deadline_ms(state, task) if task is not None else 0
             if deadline:
                 # An alert-only deadline stays in the past; it must not ring without end.
                 self.timers.at(
@@ -415,10 +411,6 @@ class Desk:
     def last_polls(self) -> dict[tuple[str, str | None], tuple[str | None, int]]:
         """Last poll by (task type, domain): worker and epoch milliseconds. A copy."""
         return dict(self._last_polls)
-
-    def type_is_system(self, turn: Turn, task: TaskState) -> bool:
-        """Whether the engine itself works on the task."""
-        return task_type_of(turn, task).is_system
 
 
 def waits_for_worker(task: TaskState) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,6 @@ from engine.evaluators import (
     ExpressionTimeout,
     wants_truth,
 )
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[EvaluatorPool]:
-    pool = EvaluatorPool()
-    yield pool
-    pool.close()
 
 
 @pytest.fixture
@@ -420,21 +410,8 @@ def test_process_has_no_environment_and_no_files(pool: EvaluatorPool) -> None:
     assert os.getpriority(os.PRIO_PROCESS, pid_of(pool)) >= 5
 
 
-def _run_program(text: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", text],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert done.stderr == ""
-    return done.stdout
-
-
-def test_interpreter_ends_cleanly_without_close() -> None:
-    output = _run_program(
+def test_interpreter_ends_cleanly_without_close(run_program: Callable[[str], str]) -> None:
+    output = run_program(
         "from engine.evaluators import EvaluatorPool\n"
         "pool = EvaluatorPool()\n"
         "print(pool.submit('javascript', '1 + 1', {}).result(10))\n"
@@ -446,8 +423,8 @@ def test_interpreter_ends_cleanly_without_close() -> None:
     assert not exists(int(pid))
 
 
-def test_forked_child_starts_processes_of_its_own() -> None:
-    output = _run_program(
+def test_forked_child_starts_processes_of_its_own(run_program: Callable[[str], str]) -> None:
+    output = run_program(
         "import os, warnings\n"
         "warnings.simplefilter('ignore', DeprecationWarning)\n"
         "from engine.evaluators import EvaluatorPool\n"
@@ -466,8 +443,8 @@ def test_forked_child_starts_processes_of_its_own() -> None:
     assert output.split() == ["0", "4", "True", "6"]
 
 
-def test_importing_the_package_loads_no_engine() -> None:
-    output = _run_program(
+def test_importing_the_package_loads_no_engine(run_program: Callable[[str], str]) -> None:
+    output = run_program(
         "import sys, engine.evaluators\n"
         "print([name for name in ('quickjs', '_quickjs', 'jq') if name in sys.modules])\n"
     )

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,15 +21,6 @@ from engine.evaluators import (
 from engine.functions import FunctionRegistry
 
 pytest.importorskip("pydantic_monty", reason="needs the extra 'python'")
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[EvaluatorPool]:
-    pool = EvaluatorPool()
-    yield pool
-    pool.close()
 
 
 @pytest.fixture
@@ -199,22 +187,9 @@ def test_missing_package_names_the_extra(
         pool.submit("python", "return 1", {}).result(5)
 
 
-def _run_program(text: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", text],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert done.stderr == ""
-    return done.stdout
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_forked_child_is_told_that_it_can_not_run_python() -> None:
-    output = _run_program(
+def test_forked_child_is_told_that_it_can_not_run_python(run_program: Callable[[str], str]) -> None:
+    output = run_program(
         "import os, warnings\n"
         "warnings.simplefilter('ignore', DeprecationWarning)\n"
         "from engine.evaluators import EvaluatorPool\n"
@@ -232,8 +207,10 @@ def test_forked_child_is_told_that_it_can_not_run_python() -> None:
     assert output.split() == ["0", "6"]
 
 
-def test_interpreter_ends_cleanly_without_close_and_loads_monty_late() -> None:
-    output = _run_program(
+def test_interpreter_ends_cleanly_without_close_and_loads_monty_late(
+    run_program: Callable[[str], str],
+) -> None:
+    output = run_program(
         "import sys\n"
         "from engine.evaluators import EvaluatorPool\n"
         "pool = EvaluatorPool()\n"
