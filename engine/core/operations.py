@@ -61,6 +61,21 @@ def resume(turn: Turn) -> None:
     turn.emit(EventKind.WORKFLOW_RESUMED)
 
 
+def reset_callbacks(turn: Turn) -> None:
+    """Hand out at once what a worker asked to have again later (§6.7).
+
+    Raises:
+        ConflictError: The execution has ended.
+    """
+    state = turn.state
+    if state.status.is_terminal:
+        raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
+    for task in list(state.open_tasks()):
+        if task.not_before_ms and task.callback_after_seconds:
+            data = {"callback_after_seconds": 0, "not_before_ms": 0}
+            turn.emit(EventKind.TASK_UPDATED, data, task)
+
+
 def terminate(turn: Turn, reason: str | None) -> None:
     """End the execution as TERMINATED; it never starts a failure workflow.
 

@@ -1,62 +1,39 @@
-"""What happens on the decider thread: executions, turns over them, and what the turns ask for.
+"""What happens on the decider thread: turns over executions, and what the turns ask for.
 
 The desk is the only owner of working states. A command calls ``act``, which opens a turn, lets
-the decider go on, files the events in the outbox, sets queues and timers, and carries out the
-effects on other executions — all in the same commit.
+the decider go on, puts the events away (``filing``), begins scripts and carries out the effects
+on other executions — all in the same commit.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.apply import fold
 from ..core.decide import advance
 from ..core.effects import Effect, PublishEvent
 from ..core.ending import end_workflow
-from ..core.events import EventKind, HistoryEvent
-from ..core.projection import execution_row, task_row
-from ..core.state import TaskState, WorkflowState
+from ..core.events import EventKind
+from ..core.state import WorkflowState
 from ..core.tasks.registry import TASK_TYPES
-from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn
-from ..errors import EngineError, InvalidRequestError, NotFoundError
-from ..models.enums import TaskStatus, WorkflowStatus
+from ..errors import EngineError, InvalidRequestError
+from ..models.enums import WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
 from .events import EVALUATION_PREFIX, EventQueue
-from .limits import HandOffLimits
-from .queues import Entry, TaskQueues, queue_name
+from .filing import Filing
 from .registry import Registry
 from .scheduler import Scheduler
-from .start_keys import StartKeys
-from .timers import Timers
-from .writer import Outbox
 
 logger = logging.getLogger(__name__)
 
-RECENTLY_ENDED = 500
 MAX_EFFECTS_PER_BATCH = 1000
-_SHOWN_WHILE_OPEN = frozenset({"HUMAN", "WAIT"})
-"""Types whose open tasks are rows of the history too: people look for what waits for them."""
-_ROW_KINDS = frozenset(
-    {
-        EventKind.WORKFLOW_STARTED,
-        EventKind.WORKFLOW_ENDED,
-        EventKind.WORKFLOW_PAUSED,
-        EventKind.WORKFLOW_RESUMED,
-        EventKind.WORKFLOW_RETRIED,
-        EventKind.WORKFLOW_REVIVED,
-        EventKind.WORKFLOW_RESTARTED,
-        EventKind.WORKFLOW_RERUN,
-        EventKind.OUTPUT_SET,
-    }
-)
 
 
-class Desk:
+class Desk(Filing):
     """State of the decider thread. No other thread may call anything here."""
 
     def __init__(
@@ -78,74 +55,15 @@ class Desk:
             evaluate: Begins a script for (workflow id, request); the outcome comes as a command.
             carry_out: Does what a turn asks of other executions.
         """
-        self.store = store
-        self.registry = registry
-        self.clock = clock
+        super().__init__(store, registry, clock)
         self.environment = environment
-        self.queues = TaskQueues()
-        self.timers = Timers()
         self.event_queue = EventQueue()
         self.scheduler = Scheduler()
-        self.limits = HandOffLimits()
-        self.start_keys = StartKeys()
-        self.outbox = Outbox()
-        self.executions: dict[str, WorkflowState] = {}
-        self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
-        self.task_home: dict[str, str] = {}
-        self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
         self.unfinished: deque[str] = deque()
         self._evaluate = evaluate
         self._carry_out = carry_out
         self._effects: deque[tuple[str, Effect]] = deque()
         self._last_polls: dict[tuple[str, str | None], tuple[str | None, int]] = {}
-
-    # -- executions ----------------------------------------------------------------------
-
-    def state(self, workflow_id: str) -> WorkflowState:
-        """The working state of an execution, loaded from the store if it has ended long ago.
-
-        Raises:
-            NotFoundError: No such execution.
-        """
-        state = self.executions.get(workflow_id) or self.ended.get(workflow_id)
-        if state is None:
-            events = self.store.events(workflow_id)
-            if not events:
-                raise NotFoundError(f"No such workflow found by id: {workflow_id}")
-            state = fold(events, self.registry.definition_of)
-            self._keep_ended(state)
-        return state
-
-    def adopt(self, workflow_id: str, events: Sequence[HistoryEvent]) -> None:
-        """Take over the history of an ended execution that another thread has read."""
-        if events and workflow_id not in self.executions and workflow_id not in self.ended:
-            self._keep_ended(fold(events, self.registry.definition_of))
-
-    def _keep_ended(self, state: WorkflowState) -> None:
-        self.ended[state.workflow_id] = state
-        self.ended.move_to_end(state.workflow_id)
-        while len(self.ended) > RECENTLY_ENDED:
-            _, oldest = self.ended.popitem(last=False)
-            for task_id in oldest.tasks:
-                self.task_home.pop(task_id, None)
-
-    def forget(self, state: WorkflowState) -> None:
-        """Take an execution out of everything; its history is deleted with the next commit."""
-        workflow_id = state.workflow_id
-        self.executions.pop(workflow_id, None)
-        self.ended.pop(workflow_id, None)
-        self.start_keys.forget(state)
-        self.evaluating.pop(workflow_id, None)
-        self.timers.forget(workflow_id)
-        for task_id in state.tasks:
-            self.queues.remove(task_id)
-            self.timers.forget(workflow_id, task_id)
-            self.task_home.pop(task_id, None)
-        self.outbox.commit.removed.append(workflow_id)
-
-    def knows(self, workflow_id: str) -> bool:
-        """Whether the execution is in memory."""
-        return workflow_id in self.executions or workflow_id in self.ended
 
     # -- turns ---------------------------------------------------------------------------
 
@@ -222,31 +140,8 @@ class Desk:
 
     def file(self, turn: Turn) -> None:
         """Put a turn's events into the outbox; set queues, timers, scripts; queue its effects."""
+        self.file_events(turn)
         state = turn.state
-        events = turn.events
-        if events:
-            commit = self.outbox.commit
-            commit.events += events
-            self._file_openness(state)
-            touched: dict[str, None] = {}
-            removals: list[HistoryEvent] = []
-            has_new_row = False
-            for event in events:
-                if event.task_id:
-                    touched[event.task_id] = None
-                if event.kind in _ROW_KINDS:
-                    has_new_row = True
-                elif event.kind is EventKind.TASKS_REMOVED:
-                    removals.append(event)
-            for task_id in touched:
-                task = state.tasks.get(task_id)
-                if task is not None:
-                    self._file_task(state, task, turn.now.wall_ms)
-            if has_new_row:
-                self._file_execution(state)
-            for event in removals:
-                self._file_removed(event)
-            turn.events = []
         if turn.needs and not state.status.is_terminal:
             running = self.evaluating.setdefault(state.workflow_id, {})
             for key, request in turn.needs.items():
@@ -261,87 +156,6 @@ class Desk:
                 )
             self._effects.append((state.workflow_id, effect))
         turn.effects = []
-
-    def _file_openness(self, state: WorkflowState) -> None:
-        workflow_id = state.workflow_id
-        if state.status.is_terminal:
-            if self.executions.pop(workflow_id, None) is not None:
-                self._keep_ended(state)
-                self.start_keys.ended(state)
-                self.evaluating.pop(workflow_id, None)
-                self.timers.forget(workflow_id)
-                _drop(self.outbox.commit.reopened, workflow_id)
-                self.outbox.commit.closed.append(workflow_id)
-        elif workflow_id not in self.executions:
-            self.ended.pop(workflow_id, None)
-            self.executions[workflow_id] = state
-            self.start_keys.opened(state)
-            if not _drop(self.outbox.commit.closed, workflow_id):
-                self.outbox.commit.reopened.append(workflow_id)
-            for task in state.tasks.values():
-                self.task_home[task.task_id] = workflow_id
-
-    def _file_task(self, state: WorkflowState, task: TaskState, now_ms: int) -> None:
-        task_id = task.task_id
-        self.task_home[task_id] = state.workflow_id
-        if task.status.is_terminal or task.retried:
-            self.queues.remove(task_id)
-            self.timers.forget(state.workflow_id, task_id)
-            self.outbox.commit.tasks.append(task_row(state, task))
-            if self.limits.free(task):
-                self.queues.release(task.task_def_name, now_ms)
-            return
-        if task.task_type in _SHOWN_WHILE_OPEN and task.last_event == task.scheduled_event:
-            self.outbox.commit.tasks.append(task_row(state, task))
-        if waits_for_worker(task):
-            self.enqueue(state, task, now_ms)
-        else:
-            self.queues.remove(task_id)
-        deadline = task_deadline_ms(state, task)
-        if deadline:
-            self.timers.at(deadline, state.workflow_id, task_id)
-
-    def set_timers(self, state: WorkflowState, task_ids: Sequence[str]) -> None:
-        """Set the timers of open tasks ("" for the execution) by their deadlines of now."""
-        now_ms = self.clock.now().wall_ms
-        for task_id in task_ids:
-            if not task_id:
-                deadline = workflow_deadline_ms(state)
-            else:
-                task = state.tasks.get(task_id)
-                deadline = task_deadline_ms(state, task) if task is not None else 0
-            if deadline:
-                # An alert-only deadline stays in the past; it must not ring without end.
-                self.timers.at(
-                    deadline if deadline > now_ms else now_ms + 60_000, state.workflow_id, task_id
-                )
-
-    def enqueue(self, state: WorkflowState, task: TaskState, now_ms: int) -> None:
-        """Put a task into the queue its worker polls; ``now_ms`` is the present moment."""
-        entry = Entry(
-            state.workflow_id,
-            task.task_id,
-            queue_name(task.task_type, task.domain),
-            task.workflow_priority,
-            max(task.not_before_ms, task.scheduled_time),
-        )
-        known = self.queues.entry(task.task_id)
-        if known is None or known.visible_ms != entry.visible_ms or known.queue != entry.queue:
-            self.queues.push(entry, now_ms)
-
-    def _file_execution(self, state: WorkflowState) -> None:
-        self.outbox.commit.executions.append(execution_row(state))
-        deadline = workflow_deadline_ms(state)
-        if deadline:
-            self.timers.at(deadline, state.workflow_id)
-
-    def _file_removed(self, event: HistoryEvent) -> None:
-        for task_id in event.data.get("task_ids") or ():
-            for limit in self.limits.forget(task_id):
-                self.queues.release(limit, event.wall_ms)
-            self.queues.remove(task_id)
-            self.timers.forget(event.workflow_id, task_id)
-            self.task_home.pop(task_id, None)
 
     # -- effects -------------------------------------------------------------------------
 
@@ -411,17 +225,3 @@ class Desk:
     def last_polls(self) -> dict[tuple[str, str | None], tuple[str | None, int]]:
         """Last poll by (task type, domain): worker and epoch milliseconds. A copy."""
         return dict(self._last_polls)
-
-
-def waits_for_worker(task: TaskState) -> bool:
-    """Whether a task stands in a queue: not what the decider or a child moves on."""
-    if task.status is not TaskStatus.SCHEDULED or task.revisit:
-        return False
-    return task.task_type not in LAUNCHERS
-
-
-def _drop(items: list[str], item: str) -> bool:
-    if item in items:
-        items.remove(item)
-        return True
-    return False

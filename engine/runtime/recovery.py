@@ -10,9 +10,10 @@ from ..core.events import EventKind
 from ..core.state import TaskState, WorkflowState
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
-from .desk import Desk, waits_for_worker
+from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
 from .faults import TAKEN_UP
+from .filing import waits_for_worker
 from .polling import IN_PROCESS_PREFIX
 
 logger = logging.getLogger(__name__)

@@ -1,31 +1,29 @@
-"""Executions: start, look at, operate on."""
+"""Executions: start and operate on."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from ..core import operations, starting
 from ..core.definition import CompiledDefinition
-from ..core.events import HistoryEvent
 from ..core.limits import check_definition, check_workflow_input
-from ..core.state import TaskState, WorkflowState
+from ..core.state import TaskState
 from ..core.turn import Terminate, Turn
-from ..core.wire import search_result, task_wire, workflow_status_wire, workflow_wire
-from ..errors import ConflictError, EngineError, InvalidRequestError, NotFoundError
+from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..evaluators.syntax import check_javascript
 from ..models.requests import RerunWorkflowRequest, StartWorkflowRequest
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from .base import Wire, chain
 from .idempotency import StartKey
-from .metadata import MetadataService
+from .reading import ReadingService
 
 
-class ExecutionService(MetadataService):
-    """Everything that concerns whole executions."""
+class ExecutionService(ReadingService):
+    """Begins executions and carries out what operators ask of them."""
 
     def start_workflow(self, request: Wire, actor: str = "user") -> Future[str]:
         """Start an execution; resolves to its id once it is durable and has settled.
@@ -91,114 +89,6 @@ class ExecutionService(MetadataService):
             return desk.registry.snapshot(asked.name, asked.version)
         except Terminate as error:
             raise EngineError(error.reason) from None
-
-    # -- reading -------------------------------------------------------------------------
-
-    def state(self, workflow_id: str) -> Future[WorkflowState]:
-        """A snapshot of an execution that never changes again.
-
-        Raises:
-            NotFoundError: (from the future) no such execution.
-        """
-        return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
-
-    def workflow(self, workflow_id: str, include_tasks: bool = True) -> Future[Wire]:
-        """An execution on the wire, with its tasks in order of scheduling."""
-
-        def read(desk: Desk) -> Wire:
-            return workflow_wire(desk.state(workflow_id), include_tasks, desk.clock.now().wall_ms)
-
-        return self._with_execution(workflow_id, read)
-
-    def workflow_status(
-        self, workflow_id: str, include_output: bool = False, include_variables: bool = False
-    ) -> Future[Wire]:
-        """Status of an execution, with output and variables on demand."""
-
-        def read(desk: Desk) -> Wire:
-            return workflow_status_wire(desk.state(workflow_id), include_output, include_variables)
-
-        return self._with_execution(workflow_id, read)
-
-    def workflow_tasks(
-        self, workflow_id: str, start: int = 0, count: int = 15, statuses: Sequence[str] = ()
-    ) -> Future[Wire]:
-        """One page of an execution's tasks, filtered by status (any case) before paging."""
-        wanted = {status.upper() for status in statuses}
-
-        def read(desk: Desk) -> Wire:
-            state = desk.state(workflow_id)
-            found = [t for t in state.tasks.values() if not wanted or str(t.status) in wanted]
-            found.sort(key=lambda task: task.seq)
-            page = found[start : start + count]
-            return search_result(len(found), [task_wire(state, task) for task in page])
-
-        return self._with_execution(workflow_id, read)
-
-    def task(self, task_id: str) -> Future[Wire]:
-        """One task by its id.
-
-        Raises:
-            NotFoundError: (from the future) no such task.
-        """
-
-        def read(desk: Desk) -> Wire:
-            state, task = self._find(desk, task_id)
-            return task_wire(state, task, desk.clock.now().wall_ms)
-
-        return self._with_task(task_id, read, f"Task not found for taskId: {task_id}")
-
-    def _with_task(self, task_id: str, command: Any, missing: str) -> Future[Any]:
-        """Run a command for a task whose execution has to be found first."""
-        workflow_id = self._runtime.desk.task_home.get(task_id)
-        if workflow_id is not None:
-            return self._submit(command)
-        answer: Future[Any] = Future()
-
-        def found(rows: list[dict[str, Any]]) -> None:
-            if not rows:
-                raise NotFoundError(missing)
-            chain(self._with_execution(rows[0]["workflow_id"], command), answer)
-
-        def look_up() -> list[dict[str, Any]]:
-            sql = "SELECT workflow_id FROM tasks WHERE task_id = ? LIMIT 1"
-            return self._runtime.store.query(sql, [task_id])
-
-        self._read(look_up, found, answer)
-        return answer
-
-    def _find(self, desk: Desk, task_id: str) -> tuple[WorkflowState, TaskState]:
-        workflow_id = desk.task_home.get(task_id)
-        if workflow_id is not None:
-            state = desk.state(workflow_id)
-            if task_id in state.tasks:
-                return state, state.tasks[task_id]
-        for state in desk.ended.values():
-            if task_id in state.tasks:
-                return state, state.tasks[task_id]
-        raise NotFoundError(f"Task not found for taskId: {task_id}")
-
-    def running(self, name: str) -> list[str]:
-        """Ids of the open executions of a definition, newest first."""
-        states = list(self._runtime.desk.executions.values())
-        mine = [s for s in states if s.definition is not None and s.definition.name == name]
-        return [s.workflow_id for s in sorted(mine, key=lambda s: -s.create_time)]
-
-    def events(self, workflow_id: str, after: int = 0) -> Future[list[HistoryEvent]]:
-        """Committed events of an execution with numbers above ``after``.
-
-        Raises:
-            NotFoundError: (from the future) no such execution.
-        """
-        answer: Future[list[HistoryEvent]] = Future()
-
-        def use(events: list[HistoryEvent]) -> None:
-            if not events and not after:
-                raise NotFoundError(f"No such workflow found by id: {workflow_id}")
-            answer.set_result(events)
-
-        self._read(lambda: self._runtime.store.events(workflow_id, after), use, answer)
-        return answer
 
     # -- operating -----------------------------------------------------------------------
 
@@ -336,25 +226,12 @@ class ExecutionService(MetadataService):
         )
 
     def reset_callbacks(self, workflow_id: str) -> Future[None]:
-        """Make tasks that wait for a callback available at once."""
+        """Make tasks that wait for a callback available at once.
 
-        def run(desk: Desk) -> None:
-            from ..core.events import EventKind
-
-            state = desk.state(workflow_id)
-            if state.status.is_terminal:
-                raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
-            turn = desk.turn(state, "user")
-            for task in list(state.open_tasks()):
-                if task.not_before_ms and task.callback_after_seconds:
-                    turn.emit(
-                        EventKind.TASK_UPDATED,
-                        {"callback_after_seconds": 0, "not_before_ms": 0},
-                        task,
-                    )
-            desk.go_on(turn)
-
-        return self._with_execution(workflow_id, run)
+        Raises:
+            ConflictError: (from the future) the execution has ended.
+        """
+        return self._operate(workflow_id, operations.reset_callbacks)
 
     def remove(self, workflow_id: str, archive: bool = True) -> Future[None]:
         """Delete an execution with its history.
@@ -372,48 +249,3 @@ class ExecutionService(MetadataService):
             desk.forget(state)
 
         return self._with_execution(workflow_id, run)
-
-    def correlated(
-        self,
-        name: str,
-        correlation_ids: Sequence[str],
-        include_closed: bool = False,
-        include_tasks: bool = False,
-    ) -> Future[dict[str, list[Wire]]]:
-        """Executions of a definition by correlation id; every id asked for is a key."""
-        return self.correlated_batch([name], correlation_ids, include_closed, include_tasks)
-
-    def correlated_batch(
-        self,
-        names: Sequence[str],
-        correlation_ids: Sequence[str],
-        include_closed: bool = False,
-        include_tasks: bool = False,
-    ) -> Future[dict[str, list[Wire]]]:
-        """Executions of several definitions by correlation id; every id asked for is a key."""
-        types, wanted = list(dict.fromkeys(names)), list(dict.fromkeys(correlation_ids))
-        answer: Future[dict[str, list[Wire]]] = Future()
-
-        def look_up() -> list[dict[str, Any]]:
-            running = "" if include_closed else " AND status = 'RUNNING'"
-            sql = (
-                "SELECT workflow_id, correlation_id FROM executions "
-                f"WHERE workflow_type IN ({_marks(types)}) "
-                f"AND correlation_id IN ({_marks(wanted)}){running} ORDER BY create_time"
-            )
-            given = [*types, *wanted]
-            return self._runtime.store.query(sql, given) if types and wanted else []
-
-        def use(rows: list[dict[str, Any]]) -> None:
-            found: dict[str, list[Wire]] = {key: [] for key in wanted}
-            for row in rows:
-                wire = self.workflow(row["workflow_id"], include_tasks).result(timeout=30)
-                found[row["correlation_id"]].append(wire)
-            answer.set_result(found)
-
-        self._read(look_up, use, answer)
-        return answer
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" for _ in values)
