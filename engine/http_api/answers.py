@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +28,18 @@ class Answer(NamedTuple):
     content_type: str | None = None
     allow: str | None = None
     """Methods the path has, for ``Allow`` on 405 and OPTIONS."""
+
+
+class Stream(NamedTuple):
+    """An answer without an end: 200, its chunks written as they come.
+
+    The next chunk is asked for when the last one has left, so a slow reader holds back nothing
+    but itself; one that takes longer than ``patience_seconds`` for a chunk is cut off.
+    """
+
+    chunks: AsyncGenerator[bytes, None]
+    content_type: str
+    patience_seconds: float = 30.0
 
 
 EMPTY: Final = Answer(200)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ..errors import InvalidRequestError, UnavailableError
@@ -24,6 +25,7 @@ _WORDS: Final = {
 }  # fmt: skip
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _LARGE_BODY_BYTES: Final = 64 * 1024
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Call:
@@ -33,13 +35,20 @@ class Call:
     can be given up when its client goes away.
     """
 
-    __slots__ = ("_body", "_query", "service", "waiting")
+    __slots__ = ("_body", "_headers", "_query", "service", "waiting")
 
-    def __init__(self, service: Service, query: Mapping[str, Sequence[bytes]], body: bytes) -> None:
-        """A request with its query (decoded keys, raw values) and its whole body."""
+    def __init__(
+        self,
+        service: Service,
+        query: Mapping[str, Sequence[bytes]],
+        body: bytes,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> None:
+        """A request with its query (decoded keys, raw values), its whole body and its headers."""
         self.service = service
         self._query = query
         self._body = body
+        self._headers = headers
         self.waiting: Future[Any] | None = None
 
     def text(self, name: str, default: str | None = None) -> str | None:
@@ -82,6 +91,10 @@ class Call:
         """A whole number of the query, or None when the parameter is absent or empty."""
         text = self.text(name)
         return int(path_number(name, text)) if text else None
+
+    def header(self, name: str) -> str | None:
+        """A header of the request, or None."""
+        return self._headers.get(name)
 
     def raw_body(self) -> bytes:
         """The body as it came; at least one byte."""

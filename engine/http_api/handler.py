@@ -6,18 +6,24 @@ other, decodes path variables before routing, and answers unknown paths in HTML.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders
+from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
-from .answers import Answer, error_answer, status_answer
+from .answers import Answer, Stream, error_answer, status_answer
 from .call import Call
 from .guard import Guard
 from .routing import Router
 
 if TYPE_CHECKING:
     from ..service import Service
+
+
+_log = logging.getLogger(__name__)
 
 
 class Door:
@@ -41,6 +47,7 @@ class ApiHandler(RequestHandler):
         self._door = door
         self._call: Call | None = None
         self._gone = False
+        self._streaming: asyncio.Task[Any] | None = None
 
     def clear(self) -> None:
         """Start with no headers at all.
@@ -64,6 +71,9 @@ class ApiHandler(RequestHandler):
         answer = await self._answer()
         if self._gone:
             return
+        if isinstance(answer, Stream):
+            await self._send_stream(answer)
+            return
         self.set_status(answer.status)
         if answer.content_type is not None:
             self.set_header("Content-Type", answer.content_type)
@@ -76,6 +86,8 @@ class ApiHandler(RequestHandler):
     def on_connection_close(self) -> None:
         """The client went away: give up what it waited for."""
         self._gone = True
+        if self._streaming is not None:
+            self._streaming.cancel()
         if self._call is not None and self._call.waiting is not None:
             self._call.waiting.cancel()
 
@@ -89,7 +101,33 @@ class ApiHandler(RequestHandler):
         self.set_header("Content-Type", answer.content_type or "")
         self.finish(answer.body)
 
-    async def _answer(self) -> Answer:
+    async def _send_stream(self, stream: Stream) -> None:
+        self.set_header("Content-Type", stream.content_type)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")  # proxies would hold it back otherwise
+        if self.request.method == "HEAD":
+            self.finish()
+            return
+        self._streaming = asyncio.current_task()
+        try:
+            async for chunk in stream.chunks:
+                self.write(chunk)
+                await asyncio.wait_for(self.flush(), stream.patience_seconds)
+            self.finish()
+        except (TimeoutError, StreamClosedError):
+            self.detach().close()
+        except asyncio.CancelledError:
+            if not self._gone:
+                raise
+        except Exception:
+            # The status line has left: all that can be done is to end it; the reader resumes.
+            _log.exception("A stream broke off")
+            self.detach().close()
+        finally:
+            self._streaming = None
+            await stream.chunks.aclose()
+
+    async def _answer(self) -> Answer | Stream:
         request, door = self.request, self._door
         path = request.path[door.prefix_length :]
         method = request.method or "GET"
@@ -100,7 +138,7 @@ class ApiHandler(RequestHandler):
             if match is None:
                 return _unrouted(door.router, method, path)
             argument = match.route.argument
-            self._call = Call(door.service, request.query_arguments, request.body)
+            self._call = Call(door.service, request.query_arguments, request.body, request.headers)
             return await match.route.endpoint(self._call, *match.variables)
         except Exception as error:
             return error_answer(error, argument)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from .answers import Answer
+    from .answers import Answer, Stream
 
-Endpoint = Callable[..., "Awaitable[Answer]"]
-"""``async def endpoint(call, *variables of the path) -> Answer``."""
+Endpoint = Callable[..., "Awaitable[Answer | Stream]"]
+"""``async def endpoint(call, *variables of the path) -> Answer``, or a ``Stream``."""
 
 
 class Route(NamedTuple):

@@ -229,6 +229,21 @@ class InspectionService(WorkerService):
         chosen = [workflow_id] if isinstance(workflow_id, str) else workflow_id
         return self._runtime.subscriptions.add(callback, chosen)
 
+    def committed_events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
+        """Committed events of one execution with numbers above ``after``. Blocks."""
+        return self._runtime.store.events(workflow_id, after)
+
+    def committed_since(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Committed events of all executions above a journal position. Blocks.
+
+        At most ``limit``, in order, each with its position, from which the next call goes on.
+        """
+        return self._runtime.store.events_after(position, limit)
+
+    def last_position(self) -> int:
+        """Journal position of the newest committed record."""
+        return self._runtime.store.last_position()
+
     def secret_names(self) -> list[str]:
         """Names that ``${workflow.secrets.NAME}`` knows; never their values."""
         return sorted(self._runtime.polling.secrets)

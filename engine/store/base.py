@@ -94,6 +94,18 @@ class Store(Protocol):
         """
         ...
 
+    def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Committed events of all executions with journal positions above ``position``, in order.
+
+        At most ``limit`` at a time, fewer only at the end; ``[]`` when there is none yet. Positions
+        only grow and have gaps: other records take some, removed executions leave some.
+        """
+        ...
+
+    def last_position(self) -> int:
+        """Journal position of the newest committed record; 0 in an empty store."""
+        ...
+
     def definition(self, definition_hash: str) -> bytes:
         """JSON text of a definition snapshot.
 

@@ -249,6 +249,25 @@ class History:
         )
         return [event_of(row) for row in rows]
 
+    def events_after(self, position: int, upto: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Events of all executions above ``position``, up to ``upto``, in order of position."""
+        # Bounded on both sides, so that a page reads a few row groups and not all that follow.
+        first = self._rows(
+            "SELECT min(position) FROM events WHERE position > ? AND position <= ?",
+            [position, upto],
+        )[0][0]
+        if first is None:
+            return []
+        found: list[tuple[int, HistoryEvent]] = []
+        while len(found) < limit and first <= upto:
+            last = min(first + limit - 1, upto)
+            rows = self._rows(
+                f"{_EVENTS_FROM} WHERE position BETWEEN ? AND ? ORDER BY position", [first, last]
+            )
+            found += [event_of(row) for row in rows]
+            first = last + 1
+        return found[:limit]
+
     def logs(self, task_id: str) -> list[tuple[int, LogRow]]:
         """Log lines of a task with their positions."""
         rows = self._rows(

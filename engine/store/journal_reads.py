@@ -53,6 +53,16 @@ class JournalReads:
             ).fetchall()
         return [(position, self._event(crc, body)) for position, crc, body in rows]
 
+    def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Events of all executions above a position, in order; those before may be pruned."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT position, crc, body FROM events WHERE position > ? "
+                "ORDER BY position LIMIT ?",
+                (position, limit),
+            ).fetchall()
+        return [(at, self._event(crc, body)) for at, crc, body in rows]
+
     def first_number(self, workflow_id: str) -> int | None:
         """Number of the first event the journal has of an execution, None without any."""
         with self._reader() as reader:

@@ -185,6 +185,24 @@ class LocalStore:
         older = self._history.numbered_events(workflow_id, after, before)
         return _without_gap([*(event for _, event in older), *recent], after)
 
+    def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Committed events of all executions above a position. See ``Store.events_after``."""
+        while True:
+            fed = self._history.watermark
+            if position < fed:
+                found = self._history.events_after(position, fed, limit)
+                if found:
+                    return found
+                position = fed
+            found = self._journal.reads.events_after(position, limit)
+            if self._history.watermark == fed:
+                return found
+            # Something was fed meanwhile: the journal may have pruned part of what was asked for.
+
+    def last_position(self) -> int:
+        """Journal position of the newest committed record."""
+        return self._journal.last_position
+
     def definition(self, definition_hash: str) -> bytes:
         """JSON text of a definition snapshot. See ``Store.definition``."""
         body = self._journal.reads.definition(definition_hash)

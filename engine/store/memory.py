@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ class MemoryStore:
         self._guard = threading.RLock()
         self._feeding = threading.Lock()
         self._events: dict[str, list[HistoryEvent]] = {}
+        self._in_order: list[tuple[int, HistoryEvent]] = []
         self._open: dict[str, None] = {}
         self._definitions: dict[str, bytes] = {}
         self._metadata: dict[tuple[str, str, int], MetadataRow] = {}
@@ -43,8 +45,9 @@ class MemoryStore:
                     raise HistoryConflictError(
                         f"Execution {event.workflow_id} has an event {event.number} already."
                     )
-            for event in commit.events:
+            for position, event in enumerate(commit.events, self._committed + 1):
                 self._events.setdefault(event.workflow_id, []).append(event)
+                self._in_order.append((position, event))
             self._definitions.update(commit.definitions)
             for log in commit.logs:
                 self._logs.setdefault(log.task_id, []).append(log)
@@ -68,6 +71,7 @@ class MemoryStore:
             gone = set(commit.removed)
             kept = self._logs.items()
             self._logs = {task: logs for task, logs in kept if logs[0].workflow_id not in gone}
+            self._in_order = [item for item in self._in_order if item[1].workflow_id not in gone]
 
     def open_executions(self) -> list[str]:
         """Ids of open executions, oldest first."""
@@ -80,6 +84,18 @@ class MemoryStore:
         with self._guard:
             self._check_open()
             return [e for e in self._events.get(workflow_id, ()) if e.number > after]
+
+    def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
+        """Committed events of all executions above a position. See ``Store.events_after``."""
+        with self._guard:
+            self._check_open()
+            first = bisect_right(self._in_order, position, key=lambda item: item[0])
+            return self._in_order[first : first + limit]
+
+    def last_position(self) -> int:
+        """Position of the newest committed record."""
+        with self._guard:
+            return self._committed
 
     def definition(self, definition_hash: str) -> bytes:
         """JSON text of a definition snapshot. See ``Store.definition``."""

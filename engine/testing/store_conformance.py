@@ -54,6 +54,30 @@ class StoreConformance:
     def test_an_unknown_execution_has_no_events(self, store: Store) -> None:
         assert store.events("nobody") == []
 
+    def test_events_of_all_executions_come_in_order_of_their_positions(self, store: Store) -> None:
+        first, second = history("a", steps=2), history("b", steps=2, ended=False)
+        store.commit(commit_of(first[:3]))
+        store.commit(Commit(logs=[_log("a", "t", 1, "takes a position of its own")]))
+        store.commit(commit_of([*second, *first[3:]]))
+        expected = [*first[:3], *second, *first[3:]]
+
+        def whole() -> list[Any]:
+            found: list[Any] = []
+            position = 0
+            while page := store.events_after(position, 2):
+                assert len(page) <= 2
+                assert all(at > position for at, _ in page)
+                position = page[-1][0]
+                found += [event for _, event in page]
+            return found
+
+        assert whole() == expected
+        self.settle(store)
+        assert whole() == expected
+        middle = store.events_after(0, 4)[-1][0]
+        assert [event for _, event in store.events_after(middle, 100)] == expected[4:]
+        assert store.events_after(store.last_position(), 100) == []
+
     def test_open_executions_are_listed_oldest_first(self, store: Store) -> None:
         for name in ("c", "a", "b"):
             store.commit(commit_of(history(name, ended=False)))
