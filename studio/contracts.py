@@ -34,7 +34,7 @@ class StudioService(Protocol):
         """Register a workflow definition."""
         ...
 
-    def start_workflow(self, request: dict[str, Any], actor: str = "user") -> Future[str]:
+    def start_workflow(self, request: dict[str, Any], actor: str | None = None) -> Future[str]:
         """Start an execution; resolves to its id."""
         ...
 

@@ -48,8 +48,7 @@ def update_task(
     """
     if task.status.is_terminal or turn.is_over:
         return False
-    worker_id = result.get("workerId") or None
-    actor = f"worker:{worker_id}" if worker_id else "user"
+    actor = turn.actor
     if result.get("extendLease"):
         turn.emit(EventKind.LEASE_EXTENDED, {}, task, actor=actor)
         return True

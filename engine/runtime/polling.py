@@ -121,8 +121,9 @@ class Polling:
         result: Wire,
         error: Wire | None = None,
         merge: bool = False,
+        actor: str = "user",
     ) -> TaskState:
-        """Apply a worker's result; one that comes too late changes nothing.
+        """Apply a worker's result; one that comes too late changes nothing. ``actor``: whose.
 
         Raises:
             NotFoundError: The execution or the task does not exist.
@@ -137,5 +138,5 @@ class Polling:
             return update_task(turn, task, result, error, merge)
 
         if not task.status.is_terminal and not state.status.is_terminal:
-            desk.act(workflow_id, apply_result)
+            desk.act(workflow_id, apply_result, actor)
         return state.tasks.get(task_id) or task

@@ -60,7 +60,7 @@ class AdministrationService(InspectionService):
         """
 
         def run(desk: Desk) -> Settled:
-            desk.act(workflow_id, lambda turn: write_variables(turn, variables), "user")
+            desk.act(workflow_id, lambda turn: write_variables(turn, variables), self._actor)
 
             def shown(later: Desk) -> Wire:
                 return workflow_wire(later.state(workflow_id), True, later.clock.now().wall_ms)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self, cast
 
 from ..errors import NotFoundError
 from ..runtime.decider import Command
 from ..runtime.desk import Desk
 from ..runtime.runtime import Runtime
+from .access import LOCAL_CALLER, Caller, CallerKind
+from .acting import ActingService
 
 Wire = dict[str, Any]
 """A JSON-ready object in Conductor's camelCase shape."""
@@ -23,6 +25,29 @@ class ServiceBase:
         self._runtime = runtime
         self._registry = runtime.registry
         self._readers = ThreadPoolExecutor(4, "history-reader")
+        self._caller = LOCAL_CALLER
+
+    def acting_as(self, caller: Caller) -> Self:
+        """The same service as one caller has it: calls are checked, changes carry their name.
+
+        What every door and every page is given. Cheap; keep it as long as the caller stays.
+        """
+        return cast("Self", ActingService(self, caller))
+
+    def _for_caller(self, caller: Caller) -> Self:
+        """A twin that shares everything and whose changes carry the caller's name, unchecked."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _caller=caller)
+        return twin
+
+    @property
+    def _actor(self) -> str:
+        return self._caller.actor
+
+    def _by(self, actor: str | None) -> str:
+        """Whom a history names: what a caller in this process says, else who they are."""
+        is_local = self._caller.kind is CallerKind.LOCAL
+        return actor if actor and is_local else self._actor
 
     def _submit(self, command: Command) -> Future[Any]:
         return self._runtime.decider.submit(command)

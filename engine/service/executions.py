@@ -25,7 +25,7 @@ from .reading import ReadingService
 class ExecutionService(ReadingService):
     """Begins executions and carries out what operators ask of them."""
 
-    def start_workflow(self, request: Wire, actor: str = "user") -> Future[str]:
+    def start_workflow(self, request: Wire, actor: str | None = None) -> Future[str]:
         """Start an execution; resolves to its id once it is durable and has settled.
 
         With an idempotency key that was used before, the strategy RETURN_EXISTING resolves to
@@ -56,7 +56,7 @@ class ExecutionService(ReadingService):
                 idempotency_key=asked.idempotency_key,
                 event=request.get("event"),
             )
-            desk.begin(workflow_id, lambda turn: starting.start(turn, data), actor)
+            desk.begin(workflow_id, lambda turn: starting.start(turn, data), self._by(actor))
             return Settled(workflow_id, workflow_id)
 
         key = StartKey.of(asked)
@@ -92,9 +92,9 @@ class ExecutionService(ReadingService):
 
     # -- operating -----------------------------------------------------------------------
 
-    def _operate(self, workflow_id: str, action: Any, actor: str = "user") -> Future[None]:
+    def _operate(self, workflow_id: str, action: Any) -> Future[None]:
         def run(desk: Desk) -> Settled:
-            desk.act(workflow_id, action, actor)
+            desk.act(workflow_id, action, self._actor)
             return Settled(workflow_id, None)
 
         return self._with_execution(workflow_id, run)
@@ -134,7 +134,7 @@ class ExecutionService(ReadingService):
             target = workflow_id
             if resume_subworkflow_tasks:
                 target = self._failed_child(desk, workflow_id)
-            desk.act(target, operations.retry, "user")
+            desk.act(target, operations.retry, self._actor)
             return Settled(target, None)
 
         return self._with_execution(workflow_id, run)
@@ -169,7 +169,7 @@ class ExecutionService(ReadingService):
             text = desk.registry.text_if_new(definition)
             if text is not None:
                 desk.outbox.commit.definitions[definition.hash] = text
-            desk.act(workflow_id, lambda turn: operations.restart(turn, definition.hash), "user")
+            desk.act(workflow_id, lambda turn: operations.restart(turn, definition.hash), self._actor)
             return Settled(workflow_id, None)
 
         return self._with_execution(workflow_id, run)
@@ -182,7 +182,7 @@ class ExecutionService(ReadingService):
             given, corr = asked.workflow_input, asked.correlation_id
             if not asked.re_run_from_task_id:
                 desk.act(
-                    workflow_id, lambda turn: operations.rerun_from_start(turn, given, corr), "user"
+                    workflow_id, lambda turn: operations.rerun_from_start(turn, given, corr), self._actor
                 )
                 return Settled(workflow_id, workflow_id)
             operations.check_rerun(desk.state(workflow_id))
@@ -191,7 +191,7 @@ class ExecutionService(ReadingService):
             def from_task(turn: Turn) -> None:
                 operations.rerun_from_task(turn, task, asked.task_input, given, corr)
 
-            desk.act(home, from_task, "user")
+            desk.act(home, from_task, self._actor)
             return Settled(home, workflow_id)
 
         return self._with_execution(workflow_id, run)

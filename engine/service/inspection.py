@@ -195,7 +195,7 @@ class InspectionService(WorkerService):
         task_id: str,
         input_edits: Wire | None = None,
         workflow_input: Wire | None = None,
-        actor: str = "user",
+        actor: str | None = None,
     ) -> Future[str]:
         """Replay from a task as a new execution; the original is not changed.
 
@@ -204,7 +204,7 @@ class InspectionService(WorkerService):
             task_id: The task to begin at.
             input_edits: Keys of the task's input to replace.
             workflow_input: Another input for the outermost execution; None keeps it.
-            actor: Who asked for it.
+            actor: Who asked for it; None: the caller.
 
         Returns:
             Resolves to the id of the new outermost execution.
@@ -213,7 +213,8 @@ class InspectionService(WorkerService):
         def run(desk: Desk) -> Settled:
             states = with_parents(desk, workflow_id)
             plan = plan_branch(states, workflow_id, task_id)
-            new_id = begin_branch(desk, plan, states, input_edits or {}, workflow_input, actor)
+            by = self._by(actor)
+            new_id = begin_branch(desk, plan, states, input_edits or {}, workflow_input, by)
             return Settled(new_id, new_id)
 
         return self._with_execution(workflow_id, run)

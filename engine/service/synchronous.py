@@ -136,7 +136,7 @@ class Service(ScheduleService):
                 raise NotFoundError(
                     f"Found no running task {reference} of workflow {workflow_id} to update"
                 )
-            desk.act(workflow_id, lambda turn: write_variables(turn, variables), "user")
+            desk.act(workflow_id, lambda turn: write_variables(turn, variables), self._actor)
             if task is not None:
                 ids = {"workflowInstanceId": workflow_id, "taskId": task.task_id}
                 self._apply(desk, {**told, **ids}, merge=True)

@@ -12,6 +12,7 @@ from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
 from ..store.base import LogRow
+from .access import CallerKind
 from .base import Wire, chain
 from .executions import ExecutionService
 
@@ -95,7 +96,10 @@ class WorkerService(ExecutionService):
         self, desk: Desk, result: Wire, error: Wire | None = None, merge: bool = False
     ) -> TaskState:
         self._file_logs(desk, result)
-        return self._runtime.polling.update(desk, result, error, merge)
+        worker_id = result.get("workerId")
+        is_worker = worker_id and self._caller.kind is not CallerKind.USER
+        actor = f"worker:{worker_id}" if is_worker else self._actor
+        return self._runtime.polling.update(desk, result, error, merge, actor)
 
     def _file_logs(self, desk: Desk, result: Wire) -> None:
         for line in (result.get("logs") or [])[:MAX_LOGS_PER_UPDATE]:

@@ -1,0 +1,242 @@
+"""Who may do what: callers, roles, and the one table of what each operation needs.
+
+**Adding an operation**: a public method of ``Service`` without an entry in ``OPERATIONS`` is
+refused to every caller and fails ``tests/engine/security/test_operation_roles.py``. Add one line:
+``"method_name": VIEWER`` when it only reads, ``WORKER`` or ``ANSWER`` for what workers call,
+``OPERATOR`` when it steers executions or schedules, ``AUTHOR`` when it changes definitions or
+deletes, ``ADMIN`` for users, keys, secrets and the audit, ``NOBODY`` when no door may call it.
+A new route has its line in ``engine/http_api/route_roles.py`` as well.
+
+The lattice (who includes whom)::
+
+                 admin
+                   │
+                 author          changes definitions, deletes executions
+                 ╱    ╲
+           worker      operator  starts, steers, answers what waits for a person
+                 ╲    ╱
+                 viewer          reads executions, definitions, queues; never secrets
+
+A worker takes tasks and reports on them but steers nothing; an operator steers but takes no tasks
+away from workers. Both may answer a task that waits (``ANSWER``). Whoever starts an execution
+from a definition of their own writes a definition: that needs an author.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Role(StrEnum):
+    """What a caller is trusted with."""
+
+    VIEWER = "viewer"
+    WORKER = "worker"
+    OPERATOR = "operator"
+    AUTHOR = "author"
+    ADMIN = "admin"
+
+    def may(self, needed: Needed) -> bool:
+        """Whether the role has one of the needed ones, or includes it."""
+        return not _INCLUDED[self].isdisjoint(needed)
+
+
+Needed = frozenset[Role]
+"""Roles of which a caller must have one."""
+
+_INCLUDED: Final[Mapping[Role, Needed]] = {
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.WORKER: frozenset({Role.VIEWER, Role.WORKER}),
+    Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
+    Role.AUTHOR: frozenset({Role.VIEWER, Role.WORKER, Role.OPERATOR, Role.AUTHOR}),
+    Role.ADMIN: frozenset(Role),
+}
+
+ANYONE: Final[Needed] = frozenset(Role)
+VIEWER: Final[Needed] = frozenset({Role.VIEWER})
+WORKER: Final[Needed] = frozenset({Role.WORKER})
+OPERATOR: Final[Needed] = frozenset({Role.OPERATOR})
+ANSWER: Final[Needed] = WORKER | OPERATOR
+AUTHOR: Final[Needed] = frozenset({Role.AUTHOR})
+ADMIN: Final[Needed] = frozenset({Role.ADMIN})
+NOBODY: Final[Needed] = frozenset()
+
+OPERATIONS: Final[Mapping[str, Needed]] = {
+    # the service itself
+    "acting_as": NOBODY,
+    "close": NOBODY,
+    "health": ANYONE,
+    # executions: reading
+    "committed_events": VIEWER,
+    "committed_since": VIEWER,
+    "correlated": VIEWER,
+    "correlated_batch": VIEWER,
+    "counts": VIEWER,
+    "events": VIEWER,
+    "failure": VIEWER,
+    "family": VIEWER,
+    "last_position": VIEWER,
+    "logs": VIEWER,
+    "look_for_block": VIEWER,
+    "origin": VIEWER,
+    "pending_tasks": VIEWER,
+    "plan_branch": VIEWER,
+    "query": VIEWER,
+    "query_frame": VIEWER,
+    "running": VIEWER,
+    "search_tasks": VIEWER,
+    "search_workflows": VIEWER,
+    "state": VIEWER,
+    "subscribe": VIEWER,
+    "task": VIEWER,
+    "tree": VIEWER,
+    "tree_events": VIEWER,
+    "workflow": VIEWER,
+    "workflow_status": VIEWER,
+    "workflow_tasks": VIEWER,
+    # executions: steering
+    "branch": OPERATOR,
+    "decide": OPERATOR,
+    "execute_workflow": OPERATOR,
+    "pause": OPERATOR,
+    "remove": AUTHOR,
+    "rerun": OPERATOR,
+    "reset_callbacks": OPERATOR,
+    "restart": OPERATOR,
+    "resume": OPERATOR,
+    "retry": OPERATOR,
+    "set_variables": OPERATOR,
+    "skip_task": OPERATOR,
+    "start_workflow": OPERATOR,
+    "sweep": OPERATOR,
+    "terminate": OPERATOR,
+    "test_workflow": OPERATOR,
+    "update_state": OPERATOR,
+    # workers and queues
+    "add_log": ANSWER,
+    "poll": WORKER,
+    "poll_data": VIEWER,
+    "queue_all": VIEWER,
+    "queue_all_verbose": VIEWER,
+    "queue_sizes": VIEWER,
+    "requeue": OPERATOR,
+    "signal": ANSWER,
+    "signal_sync": ANSWER,
+    "update_task": ANSWER,
+    "update_task_and_poll": WORKER,
+    "update_task_by_reference": ANSWER,
+    "update_task_by_reference_sync": ANSWER,
+    # definitions
+    "create_task_defs": AUTHOR,
+    "create_workflow_def": AUTHOR,
+    "delete_task_def": AUTHOR,
+    "delete_workflow_def": AUTHOR,
+    "task_def": VIEWER,
+    "task_defs": VIEWER,
+    "update_task_def": AUTHOR,
+    "update_workflow_defs": AUTHOR,
+    "validate_workflow_def": VIEWER,
+    "workflow_def": VIEWER,
+    "workflow_defs": VIEWER,
+    # event handlers
+    "create_event_handler": AUTHOR,
+    "delete_event_handler": AUTHOR,
+    "event_executions": VIEWER,
+    "event_handlers": VIEWER,
+    "event_queues": VIEWER,
+    "publish_event": OPERATOR,
+    "update_event_handler": AUTHOR,
+    # schedules
+    "change_schedules": OPERATOR,
+    "delete_schedule": AUTHOR,
+    "next_schedules": VIEWER,
+    "pause_schedule": OPERATOR,
+    "pause_scheduler": OPERATOR,
+    "plan_schedules": OPERATOR,
+    "resume_schedule": OPERATOR,
+    "save_schedule": AUTHOR,
+    "schedule": VIEWER,
+    "schedule_executions": VIEWER,
+    "schedules": VIEWER,
+    "search_schedules": VIEWER,
+    # secrets and environment
+    "environment": AUTHOR,
+    "secret_names": AUTHOR,
+}
+"""Every operation and the roles it needs. See the module's text on how to add one."""
+
+WRITES_DEFINITION: Final = frozenset({"start_workflow", "execute_workflow", "test_workflow"})
+"""Operations whose request may bring a definition of its own: then an author is needed."""
+
+_READS: Final = frozenset(name for name, needed in OPERATIONS.items() if needed == VIEWER)
+_FREQUENT: Final = frozenset(name for name, needed in OPERATIONS.items() if needed & WORKER)
+
+
+def needed_for(operation: str, arguments: tuple[Any, ...] = ()) -> Needed:
+    """The roles one call needs; ``NOBODY`` for an operation that is not in the table."""
+    needed = OPERATIONS.get(operation, NOBODY)
+    if operation in WRITES_DEFINITION and arguments and _has_definition(arguments[0]):
+        return AUTHOR
+    return needed
+
+
+def is_change(operation: str) -> bool:
+    """Whether an operation changes something that the audit has to name.
+
+    Reading does not, and what workers do is in the histories: one row for every task would
+    double what is written.
+    """
+    return operation not in _READS and operation not in _FREQUENT and operation != "health"
+
+
+def _has_definition(request: Any) -> bool:
+    return isinstance(request, Mapping) and request.get("workflowDef") is not None
+
+
+class CallerKind(StrEnum):
+    """How a caller has shown who they are."""
+
+    LOCAL = "local"
+    USER = "user"
+    KEY = "api key"
+    LINK = "share link"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a share link shows: one execution with its sub-workflows, or the board."""
+
+    workflow_id: str = ""
+    """The outermost execution; empty: the board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks for something, once they have shown who they are."""
+
+    name: str
+    kind: CallerKind
+    role: Role
+    address: str = ""
+    """Where they are: an IP address; empty for this process."""
+    scope: Scope | None = None
+    """Only this may be seen; None: everything the role allows."""
+    key_id: str = ""
+    """Which API key or share link; empty for users."""
+
+    @property
+    def actor(self) -> str:
+        """What histories call them: ``user`` for the local person, else ``user:NAME``."""
+        return "user" if self.kind is CallerKind.LOCAL else f"user:{self.name}"
+
+    @property
+    def words(self) -> str:
+        """For messages: ``user 'ann' (viewer)``."""
+        return f"{self.kind} '{self.name}' ({self.role})"
+
+
+LOCAL_CALLER: Final = Caller("local", CallerKind.LOCAL, Role.ADMIN)
+"""The person at this machine while nobody is configured: every right, no log-in."""

@@ -1,0 +1,79 @@
+"""The service as one caller has it: every call checked, every change in their name.
+
+Rules of this file
+  1. Deny by default: what is not in ``access.OPERATIONS`` is refused.
+  2. A check happens when something is called, so that a bound method may be passed around.
+  3. The local caller pays nothing: their methods are the service's own, looked up once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ForbiddenError
+from .access import OPERATIONS, Caller, CallerKind, needed_for
+
+if TYPE_CHECKING:
+    from .base import ServiceBase
+
+logger = logging.getLogger(__name__)
+
+
+class ActingService:
+    """Looks like a ``Service``, acts for one caller. Callable from any thread."""
+
+    def __init__(self, service: ServiceBase, caller: Caller) -> None:
+        """Use ``Service.acting_as``, which keeps types."""
+        self._service = service
+        self._caller = caller
+
+    @property
+    def caller(self) -> Caller:
+        """For whom it acts."""
+        return self._caller
+
+    def __getattr__(self, name: str) -> Any:
+        """The operation, checked at each call; kept, so that the next look-up costs nothing."""
+        method = None if name.startswith("_") else getattr(self._service, name, None)
+        if method is None:
+            raise AttributeError(name)
+        is_free = self._caller.kind is CallerKind.LOCAL and OPERATIONS.get(name)
+        call = method if is_free else self._checked(name)
+        self.__dict__[name] = call
+        return call
+
+    def _checked(self, name: str) -> Callable[..., Any]:
+        caller = self._caller
+        acting = self._service._for_caller(caller)
+        method = getattr(acting, name)
+
+        @wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            check(caller, name, args or tuple(kwargs.values())[:1])
+            return method(*args, **kwargs)
+
+        return call
+
+
+def check(caller: Caller, operation: str, arguments: tuple[Any, ...] = ()) -> None:
+    """Let a call pass, or raise.
+
+    Raises:
+        ForbiddenError: The caller's role does not include it, or only part of it is shared.
+    """
+    needed = needed_for(operation, arguments)
+    if caller.scope is None and caller.role.may(needed):
+        return
+    words = operation.replace("_", " ")
+    logger.warning("Refused %s to %s from %s.", words, caller.words, caller.address or "here")
+    if not needed:
+        raise ForbiddenError(f"'{words}' is not offered to anybody from outside.")
+    if caller.scope is not None:
+        raise ForbiddenError(f"A share link shows what it was made for; '{words}' is not in it.")
+    roles = " or ".join(sorted(needed))
+    raise ForbiddenError(
+        f"'{words}' needs the role {roles}; {caller.words} has not got it. An admin can grant it."
+    )
