@@ -73,7 +73,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/tasks/queue/polldata/all
         GET /api/event
         GET /api/event/{event}
-        GET /api/events
+        GET /api/executions/events
         GET /api/executions/{workflowId}/events
         GET /api/admin/config
         GET /api/admin/task/{taskType}

@@ -169,7 +169,9 @@ class ExecutionService(ReadingService):
             text = desk.registry.text_if_new(definition)
             if text is not None:
                 desk.outbox.commit.definitions[definition.hash] = text
-            desk.act(workflow_id, lambda turn: operations.restart(turn, definition.hash), self._actor)
+            desk.act(
+                workflow_id, lambda turn: operations.restart(turn, definition.hash), self._actor
+            )
             return Settled(workflow_id, None)
 
         return self._with_execution(workflow_id, run)
@@ -182,7 +184,9 @@ class ExecutionService(ReadingService):
             given, corr = asked.workflow_input, asked.correlation_id
             if not asked.re_run_from_task_id:
                 desk.act(
-                    workflow_id, lambda turn: operations.rerun_from_start(turn, given, corr), self._actor
+                    workflow_id,
+                    lambda turn: operations.rerun_from_start(turn, given, corr),
+                    self._actor,
                 )
                 return Settled(workflow_id, workflow_id)
             operations.check_rerun(desk.state(workflow_id))
