@@ -9,8 +9,8 @@ has run.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
@@ -68,8 +68,9 @@ class Decider:
         self._desk = desk
         self._writer = writer
         self._hand_out = hand_out
-        self._mail: deque[_Letter] = deque()
-        self._signal = threading.Condition(threading.Lock())
+        self._mail: queue.SimpleQueue[_Letter | None] = queue.SimpleQueue()
+        self._entrance = threading.Lock()
+        """Held while a letter is put in, so that none comes after the last one."""
         self._waiting: dict[str, list[tuple[Future[Any], Any]]] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
@@ -88,12 +89,11 @@ class Decider:
             StoreClosedError: (from the future) the engine is closed.
         """
         future: Future[Any] = Future()
-        with self._signal:
+        with self._entrance:
             if self._closing:
                 future.set_exception(StoreClosedError("The engine is closed."))
                 return future
-            self._mail.append(_Letter(command, future))
-            self._signal.notify()
+            self._mail.put(_Letter(command, future))
         return future
 
     def post(self, command: Command) -> None:
@@ -105,38 +105,42 @@ class Decider:
 
         For an engine that is driven without the thread (``engine.testing``).
         """
-        left_over = self._batch(self._take(0.0) or [])
-        return left_over or bool(self._mail)
+        letters, _ = self._take(0.0)
+        return self._batch(letters) or not self._mail.empty()
 
     def close(self) -> None:
         """Finish what is in the mailbox, then end the thread."""
-        with self._signal:
-            self._closing = True
-            self._signal.notify()
+        with self._entrance:
+            if not self._closing:
+                self._closing = True
+                self._mail.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
     # -- the thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        left_over = False
-        while True:
-            letters = self._take(0.0 if left_over else self._sleep_seconds())
-            if letters is None:
-                break
-            left_over = self._batch(letters)
+        left_over, goes_on = False, True
+        while goes_on:
+            letters, goes_on = self._take(0.0 if left_over else self._sleep_seconds())
+            if letters or goes_on:
+                left_over = self._batch(letters)
         self._refuse_waiting()
 
-    def _take(self, timeout: float) -> list[_Letter] | None:
-        with self._signal:
-            if not self._mail and not self._closing and timeout > 0:
-                self._signal.wait(timeout)
-            if self._closing and not self._mail:
-                return None
-            letters: list[_Letter] = []
-            while self._mail and len(letters) < MAX_BATCH:
-                letters.append(self._mail.popleft())
-            return letters
+    def _take(self, timeout: float) -> tuple[list[_Letter], bool]:
+        """What waits in the mailbox, and whether more may come."""
+        letters: list[_Letter] = []
+        mail = self._mail
+        try:
+            letter = mail.get(timeout=timeout) if timeout > 0 else mail.get_nowait()
+            while letter is not None:
+                letters.append(letter)
+                if len(letters) == MAX_BATCH:
+                    return letters, True
+                letter = mail.get_nowait()
+        except queue.Empty:
+            return letters, True
+        return letters, False
 
     def _sleep_seconds(self) -> float:
         desk = self._desk

@@ -2,8 +2,8 @@
 
 ::
 
-    poll ──► inbox ──► dispatcher ─┬─► work queue ──► threads (sync functions) ─┐
-                                   └─► event loop thread (async functions) ─────┴─► update
+    poll ─┬─────────────────► work queue ──► threads (sync functions) ─┐
+          └─► dispatcher ──► event loop thread (async functions) ──────┴─► update
 
 Rules of this file
   1. One thread, the dispatcher, polls and counts free slots. Nothing polls in circles: it waits
@@ -23,7 +23,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
@@ -150,7 +150,8 @@ class FunctionWorkers:
         if self._stopping:
             return True
         deadline = time.monotonic() + timeout_seconds
-        self._stopping = True
+        with self._lock:
+            self._stopping = True
         if self._unsubscribe is not None:
             self._unsubscribe()
         self._inbox.put(None)
@@ -253,24 +254,38 @@ class FunctionWorkers:
             self._inbox.put(_wake)
             return
         self._polls[task_type] = future
-        future.add_done_callback(lambda done: self._tell(lambda: self._arrived(task_type, done)))
 
-    def _arrived(self, task_type: str, future: Future[list[Wire]]) -> None:
-        self._polls.pop(task_type, None)
-        try:
-            tasks = future.result()
-        except CancelledError:
+        def arrived(done: Future[list[Wire]]) -> None:
+            # Work for the threads goes straight to them; the dispatcher only polls again.
+            function = self._registry.get(task_type)
+            at_once = function is not None and not function.is_async
+            if at_once:
+                self._distribute(task_type, done)
+            self._tell(lambda: self._polled(task_type, done, at_once))
+
+        future.add_done_callback(arrived)
+
+    def _distribute(self, task_type: str, poll: Future[list[Wire]]) -> None:
+        """Begin what a poll brought. Any thread for sync functions, the dispatcher's for others."""
+        if poll.cancelled() or poll.exception() is not None:
             return
-        except Exception as error:
-            self._pause_after(task_type, error)
-            return
-        self._pauses.pop(task_type, None)
         function = self._registry.get(task_type)
-        for task in tasks:
-            if self._stopping or function is None:
+        for task in poll.result():
+            if function is None or not self._begin(function, task):
                 self._reporter.handed_back(task)
-            else:
-                self._begin(function, task)
+
+    def _polled(self, task_type: str, future: Future[list[Wire]], is_distributed: bool) -> None:
+        """Take note of the end of a poll, on the dispatcher's thread."""
+        self._polls.pop(task_type, None)
+        if not is_distributed:
+            self._distribute(task_type, future)
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            self._pauses.pop(task_type, None)
+        elif isinstance(error, Exception):
+            self._pause_after(task_type, error)
 
     def _pause_after(self, task_type: str, error: Exception) -> None:
         pause = 2 * self._pauses.get(task_type, _FIRST_PAUSE_SECONDS / 2)
@@ -281,15 +296,19 @@ class FunctionWorkers:
                 "Polling for %s failed, next try in %.1f s: %s", task_type, pause, error
             )
 
-    def _begin(self, function: TaskFunction, task: Wire) -> None:
+    def _begin(self, function: TaskFunction, task: Wire) -> bool:
+        """Have a task worked on; False when the pool is closing."""
         lane = self._lane(function)
         with self._lock:
+            if self._stopping:
+                return False
             lane.busy += 1
         if not function.is_async:
             self._work.put((function, task))
-            return
-        loop = self._loop or self._start_loop()
-        loop.call_soon_threadsafe(self._spawn, function, task)
+        else:
+            loop = self._loop or self._start_loop()
+            loop.call_soon_threadsafe(self._spawn, function, task)
+        return True
 
     def _lane(self, function: TaskFunction) -> _Lane:
         return self._async if function.is_async else self._sync

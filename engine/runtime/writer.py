@@ -54,7 +54,8 @@ class Writer:
         self._store = store
         self._subscriptions = subscriptions
         self._queue: queue.SimpleQueue[Outbox | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(max_waiting)
+        self._max_waiting = max_waiting
+        self._made_room = threading.Event()
         self.failure: EngineError | None = None
         self.commit_count = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -62,7 +63,10 @@ class Writer:
 
     def submit(self, outbox: Outbox) -> None:
         """Hand a batch over. Called by the decider thread only."""
-        self._room.acquire()
+        while self._queue.qsize() >= self._max_waiting:
+            self._made_room.clear()
+            if self._queue.qsize() >= self._max_waiting:
+                self._made_room.wait()
         self._queue.put(outbox)
 
     def close(self) -> None:
@@ -83,8 +87,9 @@ class Writer:
                     going_on = False
                     break
                 batch.append(outbox)
+            if not self._made_room.is_set():
+                self._made_room.set()
             self._commit(batch)
-            self._room.release(len(batch))
 
     def _commit(self, batch: list[Outbox]) -> None:
         if self.failure is not None:

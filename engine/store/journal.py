@@ -37,12 +37,20 @@ logger = logging.getLogger(__name__)
 PRUNE_RECORDS: Final = 200
 """Records of one pruning transaction: well under a millisecond, which a commit may wait for."""
 _CHECKPOINT_BYTES: Final = 4 << 20
+_KEPT_WAL_BYTES: Final = 32 << 20
+"""The write-ahead file is not cut shorter than this: a commit that writes over old bytes of it
+needs a third less time than one that makes the file longer, which the file system has to record."""
 _FORCED_CHECKPOINT_PAGES: Final = 16_384
 """The feeder's thread checkpoints; only beyond 64 MB does a commit have to."""
+_COMMIT_BYTES: Final = 24 << 10
+"""What a small commit adds to the write-ahead file: the pages it touches, whatever is in them."""
 
 _SHRINK_BYTES: Final = 16 << 20
 _LARGEST_SLICE: Final = 128
 _COURTESY_SECONDS: Final = 0.0005
+
+_CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Answers one row: whether it was kept from its work, pages gathered, pages moved of those."""
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -71,13 +79,15 @@ class Journal:
         self._mutex = threading.Lock()
         self._closed = False
         self._committing = False
+        self._unchecked_bytes = 0
+        """About how much the write-ahead file has gathered since the last checkpoint."""
         with translated(path):
             self._writer = connect(path, "FULL")
             try:
                 if suspicious:
                     verify(path, self._writer)
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
-                self._writer.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_BYTES}")
+                self._writer.execute(f"PRAGMA journal_size_limit={_KEPT_WAL_BYTES}")
                 info = prepare(path, self._writer, steps)
                 query = "SELECT workflow_id FROM open_executions"
                 self._open = {row[0] for row in self._writer.execute(query)}
@@ -144,6 +154,7 @@ class Journal:
                 )
                 fault_point("journal.before_commit")
             self.last_position = last
+            self._unchecked_bytes += _COMMIT_BYTES
             self._open.update(opened)
             self._open -= shut
         return first
@@ -186,6 +197,7 @@ class Journal:
         for position, event in numbered:
             body = _encoder.encode(event)
             rows.append((position, event.workflow_id, event.number, zlib.crc32(body), body))
+            self._unchecked_bytes += len(body)
         for start, count in _slices(len(rows)):
             # One statement for many rows: SQLite gives Python's lock up and takes it back at
             # every statement, and waits for whoever computes meanwhile.
@@ -282,15 +294,23 @@ class Journal:
                 run("UPDATE info SET value = ? WHERE key = 'fed_position'", (fed,))
                 fault_point("journal.before_prune")
             self.fed_position = fed
+            self._unchecked_bytes += _COMMIT_BYTES
         fault_point("journal.after_prune")
         return bool(due) or others
 
     def checkpoint(self) -> None:
         """Move what the write-ahead file has gathered into the journal; commits go on meanwhile."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        if wal.exists() and wal.stat().st_size > _CHECKPOINT_BYTES:
-            with translated(self.path):
-                self._janitor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if self._unchecked_bytes < _CHECKPOINT_BYTES:
+            return
+        with translated(self.path):
+            self._unchecked_bytes = 0
+            _, gathered, moved = self._janitor.execute(_CHECKPOINT).fetchone()
+            if moved < gathered:
+                # Commits came meanwhile. Only when all is moved does the file begin anew; the few
+                # pages that are left are moved while the next commit waits.
+                with self._mutex:
+                    self._check_open()
+                    self._janitor.execute(_CHECKPOINT).fetchone()
 
     def _prune_execution(self, workflow_id: str, room: int) -> int:
         run = self._janitor.execute
