@@ -221,23 +221,27 @@ def rebuild_history(db: str | Path) -> int:
 
 
 def connect(target: str | Path | None = None, **settings: Any) -> Client:
-    """A client of an engine in this process.
+    """A client of an engine in this process, or of a server.
 
     Args:
-        target: A database file, or None for one in memory. Addresses of servers
-            (``http://…``) come with a later version.
-        settings: As for ``Engine``.
+        target: A database file, None for one in memory, or the address of a server:
+            ``http://host:8080/api`` of a Conductor cluster or of a Conductor Studio.
+        settings: As for ``Engine``; for an address ``key`` and ``secret``, or ``token``.
 
     Raises:
-        UnsupportedError: The target is an address.
+        InvalidRequestError: The address is none, or a setting does not fit it.
     """
+    if target is not None and str(target).startswith(("http://", "https://")):
+        from .client.remote import RemoteClient
+        from .errors import InvalidRequestError
+
+        unknown = settings.keys() - {"key", "secret", "token", "answer_seconds"}
+        if unknown:
+            raise InvalidRequestError(
+                f"{', '.join(sorted(unknown))}: settings of an engine, which {target} is not."
+            )
+        return RemoteClient(str(target), **settings)
     from .client.local import LocalClient
 
-    if target is not None and str(target).startswith(("http://", "https://")):
-        from .errors import UnsupportedError
-
-        raise UnsupportedError(
-            f"Connecting to {target} is not in this version; give a database file or nothing."
-        )
     engine = Engine(target or ":memory:", **settings)
     return LocalClient(engine.service, on_close=engine.close)

@@ -8,8 +8,9 @@ an event loop. What not every back end can do is named in ``capabilities``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ..models.capability import Capability
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,20 +33,10 @@ if TYPE_CHECKING:
         WorkflowSummary,
     )
 
+__all__ = ["Capability", "Client", "Subscription", "Wire"]
+
 Wire = Mapping[str, Any]
 """A JSON object in Conductor's shape, where a model may be given as its plain dict."""
-
-
-class Capability(StrEnum):
-    """What goes beyond Conductor's own API. Ask ``client.capabilities`` before using it."""
-
-    EVENTS = "events"
-    """The exact history: ``events``, ``state`` and ``subscribe``."""
-    FAILURE = "failure"
-    ORIGIN = "origin"
-    BRANCH = "branch"
-    QUERY = "query"
-    """SQL over the history: ``query``, ``query_frame`` and ``counts``."""
 
 
 class Subscription(Protocol):
@@ -270,10 +261,14 @@ class WorkerClient(Protocol):
 
 
 class HistoryClient(Protocol):
-    """What only an engine with its own history can do; see ``Capability``."""
+    """What goes beyond Conductor's API; see ``Capability`` for what every back end can do."""
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
-        """Committed events with numbers above ``after``, in order."""
+        """Committed events with numbers above ``after``, in order.
+
+        Without ``Capability.EVENTS`` they are made from the times of tasks: later ones are
+        appended, but their numbers hold for this client only.
+        """
         ...
 
     def state(self, workflow_id: str) -> WorkflowState:
@@ -311,7 +306,11 @@ class HistoryClient(Protocol):
         callback: Callable[[list[HistoryEvent]], None],
         workflow_id: str | None = None,
     ) -> Subscription:
-        """Hear of committed events, on one notifier thread, until the subscription is closed."""
+        """Hear of committed events, on one notifier thread, until the subscription is closed.
+
+        Without ``Capability.EVENTS`` the server is asked now and then, and a subscription to all
+        executions gets an empty list when something has happened.
+        """
         ...
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:

@@ -100,9 +100,9 @@ class Connection:
         """Close the sockets; calls under way fail. Safe to call twice."""
         self._http.close()
 
-    def get(self, *segments: str, wait_seconds: float = 0, **query: Any) -> Any:
+    def get(self, *segments: str, **query: Any) -> Any:
         """The value of a GET: JSON, text, or None for an empty answer."""
-        return self.call("GET", *segments, wait_seconds=wait_seconds, query=query, repeatable=True)
+        return self.call("GET", *segments, query=query, repeatable=True)
 
     def call(
         self,

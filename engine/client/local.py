@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from .base import Capability
+from ..models.capability import EVERY_CAPABILITY
 from .service_client import ServiceClient
 
 if TYPE_CHECKING:
     from ..service import Service
-
-_EVERYTHING: Final = frozenset(str(capability) for capability in Capability)
 
 
 class LocalClient(ServiceClient):
@@ -42,7 +40,7 @@ class LocalClient(ServiceClient):
     @property
     def capabilities(self) -> frozenset[str]:
         """All of them: the history is at hand."""
-        return _EVERYTHING
+        return EVERY_CAPABILITY
 
     def close(self) -> None:
         """End the engine if it was made for this client; otherwise there is nothing to give up."""

@@ -354,10 +354,14 @@ class _Look:
         elif kind == "SET_VARIABLE" and wire.get("status") == "COMPLETED":
             written = wire.get("inputData") or {}
             if written:
-                data = {"variables": dict(written)}
-                self.drafts.append(
-                    _Draft(moment, place + 0.05, EventKind.VARIABLES_SET, data, wire)
+                draft = _Draft(
+                    moment,
+                    place + 0.05,
+                    EventKind.VARIABLES_SET,
+                    {"variables": dict(written)},
+                    wire,
                 )
+                self.drafts.append(draft)
 
     def _end_of(self, wire: Wire) -> int:
         for key in ("endTime", "updateTime", "startTime", "scheduledTime"):

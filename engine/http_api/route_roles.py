@@ -31,6 +31,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /health
         GET /api/health
         GET /api/version
+        GET /api/capabilities
         """,
     ),
     (
@@ -75,6 +76,12 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/event/{event}
         GET /api/executions/events
         GET /api/executions/{workflowId}/events
+        GET /api/executions/{workflowId}/history
+        GET /api/executions/{workflowId}/failure
+        GET /api/executions/{workflowId}/family
+        GET /api/executions/{workflowId}/tasks/{taskId}/origin
+        GET /api/executions/{workflowId}/tasks/{taskId}/plan
+        POST /api/executions/query
         GET /api/admin/config
         GET /api/admin/task/{taskType}
         GET /api/admin/queues
@@ -116,6 +123,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         POST /api/workflow/execute/{name}/{version}
         POST /api/workflow/test
         DELETE /api/workflow/{workflowId}
+        POST /api/executions/{workflowId}/tasks/{taskId}/branch
         POST /api/workflow/{workflowId}/variables
         POST /api/workflow/{workflowId}/state
         PUT /api/workflow/decide/{workflowId}

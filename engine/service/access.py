@@ -78,6 +78,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "events": VIEWER,
     "failure": VIEWER,
     "family": VIEWER,
+    "history": VIEWER,
     "last_position": VIEWER,
     "logs": VIEWER,
     "look_for_block": VIEWER,

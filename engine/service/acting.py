@@ -35,6 +35,11 @@ class ActingService:
         """For whom it acts."""
         return self._caller
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the engine can do; what of it the caller may do is another matter."""
+        return self._service.capabilities
+
     def __getattr__(self, name: str) -> Any:
         """The operation, checked at each call; kept, so that the next look-up costs nothing."""
         method = None if name.startswith("_") else getattr(self._service, name, None)

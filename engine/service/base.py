@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from ..errors import NotFoundError
+from ..models.capability import EVERY_CAPABILITY
 from ..runtime.decider import Command
 from ..runtime.desk import Desk
 from ..runtime.runtime import Runtime
@@ -19,6 +20,9 @@ Wire = dict[str, Any]
 
 class ServiceBase:
     """The runtime, and how a command reaches an execution that may have ended long ago."""
+
+    capabilities: ClassVar[frozenset[str]] = EVERY_CAPABILITY
+    """Names of ``Capability``: all, since the history is at hand."""
 
     def __init__(self, runtime: Runtime) -> None:
         """A service over a running engine."""

@@ -14,6 +14,7 @@ from ..core.failure import FailureReport, explain_failure
 from ..core.origins import origin
 from ..core.state import WorkflowState
 from ..core.wire import search_result, task_summary, workflow_summary
+from ..errors import NotFoundError
 from ..runtime.branches import begin_branch, with_parents
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
@@ -133,6 +134,28 @@ class InspectionService(WorkerService):
             return found
 
         return self._with_execution(workflow_id, read)
+
+    def history(
+        self, workflow_id: str, after: int = 0
+    ) -> Future[tuple[list[HistoryEvent], dict[str, Wire]]]:
+        """Committed events above ``after``, and the definition snapshots they name by hash.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+        """
+        answer: Future[tuple[list[HistoryEvent], dict[str, Wire]]] = Future()
+
+        store = self._runtime.store
+
+        def use(events: list[HistoryEvent]) -> None:
+            if not events and not (after and store.events(workflow_id, after - 1)):
+                raise NotFoundError(f"No such workflow found by id: {workflow_id}")
+            hashes = {event.data["definition_hash"]: None for event in events if _names(event)}
+            definitions = {key: self._registry.definition_of(key).wire for key in hashes}
+            answer.set_result((events, definitions))
+
+        self._read(lambda: store.events(workflow_id, after), use, answer)
+        return answer
 
     def tree_events(self, workflow_ids: Sequence[str]) -> Future[dict[str, list[HistoryEvent]]]:
         """Committed events of several executions by id."""
@@ -262,3 +285,7 @@ class InspectionService(WorkerService):
             "suppressedHealthResults": [],
             "healthy": failure is None,
         }
+
+
+def _names(event: HistoryEvent) -> bool:
+    return bool(event.data.get("definition_hash"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from client_stories import Names, done, soon
 
 from engine.client import Client
 from engine.errors import (
@@ -15,77 +16,61 @@ from engine.models.definitions import TaskDef, WorkflowDef
 from engine.models.enums import TaskStatus, WorkflowStatus
 from engine.models.requests import TaskResult
 
-FLOW = {
-    "name": "flow",
-    "version": 1,
-    "tasks": [
-        {"name": "first", "taskReferenceName": "first_ref", "type": "SIMPLE"},
-        {"name": "second", "taskReferenceName": "second_ref", "type": "SIMPLE"},
-    ],
-}
+
+def test_definition_is_registered_as_a_dict_or_a_model(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    client.register_workflow_def(WorkflowDef.from_wire({**names.definition, "version": 2}))
+    client.register_task_defs([TaskDef(name=names.first, retry_count=0), {"name": names.second}])
+
+    assert client.workflow_def(names.flow).version == 2
+    assert client.workflow_def(names.flow, 1).tasks[0].task_reference_name == "first_ref"
+    mine = [one for one in client.workflow_defs() if one.name == names.flow]
+    assert {definition.version for definition in mine} == {1, 2}
+    assert client.task_def(names.first).retry_count == 0
+    assert {definition.name for definition in client.task_defs()} >= {names.first, names.second}
 
 
-def done(client: Client, task_type: str, status: str = "COMPLETED") -> str:
-    task = client.poll(task_type, worker_id="w", timeout_ms=1000)[0]
-    return client.update_task(
-        {
-            "workflowInstanceId": task.workflow_instance_id,
-            "taskId": task.task_id,
-            "status": status,
-            "outputData": {"y": 2},
-        }
-    )
+def test_registered_version_is_kept_unless_it_may_be_overwritten(
+    client: Client, names: Names
+) -> None:
+    client.register_workflow_def(names.definition)
+
+    with pytest.raises(ConflictError, match=r"\.1 already exists"):
+        client.register_workflow_def(names.definition, overwrite=False)
 
 
-def test_definition_is_registered_as_a_dict_or_a_model(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    client.register_workflow_def(WorkflowDef.from_wire({**FLOW, "version": 2}))
-    client.register_task_defs([TaskDef(name="first", retry_count=0), {"name": "second"}])
-
-    assert client.workflow_def("flow").version == 2
-    assert client.workflow_def("flow", 1).tasks[0].task_reference_name == "first_ref"
-    assert {definition.version for definition in client.workflow_defs()} == {1, 2}
-    assert client.task_def("first").retry_count == 0
-    assert {definition.name for definition in client.task_defs()} == {"first", "second"}
-
-
-def test_registered_version_is_kept_unless_it_may_be_overwritten(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-
-    with pytest.raises(ConflictError, match=r"flow\.1 already exists"):
-        client.register_workflow_def(FLOW, overwrite=False)
-
-
-def test_definition_that_can_not_run_is_refused_with_its_problems(client: Client) -> None:
+def test_definition_that_can_not_run_is_refused_with_its_problems(
+    client: Client, names: Names
+) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         client.validate_workflow_def({"name": "empty", "tasks": []})
 
     assert refusal.value.problems[0].path == "tasks"
 
 
-def test_deleted_definitions_are_unknown(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    client.register_task_defs([{"name": "first"}])
-    client.delete_workflow_def("flow", 1)
-    client.delete_task_def("first")
+def test_deleted_definitions_are_unknown(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    client.register_task_defs([{"name": names.first}])
+    client.delete_workflow_def(names.flow, 1)
+    client.delete_task_def(names.first)
 
     with pytest.raises(NotFoundError):
-        client.workflow_def("flow")
+        client.workflow_def(names.flow)
     with pytest.raises(NotFoundError):
-        client.task_def("first")
+        client.task_def(names.first)
 
 
-def test_execution_is_started_worked_and_read_as_models(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow", {"x": 1}, correlation_id="c", priority=3)
-    assert client.running("flow") == [workflow_id]
+def test_execution_is_started_worked_and_read_as_models(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow, {"x": 1}, correlation_id="c", priority=3)
+    assert client.running(names.flow) == [workflow_id]
 
-    task_id = done(client, "first")
+    task_id = done(client, names.first)
     task = client.task(task_id)
     client.update_task(
         TaskResult(
             workflow_instance_id=workflow_id,
-            task_id=client.poll("second")[0].task_id,
+            task_id=client.poll(names.second)[0].task_id,
             status="COMPLETED",
         )
     )
@@ -98,19 +83,21 @@ def test_execution_is_started_worked_and_read_as_models(client: Client) -> None:
     assert client.workflow(workflow_id, include_tasks=False).tasks == []
 
 
-def test_inline_definition_needs_no_registration(client: Client) -> None:
-    workflow_id = client.start_workflow("made_up", workflow_def={**FLOW, "name": "made_up"})
+def test_inline_definition_needs_no_registration(client: Client, names: Names) -> None:
+    workflow_id = client.start_workflow(
+        "made_up", workflow_def={**names.definition, "name": "made_up"}
+    )
 
     assert client.workflow(workflow_id).workflow_name == "made_up"
 
 
-def test_empty_poll_is_an_empty_list(client: Client) -> None:
+def test_empty_poll_is_an_empty_list(client: Client, names: Names) -> None:
     assert client.poll("nothing", timeout_ms=10) == []
 
 
-def test_execution_is_steered(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow")
+def test_execution_is_steered(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow)
 
     client.pause(workflow_id)
     assert client.workflow(workflow_id).status is WorkflowStatus.PAUSED
@@ -129,19 +116,19 @@ def test_execution_is_steered(client: Client) -> None:
     client.reset_callbacks(workflow_id)
 
 
-def test_completed_execution_can_not_be_terminated(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow")
-    for task_type in ("first", "second"):
+def test_completed_execution_can_not_be_terminated(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow)
+    for task_type in (names.first, names.second):
         done(client, task_type)
 
     with pytest.raises(ConflictError, match=r"Cannot terminate a COMPLETED workflow\."):
         client.terminate(workflow_id)
 
 
-def test_removed_execution_is_unknown(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow")
+def test_removed_execution_is_unknown(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow)
     with pytest.raises(InvalidRequestError):
         client.remove(workflow_id)
     client.terminate(workflow_id)
@@ -151,9 +138,9 @@ def test_removed_execution_is_unknown(client: Client) -> None:
         client.workflow(workflow_id)
 
 
-def test_task_is_updated_by_its_reference_name(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow")
+def test_task_is_updated_by_its_reference_name(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow)
 
     task_id = client.update_task_by_reference(workflow_id, "first_ref", "COMPLETED", {"z": 1})
 
@@ -162,26 +149,46 @@ def test_task_is_updated_by_its_reference_name(client: Client) -> None:
     assert client.update_task_by_reference(workflow_id, "first_ref", "COMPLETED") is None
 
 
-def test_logs_and_queues_are_shown(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    client.start_workflow("flow")
-    assert client.queue_sizes(["first", "none"]) == {"first": 1, "none": 0}
+def test_logs_and_queues_are_shown(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    client.start_workflow(names.flow)
+    assert client.queue_sizes([names.first, "none"]) == {names.first: 1, "none": 0}
 
-    task = client.poll("first", worker_id="me")[0]
+    task = client.poll(names.first, worker_id="me")[0]
     client.add_log(task.task_id, "half way")
 
     assert [line.log for line in client.logs(task.task_id)] == ["half way"]
-    assert [data.worker_id for data in client.poll_data("first")] == ["me"]
+    assert [data.worker_id for data in client.poll_data(names.first)] == ["me"]
 
 
-def test_executions_and_tasks_are_found(client: Client) -> None:
-    client.register_workflow_def(FLOW)
-    workflow_id = client.start_workflow("flow")
-    done(client, "first")
+def test_executions_and_tasks_are_found(client: Client, names: Names) -> None:
+    client.register_workflow_def(names.definition)
+    workflow_id = client.start_workflow(names.flow)
+    done(client, names.first)
 
-    found = client.search("workflowType='flow'")
-    tasks = client.search_tasks("taskType='first'")
+    found = soon(lambda: client.search(f"workflowType='{names.flow}'"), lambda f: f.total_hits)
+    # Conductor's index has only heard of a task once it was updated.
+    tasks = soon(lambda: client.search_tasks(f"taskType='{names.first}'"), lambda f: f.total_hits)
 
     assert found.total_hits == 1
     assert found.results[0].workflow_id == workflow_id
     assert tasks.results[0].workflow_id == workflow_id
+
+
+def test_what_is_unknown_is_not_found(client: Client, names: Names) -> None:
+    with pytest.raises(NotFoundError):
+        client.workflow("no-such-id")
+    with pytest.raises(NotFoundError):
+        client.workflow_def(names.flow)
+    with pytest.raises(NotFoundError):
+        client.start_workflow(names.flow)
+    with pytest.raises(NotFoundError):
+        client.delete_workflow_def(names.flow, 1)
+
+
+def test_names_of_any_letters_stay_whole(client: Client, unique: str) -> None:
+    name = f"odd näme %41+?&#{unique}"  # no slash: Conductor's Tomcat refuses it in a path
+    client.register_task_defs([{"name": name, "ownerEmail": "tests@example.com"}])
+
+    assert client.task_def(name).name == name
+    client.delete_task_def(name)

@@ -23,7 +23,7 @@ def test_route_without_an_entry_needs_what_nobody_has() -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_what_changes_by_its_method_is_not_open_to_viewers(route: Route) -> None:
-    asks = ("/search", "/correlated", "/batch", "/validate")  # questions with a body
+    asks = ("/search", "/correlated", "/batch", "/validate", "/query")  # questions with a body
     if route.method in ("PUT", "DELETE") or (
         route.method == "POST" and not route.path.endswith(asks)
     ):

@@ -1,0 +1,128 @@
+"""``/api/executions`` and ``/api/capabilities``: what goes beyond Conductor's API (ours).
+
+Contract
+  ``GET /api/capabilities``                            ``{server, version, capabilities: [names]}``:
+      what a client may use of the following; a server without this route has none of it
+  ``GET …/{workflowId}/history?after=N``               ``{events, definitions}``: recorded events
+      with numbers above N (as in the event stream), and the definition snapshots they name by hash
+  ``GET …/{workflowId}/failure``                       why it failed: causes and consequences
+  ``GET …/{workflowId}/family``                        the original and all its branches
+  ``GET …/{workflowId}/tasks/{taskId}/origin?leaf=…``  where a value of the task's input came from
+  ``GET …/{workflowId}/tasks/{taskId}/plan``           what a branch from the task would run
+  ``POST …/{workflowId}/tasks/{taskId}/branch``        body ``{inputEdits?, workflowInput?}``:
+      starts the branch, answers its id as bare text
+  ``POST /api/executions/query``                       body ``{sql, parameters?}``: one read-only
+      SELECT over the history, ``{columns, rows}``; at most 100,000 rows
+
+Events and snapshots change by appending only, so a client that keeps what it has been given asks
+for what is new. Keys of these answers are snake_case: they are records, not Conductor's objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from ..errors import InvalidRequestError
+from ..models.codec import dumps
+from .answers import JSON, Answer, json_answer, text_answer
+from .call import Call
+from .health import installed_version
+from .routing import Route
+
+MOST_ROWS: Final = 100_000
+SERVER: Final = "conductor-studio"
+_PARAMETER: Final = (str, int, float, bool, type(None))
+
+
+async def capabilities(call: Call) -> Answer:
+    """What this server can do beyond Conductor's API."""
+    names = sorted(call.service.capabilities)
+    return json_answer({"server": SERVER, "version": installed_version(), "capabilities": names})
+
+
+async def history(call: Call, workflow_id: str) -> Answer:
+    """Recorded events behind a number, with the definitions they name."""
+    after = call.number("after", 0)
+    if after < 0:
+        raise InvalidRequestError("after must not be negative.")
+    events, definitions = await call.wait(call.service.history(workflow_id, after))
+    # Encoded off the loop: a long history is megabytes.
+    body = await call.query(dumps, {"events": events, "definitions": definitions})
+    return Answer(200, body, JSON)
+
+
+async def failure(call: Call, workflow_id: str) -> Answer:
+    """Why it failed; no chains when nothing did."""
+    report = await call.wait(call.service.failure(workflow_id))
+    return json_answer(report.to_json())
+
+
+async def family(call: Call, workflow_id: str) -> Answer:
+    """The original of an execution and all branches of it, oldest first."""
+    return json_answer(await call.query(call.service.family, workflow_id))
+
+
+async def origin(call: Call, workflow_id: str, task_id: str) -> Answer:
+    """The places a value of a task's input sat in, nearest first."""
+    leaf = call.required_text("leaf")
+    return json_answer(await call.wait(call.service.origin(workflow_id, task_id, leaf)))
+
+
+async def plan(call: Call, workflow_id: str, task_id: str) -> Answer:
+    """What replaying from a task would take over and run."""
+    found = await call.wait(call.service.plan_branch(workflow_id, task_id))
+    return json_answer(msgspec.to_builtins(found))
+
+
+async def branch(call: Call, workflow_id: str, task_id: str) -> Answer:
+    """Start a new execution from a task of this one; answers its id."""
+    body = await call.body_object()
+    edits, workflow_input = body.get("inputEdits"), body.get("workflowInput")
+    for name, value in (("inputEdits", edits), ("workflowInput", workflow_input)):
+        if value is not None and not isinstance(value, dict):
+            raise InvalidRequestError(f"{name} must be an object.")
+    return text_answer(
+        await call.wait(call.service.branch(workflow_id, task_id, edits, workflow_input))
+    )
+
+
+async def query(call: Call) -> Answer:
+    """Rows of one read-only SELECT."""
+    body = await call.body_object()
+    sql, parameters = body.get("sql"), body.get("parameters") or []
+    if not isinstance(sql, str) or not sql.strip():
+        raise InvalidRequestError("sql must be the text of a SELECT.")
+    if not isinstance(parameters, list) or not all(isinstance(p, _PARAMETER) for p in parameters):
+        raise InvalidRequestError("parameters must be a list of texts, numbers and booleans.")
+    return Answer(200, await call.query(_rows, call, sql, parameters), JSON)
+
+
+def _rows(call: Call, sql: str, parameters: list[Any]) -> bytes:
+    rows = call.service.query(sql, parameters)
+    if len(rows) > MOST_ROWS:
+        raise InvalidRequestError(
+            f"The SELECT gives {len(rows)} rows; {MOST_ROWS} are allowed: add a LIMIT."
+        )
+    if rows:
+        columns = list(rows[0])
+    else:
+        columns = [str(name) for name in call.service.query_frame(sql, parameters).columns]
+    return dumps({"columns": columns, "rows": rows})
+
+
+_BASE: Final = "/api/executions"
+_ONE: Final = f"{_BASE}/{{workflowId}}"
+_TASK: Final = f"{_ONE}/tasks/{{taskId}}"
+
+ROUTES: Final = (
+    Route("GET", "/api/capabilities", capabilities),
+    Route("GET", f"{_ONE}/history", history),
+    Route("GET", f"{_ONE}/failure", failure),
+    Route("GET", f"{_ONE}/family", family),
+    Route("GET", f"{_TASK}/origin", origin),
+    Route("GET", f"{_TASK}/plan", plan),
+    Route("POST", f"{_TASK}/branch", branch),
+    Route("POST", f"{_BASE}/query", query),
+)
