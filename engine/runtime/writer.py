@@ -43,6 +43,8 @@ class Outbox:
             or c.metadata
             or c.removed
             or c.definitions
+            or c.protected
+            or c.audit
         )
 
 
@@ -125,7 +127,13 @@ class Writer:
 
 def _writes(commit: Commit) -> bool:
     return bool(
-        commit.events or commit.logs or commit.metadata or commit.removed or commit.definitions
+        commit.events
+        or commit.logs
+        or commit.metadata
+        or commit.removed
+        or commit.definitions
+        or commit.protected
+        or commit.audit
     )
 
 
@@ -141,6 +149,8 @@ def _merge(commits: list[Commit]) -> Commit:
         _last_word(merged.reopened, merged.closed, commit.reopened)
         _last_word(merged.closed, merged.reopened, commit.closed)
         merged.removed += commit.removed
+        merged.protected += commit.protected
+        merged.audit += commit.audit
     return merged
 
 

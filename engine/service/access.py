@@ -172,8 +172,13 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
 WRITES_DEFINITION: Final = frozenset({"start_workflow", "execute_workflow", "test_workflow"})
 """Operations whose request may bring a definition of its own: then an author is needed."""
 
-_READS: Final = frozenset(name for name, needed in OPERATIONS.items() if needed == VIEWER)
-_FREQUENT: Final = frozenset(name for name, needed in OPERATIONS.items() if needed & WORKER)
+_LOOKS: Final = frozenset({"environment", "health", "secret_names"})
+"""Operations that change nothing though they need more than a viewer, or less."""
+_TOLD_BY_HISTORY: Final = frozenset(
+    {"decide", "execute_workflow", "publish_event", "requeue", "start_workflow", "sweep"}
+    | {"test_workflow"}
+)
+"""Frequent changes of the local person: their executions name them already."""
 
 
 def needed_for(operation: str, arguments: tuple[Any, ...] = ()) -> Needed:
@@ -184,13 +189,15 @@ def needed_for(operation: str, arguments: tuple[Any, ...] = ()) -> Needed:
     return needed
 
 
-def is_change(operation: str) -> bool:
-    """Whether an operation changes something that the audit has to name.
+def is_audited(operation: str, kind: CallerKind) -> bool:
+    """Whether a call of somebody of this kind leaves a row in the audit.
 
-    Reading does not, and what workers do is in the histories: one row for every task would
-    double what is written.
+    Reading does not, nor what workers do: their histories tell it, and a row for every task
+    would double what is written.
     """
-    return operation not in _READS and operation not in _FREQUENT and operation != "health"
+    if operation in _LOOKS or not OPERATIONS.get(operation, NOBODY).isdisjoint(VIEWER | WORKER):
+        return False
+    return kind is not CallerKind.LOCAL or operation not in _TOLD_BY_HISTORY
 
 
 def _has_definition(request: Any) -> bool:

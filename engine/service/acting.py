@@ -14,7 +14,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ForbiddenError
-from .access import OPERATIONS, Caller, CallerKind, needed_for
+from .access import OPERATIONS, Caller, CallerKind, is_audited, needed_for
+from .auditing import Note, about
 
 if TYPE_CHECKING:
     from .base import ServiceBase
@@ -45,20 +46,25 @@ class ActingService:
         method = None if name.startswith("_") else getattr(self._service, name, None)
         if method is None:
             raise AttributeError(name)
-        is_free = self._caller.kind is CallerKind.LOCAL and OPERATIONS.get(name)
+        kind = self._caller.kind
+        is_free = kind is CallerKind.LOCAL and OPERATIONS.get(name) and not is_audited(name, kind)
         call = method if is_free else self._checked(name)
         self.__dict__[name] = call
         return call
 
     def _checked(self, name: str) -> Callable[..., Any]:
-        caller = self._caller
-        acting = self._service._for_caller(caller)
-        method = getattr(acting, name)
+        caller, service = self._caller, self._service
+        method = getattr(service._for_caller(caller), name)
+        audited = is_audited(name, caller.kind)
 
         @wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
-            check(caller, name, args or tuple(kwargs.values())[:1])
-            return method(*args, **kwargs)
+            given = args or tuple(kwargs.values())
+            check(caller, name, given)
+            if not audited:
+                return method(*args, **kwargs)
+            twin = service._for_caller(caller, Note(caller, name, about(given)))
+            return getattr(twin, name)(*args, **kwargs)
 
         return call
 

@@ -13,6 +13,7 @@ from ..runtime.desk import Desk
 from ..runtime.runtime import Runtime
 from .access import LOCAL_CALLER, Caller, CallerKind
 from .acting import ActingService
+from .auditing import Note
 
 Wire = dict[str, Any]
 """A JSON-ready object in Conductor's camelCase shape."""
@@ -30,6 +31,7 @@ class ServiceBase:
         self._registry = runtime.registry
         self._readers = ThreadPoolExecutor(4, "history-reader")
         self._caller = LOCAL_CALLER
+        self._note: Note | None = None
 
     def acting_as(self, caller: Caller) -> Self:
         """The same service as one caller has it: calls are checked, changes carry their name.
@@ -38,10 +40,13 @@ class ServiceBase:
         """
         return cast("Self", ActingService(self, caller))
 
-    def _for_caller(self, caller: Caller) -> Self:
-        """A twin that shares everything and whose changes carry the caller's name, unchecked."""
+    def _for_caller(self, caller: Caller, note: Note | None = None) -> Self:
+        """A twin that shares everything and acts in the caller's name, unchecked.
+
+        ``note``: what the audit is to say of the one call the twin is made for.
+        """
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _caller=caller)
+        twin.__dict__.update(self.__dict__, _caller=caller, _note=note)
         return twin
 
     @property
@@ -54,6 +59,8 @@ class ServiceBase:
         return actor if actor and is_local else self._actor
 
     def _submit(self, command: Command) -> Future[Any]:
+        if self._note is not None:
+            command = self._note.around(command)
         return self._runtime.decider.submit(command)
 
     def _with_execution(self, workflow_id: str, command: Command) -> Future[Any]:

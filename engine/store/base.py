@@ -16,6 +16,7 @@ from ..core.events import HistoryEvent
 from ..core.rows import ExecutionRow, TaskRow
 
 __all__ = [
+    "AuditRow",
     "Commit",
     "ExecutionRow",
     "LogRow",
@@ -50,6 +51,28 @@ class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
     wall_ms: int
 
 
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One change that somebody made: who, what, from where, on which object."""
+
+    number: int = 0
+    """Given by the store, growing from 1."""
+    wall_ms: int
+    actor: str
+    """As in events: ``user`` (the local person) or ``user:NAME``."""
+    kind: str
+    """How they had shown who they are: ``local``, ``user``, ``api key``, ``share link``."""
+    address: str
+    """IP address; empty: in this process."""
+    operation: str
+    """Name of the service's method."""
+    object: str
+    """What it was done to: ``workflow_defs/order_flow/3``, the id of an execution."""
+    before: Any = None
+    """The definition before; None: there was none, or the object is no definition."""
+    after: Any = None
+    """The definition afterwards; None: it is gone, or the object is no definition."""
+
+
 class Commit(msgspec.Struct, kw_only=True):
     """Everything one group commit makes durable, all or none, in this order."""
 
@@ -67,6 +90,10 @@ class Commit(msgspec.Struct, kw_only=True):
     """Executions that these events reopened: the journal takes their whole history back."""
     removed: list[str] = []
     """Executions deleted for good."""
+    protected: list[MetadataRow] = []
+    """Users, keys, links, secrets: kept in the journal alone, never fed, never in a query."""
+    audit: list[AuditRow] = []
+    """What people changed: as ``protected``, and never changed again. Neither takes a position."""
 
 
 Project = Callable[[Sequence[HistoryEvent]], "tuple[list[TaskRow], list[ExecutionRow]]"]
@@ -116,6 +143,33 @@ class Store(Protocol):
 
     def metadata(self, collection: str) -> list[MetadataRow]:
         """Registered objects of a collection, ordered by key and version."""
+        ...
+
+    def protected(self, collection: str) -> list[MetadataRow]:
+        """Objects of a protected collection, ordered by key.
+
+        ``users``, ``api_keys``, ``share_links``, ``ended_sessions``, ``secrets`` and
+        ``server_keys``. No query reaches them.
+        """
+        ...
+
+    def audit(
+        self,
+        before: int = 0,
+        limit: int = 100,
+        actor: str = "",
+        operation: str = "",
+        object: str = "",
+    ) -> list[AuditRow]:
+        """A page of the audit, newest first.
+
+        Args:
+            before: Only rows with smaller numbers; 0: from the newest.
+            limit: How many at most.
+            actor: Only of this one; empty: of everybody.
+            operation: Only this operation.
+            object: Only objects whose name begins so.
+        """
         ...
 
     def logs(self, task_id: str) -> list[LogRow]:

@@ -148,6 +148,7 @@ class Journal:
                 self._insert_events(enumerate(commit.events, first))
                 self._insert_events(restored, "OR IGNORE")
                 self._insert_rest(commit, first + len(commit.events))
+                self._insert_apart(commit)
                 self._note_open(commit, opened, shut, last)
                 self._writer.execute(
                     "UPDATE info SET value = ? WHERE key = 'last_position'", (last,)
@@ -224,6 +225,38 @@ class Journal:
             run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
             run("INSERT INTO removals VALUES (?, ?)", (position, workflow_id))
             position += 1
+
+    def _insert_apart(self, commit: Commit) -> None:
+        """What the history never gets: it takes no positions."""
+        run = self._writer.execute
+        for row in commit.protected:
+            if row.body is None:
+                place = (row.collection, row.key)
+                run("DELETE FROM protected WHERE collection = ? AND key = ?", place)
+            else:
+                run(
+                    "INSERT OR REPLACE INTO protected (collection, key, wall_ms, body)"
+                    " VALUES (?, ?, ?, ?)",
+                    (row.collection, row.key, row.wall_ms, _encoder.encode(row.body)),
+                )
+        for entry in commit.audit:
+            change = [
+                None if value is None else _encoder.encode(value)
+                for value in (entry.before, entry.after)
+            ]
+            run(
+                "INSERT INTO audit (wall_ms, actor, kind, address, operation, object, before, "
+                "after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.wall_ms,
+                    entry.actor,
+                    entry.kind,
+                    entry.address,
+                    entry.operation,
+                    entry.object,
+                    *change,
+                ),
+            )
 
     def _insert_metadata(self, row: MetadataRow, position: int) -> None:
         body = None if row.body is None else _encoder.encode(row.body)

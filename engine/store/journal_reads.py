@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from ..core.events import HistoryEvent
 from ..errors import StoreClosedError
-from .base import LogRow, MetadataRow
+from .base import AuditRow, LogRow, MetadataRow
 from .batch import Batch
 from .journal_file import connect, damaged, translated
 
@@ -92,6 +92,34 @@ class JournalReads:
                 (collection,),
             ).fetchall()
         return [self._metadata_row(*row) for row in rows]
+
+    def protected(self, collection: str) -> list[MetadataRow]:
+        """Objects that only the journal has, ordered by key."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT collection, key, 0, wall_ms, body FROM protected "
+                "WHERE collection = ? ORDER BY key",
+                (collection,),
+            ).fetchall()
+        return [self._metadata_row(*row) for row in rows]
+
+    def audit(
+        self, before: int, limit: int, actor: str, operation: str, object: str
+    ) -> list[AuditRow]:
+        """A page of the audit, newest first."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT number, wall_ms, actor, kind, address, operation, object, before, after "
+                "FROM audit WHERE (?1 = 0 OR number < ?1) AND (?2 = '' OR actor = ?2) "
+                "AND (?3 = '' OR operation = ?3) AND substr(object, 1, length(?4)) = ?4 "
+                "ORDER BY number DESC LIMIT ?5",
+                (before, actor, operation, object, max(limit, 0)),
+            ).fetchall()
+        names = AuditRow.__struct_fields__
+        return [
+            AuditRow(**dict(zip(names, (*row[:7], *map(_value, row[7:])), strict=True)))
+            for row in rows
+        ]
 
     def logs(self, task_id: str) -> list[tuple[int, LogRow]]:
         """Log lines not pruned yet, each with its position."""
@@ -197,6 +225,10 @@ class JournalReads:
                         reader.close()
                     else:
                         self._idle.put(reader)
+
+
+def _value(text: bytes | None) -> Any:
+    return None if text is None else msgspec.json.decode(text)
 
 
 def _log_row(workflow_id: str, task_id: str, created_time: int, log: str) -> LogRow:

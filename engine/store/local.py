@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.events import HistoryEvent
 from ..errors import StoreCorruptError, StoreError
-from .base import Commit, LogRow, MetadataRow, Project
+from .base import AuditRow, Commit, LogRow, MetadataRow, Project
 from .batch import record_count
 from .feeder import Feeder
 from .history import History
@@ -140,7 +140,8 @@ class LocalStore:
 
     def commit(self, commit: Commit) -> None:
         """Make one group durable. See ``Store.commit``."""
-        if not (record_count(commit) or commit.closed or commit.reopened):
+        apart = commit.protected or commit.audit
+        if not (record_count(commit) or commit.closed or commit.reopened or apart):
             return
         if commit.reopened:
             with self._feeder.not_pruning():
@@ -215,6 +216,21 @@ class LocalStore:
     def metadata(self, collection: str) -> list[MetadataRow]:
         """Registered objects of a collection, ordered by key and version."""
         return self._journal.reads.metadata(collection)
+
+    def protected(self, collection: str) -> list[MetadataRow]:
+        """Objects that only the journal has, ordered by key."""
+        return self._journal.reads.protected(collection)
+
+    def audit(
+        self,
+        before: int = 0,
+        limit: int = 100,
+        actor: str = "",
+        operation: str = "",
+        object: str = "",
+    ) -> list[AuditRow]:
+        """A page of the audit, newest first. See ``Store.audit``."""
+        return self._journal.reads.audit(before, limit, actor, operation, object)
 
     def logs(self, task_id: str) -> list[LogRow]:
         """Log lines of a task, ordered by ``created_time``."""

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from ..core.events import HistoryEvent
 from ..errors import HistoryConflictError, StoreClosedError, StoreCorruptError
-from .base import Commit, LogRow, MetadataRow, Project
+from .base import AuditRow, Commit, LogRow, MetadataRow, Project
 from .batch import Batch, record_count
 from .feeder import FEED_EVENTS
 from .history import History
@@ -30,6 +32,8 @@ class MemoryStore:
         self._definitions: dict[str, bytes] = {}
         self._metadata: dict[tuple[str, str, int], MetadataRow] = {}
         self._logs: dict[str, list[LogRow]] = {}
+        self._protected: dict[tuple[str, str], MetadataRow] = {}
+        self._audit: list[AuditRow] = []
         self._unfed: deque[tuple[int, Commit]] = deque()
         self._committed = 0
         self._history: History | None = None
@@ -53,6 +57,11 @@ class MemoryStore:
                 self._logs.setdefault(log.task_id, []).append(log)
             for row in commit.metadata:
                 self._metadata[row.collection, row.key, row.version] = row
+            for row in commit.protected:
+                self._protected[row.collection, row.key] = row
+            for entry in commit.audit:
+                numbered = msgspec.structs.replace(entry, number=len(self._audit) + 1)
+                self._audit.append(numbered)
             self._turn(commit)
             if count := record_count(commit):
                 self._unfed.append((self._committed + 1, commit))
@@ -116,6 +125,39 @@ class MemoryStore:
                 if row.collection == collection and row.body is not None
             ]
         return sorted(rows, key=lambda row: (row.key, row.version))
+
+    def protected(self, collection: str) -> list[MetadataRow]:
+        """Objects of a protected collection, ordered by key."""
+        with self._guard:
+            self._check_open()
+            rows = [
+                row
+                for row in self._protected.values()
+                if row.collection == collection and row.body is not None
+            ]
+        return sorted(rows, key=lambda row: row.key)
+
+    def audit(
+        self,
+        before: int = 0,
+        limit: int = 100,
+        actor: str = "",
+        operation: str = "",
+        object: str = "",
+    ) -> list[AuditRow]:
+        """A page of the audit, newest first. See ``Store.audit``."""
+        with self._guard:
+            self._check_open()
+            rows = list(reversed(self._audit))
+        found = [
+            row
+            for row in rows
+            if (not before or row.number < before)
+            and (not actor or row.actor == actor)
+            and (not operation or row.operation == operation)
+            and row.object.startswith(object)
+        ]
+        return found[: max(limit, 0)]
 
     def logs(self, task_id: str) -> list[LogRow]:
         """Log lines of a task, ordered by ``created_time``."""

@@ -24,7 +24,7 @@ from ..errors import (
     StoreCorruptError,
 )
 from ..models.codec import loads
-from ..store.base import Commit, LogRow, MetadataRow, Store
+from ..store.base import AuditRow, Commit, LogRow, MetadataRow, Store
 from .store_records import commit_of, ending, event, history, rows_of
 
 
@@ -346,6 +346,42 @@ class StoreConformance:
         assert failures == []
         assert store.query("SELECT count(*) AS n FROM events") == [{"n": 60 * 6}]
 
+    def test_protected_objects_are_kept_replaced_and_deleted(self, store: Store) -> None:
+        store.commit(Commit(protected=[_user("bob", 1), _user("ann", 1), _user("eve", 1)]))
+        gone = MetadataRow(collection="users", key="eve", version=0, body=None, wall_ms=2)
+        store.commit(Commit(protected=[_user("ann", 2), gone]))
+        assert store.protected("users") == [_user("ann", 2), _user("bob", 1)]
+        assert store.protected("api_keys") == []
+        assert store.metadata("users") == []
+
+    def test_no_query_reaches_protected_objects_or_the_audit(self, store: Store) -> None:
+        store.commit(Commit(protected=[_user("needle-in-here", 1)], audit=[_audit("needle-too")]))
+        self.settle(store)
+        names = store.query("SELECT table_name AS name FROM information_schema.tables")
+        for name in names:
+            rows = store.query(f'SELECT * FROM "{name["name"]}"')
+            assert "needle" not in repr(rows)
+
+    def test_the_audit_comes_newest_first_by_page_actor_operation_and_object(
+        self, store: Store
+    ) -> None:
+        first, second = _audit("workflow_defs/a/1"), _audit("workflow_defs/b/1", actor="user:ann")
+        third = _audit("w1", operation="terminate", after=None)
+        store.commit(Commit(audit=[first]))
+        store.commit(Commit(audit=[second, third]))
+
+        def objects(**chosen: Any) -> list[str]:
+            return [row.object for row in store.audit(**chosen)]
+
+        assert objects() == ["w1", "workflow_defs/b/1", "workflow_defs/a/1"]
+        assert [row.number for row in store.audit()] == [3, 2, 1]
+        assert objects(before=3, limit=1) == ["workflow_defs/b/1"]
+        assert objects(actor="user:ann") == ["workflow_defs/b/1"]
+        assert objects(operation="terminate") == ["w1"]
+        assert objects(object="workflow_defs/") == ["workflow_defs/b/1", "workflow_defs/a/1"]
+        assert store.audit()[2].after == {"name": "flow"}
+        assert store.audit()[0].after is None
+
     def test_a_closed_store_refuses_everything(self, store: Store) -> None:
         store.commit(commit_of(history("a")))
         store.close()
@@ -378,6 +414,25 @@ def _definition(name: str, version: int, body: dict[str, Any] | None = None) -> 
         body=body or {"name": name},
         wall_ms=1,
     )
+
+
+def _user(name: str, wall_ms: int) -> MetadataRow:
+    return MetadataRow(
+        collection="users", key=name, version=0, body={"name": name}, wall_ms=wall_ms
+    )
+
+
+def _audit(about: str, **other: Any) -> AuditRow:
+    given: dict[str, Any] = {
+        "wall_ms": 1,
+        "actor": "user",
+        "kind": "local",
+        "address": "",
+        "operation": "create_workflow_def",
+        "object": about,
+        "after": {"name": "flow"},
+    }
+    return AuditRow(**{**given, **other})
 
 
 def _log(workflow_id: str, task_id: str, created_time: int, text: str) -> LogRow:

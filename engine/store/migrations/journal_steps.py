@@ -72,4 +72,40 @@ JOURNAL_STEPS: Final = (
             """,
         ),
     ),
+    Step(
+        2,
+        "who may come in, and what they changed: never fed to the history",
+        (
+            """
+            CREATE TABLE protected (
+                collection TEXT NOT NULL,
+                key TEXT NOT NULL,
+                wall_ms INTEGER NOT NULL,
+                body BLOB NOT NULL,
+                PRIMARY KEY (collection, key)
+            ) WITHOUT ROWID
+            """,
+            """
+            CREATE TABLE audit (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                wall_ms INTEGER NOT NULL,
+                actor TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                address TEXT NOT NULL,
+                operation TEXT NOT NULL,
+                object TEXT NOT NULL,
+                before BLOB,
+                after BLOB
+            )
+            """,
+            """
+            CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+            """,
+            """
+            CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+            BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+            """,
+        ),
+    ),
 )

@@ -220,15 +220,18 @@ def test_a_history_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None
 
 def test_a_journal_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None:
     path = tmp_path / "x.journal"
-    later = (*JOURNAL_STEPS, Step(2, "a note", ("ALTER TABLE removals ADD COLUMN note TEXT",)))
+    newest = len(JOURNAL_STEPS)
+    statement = "ALTER TABLE removals ADD COLUMN note TEXT"
+    later = (*JOURNAL_STEPS, Step(newest + 1, "a note", (statement,)))
     with closing(Journal(path, JOURNAL_STEPS[:1])) as old:
         old.commit(commit_of(history("a", ended=False)))
         identity = old.store_id
     with closing(Journal(path, later)) as new:
-        assert new.schema_version == 2
+        assert new.schema_version == newest + 1
         assert new.store_id == identity
         assert new.reads.events("a") == history("a", ended=False)
-    with pytest.raises(StoreError, match="has schema 2; this version knows schemas up to 1"):
+    refusal = f"has schema {newest + 1}; this version knows schemas up to {newest}"
+    with pytest.raises(StoreError, match=refusal):
         Journal(path, JOURNAL_STEPS)
 
 
@@ -236,7 +239,8 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "x.journal"
     with closing(Journal(path)) as old:
         old.commit(commit_of(history("a", ended=False)))
-    broken = (*JOURNAL_STEPS, Step(2, "broken", ("CREATE TABLE fresh (x)", "NONSENSE")))
+    number = len(JOURNAL_STEPS) + 1
+    broken = (*JOURNAL_STEPS, Step(number, "broken", ("CREATE TABLE fresh (x)", "NONSENSE")))
     with pytest.raises(StoreError, match="NONSENSE"):
         Journal(path, broken)
     with closing(sqlite3.connect(path)) as raw:
