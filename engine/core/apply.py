@@ -179,6 +179,9 @@ def _started(state: WorkflowState, event: HistoryEvent, definition_of: Definitio
 
 def _updated(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
     _update(state, event, _changes(event))
+    consumed = event.data.get("evaluation")
+    if consumed:
+        state.evaluations.pop(consumed, None)
 
 
 def _ended(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
@@ -286,6 +289,7 @@ def _workflow_started(
     state.created_by = data.get("created_by")
     state.idempotency_key = data.get("idempotency_key")
     state.branch = data.get("branch")
+    state.unchecked_input = bool(data.get("check_input"))
     state.create_time = event.wall_ms
 
 
@@ -320,6 +324,7 @@ def _restarted(state: WorkflowState, event: HistoryEvent, definition_of: Definit
     state.definition_hash = event.data["definition_hash"]
     state.definition = definition_of(state.definition_hash)
     state.status = WorkflowStatus.RUNNING
+    state.unchecked_input = bool(event.data.get("check_input"))
     state.create_time = event.wall_ms
     state.end_time = 0
     state.last_retried_time = 0
@@ -331,6 +336,8 @@ def _rerun(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionO
     state.status = WorkflowStatus.RUNNING
     state.reason_for_incompletion = None
     _forget_failure(state)
+    if event.data.get("check_input"):
+        state.unchecked_input = True
     if event.data.get("from_start"):
         _clear_tasks(state)
     if event.data.get("input") is not None:

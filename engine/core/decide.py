@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from . import checks
 from .apply import DefinitionOf
+from .checks import check_workflow_input
 from .definition import SWITCH_TYPES, CompiledDefinition, Node
 from .ending import (
     complete_workflow,
@@ -83,6 +85,8 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
         if turn.is_over:
             return False
         check_workflow_timeout(turn)
+        if _awaits_input(turn):
+            return False
         for task_id in due:
             task = turn.state.tasks.get(task_id)
             if task is not None and not task.status.is_terminal:
@@ -101,10 +105,20 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
     return False
 
 
+def _awaits_input(turn: Turn) -> bool:
+    """Whether nothing may begin yet because the input has not been checked."""
+    try:
+        check_workflow_input(turn)
+    except NeedsEvaluation as need:
+        turn.needs_evaluation(need.request)
+        return True
+    return False
+
+
 def _start_when_due(turn: Turn, task: TaskState) -> None:
     """Begin a sub-workflow whose retry delay is over."""
     if task.status is TaskStatus.SCHEDULED and 0 < task.not_before_ms <= turn.now.wall_ms:
-        task_type_of(turn, task).on_scheduled(turn, task)
+        task_type_of(turn, task).begin(turn, task)
 
 
 def task_type_of(turn: Turn, task: TaskState) -> TaskType:
@@ -156,7 +170,7 @@ def schedule_drafts(
         scheduled.append((draft, turn.emit_scheduled(draft, parent, settles)))
         settles = None
     for draft, task in scheduled:
-        turn.types[draft.node.type].on_scheduled(turn, task)
+        turn.types[draft.node.type].begin(turn, task)
 
 
 def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
@@ -236,7 +250,10 @@ def _revisit_open(turn: Turn) -> None:
         if state.unprocessed and not task_type_of(turn, task).auto_retry:
             continue  # a join or loop waits until what just ended has been processed
         try:
-            task_type_of(turn, task).revisit(turn, task)
+            if task.awaiting_check:
+                checks.revisit(turn, task, task_type_of(turn, task))
+            else:
+                task_type_of(turn, task).revisit(turn, task)
         except NeedsEvaluation as need:
             turn.needs_evaluation(need.request)
 
@@ -246,8 +263,7 @@ def _finish(turn: Turn) -> bool:
     state = turn.state
     terminate = successful_terminate(state)
     if terminate is not None:
-        complete_workflow(turn, terminate)
-        return True
+        return _complete(turn, terminate)
     if state.open_task_ids or state.unprocessed or turn.needs:
         return False
     if _start_first(turn):
@@ -257,7 +273,16 @@ def _finish(turn: Turn) -> bool:
     failure = permissive_failure(turn)
     if failure is not None:
         raise failure
-    complete_workflow(turn, None)
+    return _complete(turn, None)
+
+
+def _complete(turn: Turn, terminate: TaskState | None) -> bool:
+    """End the execution; False while its output has still to be checked."""
+    try:
+        complete_workflow(turn, terminate)
+    except NeedsEvaluation as need:
+        turn.needs_evaluation(need.request)
+        return False
     return True
 
 

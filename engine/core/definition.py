@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from ..models.enums import RetryLogic, TaskTimeoutPolicy, WorkflowTimeoutPolicy
+from .schemas import SchemaCheck, enforced_schema
 
 FORK_TYPES: Final = frozenset({"FORK_JOIN", "FORK_JOIN_DYNAMIC", "FORK"})
 SWITCH_TYPES: Final = frozenset({"SWITCH", "DECISION"})
@@ -39,6 +40,8 @@ class TaskSettings(msgspec.Struct, frozen=True):
     rate_limit_per_frequency: int = 0
     rate_limit_frequency_in_seconds: int = 1
     input_template: Mapping[str, Any] = {}
+    input_schema: SchemaCheck | None = None
+    output_schema: SchemaCheck | None = None
 
     @property
     def has_timeout(self) -> bool:
@@ -76,6 +79,8 @@ def task_settings(wire: Mapping[str, Any] | None) -> TaskSettings | None:
         rate_limit_per_frequency=number("rateLimitPerFrequency", 0),
         rate_limit_frequency_in_seconds=number("rateLimitFrequencyInSeconds", 1),
         input_template=wire.get("inputTemplate") or {},
+        input_schema=enforced_schema(wire, "inputSchema", by_default=False),
+        output_schema=enforced_schema(wire, "outputSchema", by_default=False),
     )
 
 
@@ -166,9 +171,11 @@ class CompiledDefinition:
         "failure_workflow",
         "failure_workflow_version",
         "hash",
+        "input_schema",
         "name",
         "nodes",
         "output_parameters",
+        "output_schema",
         "restartable",
         "tasks",
         "timeout_policy",
@@ -188,6 +195,8 @@ class CompiledDefinition:
         self.timeout_policy: str = wire.get("timeoutPolicy") or WorkflowTimeoutPolicy.ALERT_ONLY
         self.failure_workflow: str | None = wire.get("failureWorkflow")
         self.failure_workflow_version: int | None = wire.get("failureWorkflowVersion")
+        self.input_schema = enforced_schema(wire, "inputSchema", by_default=True)
+        self.output_schema = enforced_schema(wire, "outputSchema", by_default=True)
         self.restartable = wire.get("restartable") is not False
         self.nodes: dict[str, Node] = {}
         self.tasks = _read(wire.get("tasks") or (), None, self.nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from .checks import check_workflow_output
 from .effects import StartFailureWorkflow, TellParent
 from .events import EventKind
 from .state import TaskState, WorkflowState
@@ -27,12 +28,20 @@ def successful_terminate(state: WorkflowState) -> TaskState | None:
 
 
 def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:
-    """End an execution whose work is done, or as its TERMINATE task says."""
+    """End an execution whose work is done, or as its TERMINATE task says.
+
+    Raises:
+        NeedsEvaluation: Its output has to be checked first; nothing was emitted.
+        Terminate: Its output does not fit its schema.
+    """
     if terminate is None:
+        _check_output(turn, None)
         end_workflow(turn, WorkflowStatus.COMPLETED, None)
         return
     given = terminate.input_data
     status = WorkflowStatus(str(given.get("terminationStatus")))
+    if status is WorkflowStatus.COMPLETED:
+        _check_output(turn, terminate)
     reason = given.get("terminationReason")
     if reason is None:
         reason = f"Workflow is {status} by TERMINATE task: {terminate.task_id}"
@@ -44,6 +53,11 @@ def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:
         by_failure=status is not WorkflowStatus.COMPLETED,
         terminate=terminate,
     )
+
+
+def _check_output(turn: Turn, terminate: TaskState | None) -> None:
+    if turn.state.definition.output_schema is not None:
+        check_workflow_output(turn, _output(turn, WorkflowStatus.COMPLETED, terminate))
 
 
 def permissive_failure(turn: Turn) -> Terminate | None:

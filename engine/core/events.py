@@ -13,6 +13,7 @@ What ``data`` holds, by kind (keys absent when empty):
 WorkflowStarted      name, version, definition_hash, input, variables, correlation_id, priority,
                      parent_workflow_id, parent_workflow_task_id, task_to_domain, event,
                      created_by, idempotency_key, cause,
+                     check_input (its schema has still to be applied),
                      branch {workflow_id, event_number, task_id, reference, path, edits, root_id}
 TaskScheduled        one new attempt: every field of ``TaskState`` it starts with
                      (task_type, task_def_name, node, status, input, seq, start_delay_seconds,
@@ -22,7 +23,8 @@ TaskScheduled        one new attempt: every field of ``TaskState`` it starts wit
 TaskReused           the same, with source {workflow_id, task_id, event_number}: taken over
                      finished from the execution this one branched from
 TaskStarted          worker_id, poll_count            (polled by a worker, or begun by the engine)
-TaskUpdated          output, reason, worker_id, callback_after_seconds, not_before_ms, status
+TaskUpdated          output, reason, worker_id, callback_after_seconds, not_before_ms, status,
+                     awaiting_check (a schema has still to be applied; "": it has been)
 LeaseExtended        worker_id
 TaskCompleted        status, output, worker_id, reason
 TaskFailed           status, reason, output, worker_id, error {type, message, frames}
@@ -39,7 +41,7 @@ VariablesSet         variables (only those written)
 SubWorkflowStarted   sub_workflow_id, task fields that change
 OutputSet            output (of the execution)
 WorkflowPaused, WorkflowResumed, WorkflowRetried, WorkflowRevived   reason
-WorkflowRestarted, WorkflowRerun   definition_hash, input, correlation_id
+WorkflowRestarted, WorkflowRerun   definition_hash, input, correlation_id, check_input
 WorkflowEnded        status, output, reason, failed_task_id
 """
 

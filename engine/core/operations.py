@@ -18,7 +18,7 @@ from .mapping import lacks_successor, placement_of
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
 from .tasks.do_while import reopened_in
-from .turn import Turn
+from .turn import Turn, hold_for_check
 
 _RETRYABLE = (
     TaskStatus.FAILED,
@@ -193,7 +193,10 @@ def restart(turn: Turn, definition_hash: str) -> None:
         )
     if state.status is WorkflowStatus.COMPLETED and not state.definition.restartable:
         raise NotFoundError(f"Workflow: {name_of(state)} is non-restartable")
-    turn.emit(EventKind.WORKFLOW_RESTARTED, {"definition_hash": definition_hash})
+    data: dict[str, Any] = {"definition_hash": definition_hash}
+    if turn.definition_of(definition_hash).input_schema is not None:
+        data["check_input"] = True
+    turn.emit(EventKind.WORKFLOW_RESTARTED, data)
     turn.effects.append(ReviveParent("restarted"))
 
 
@@ -201,7 +204,7 @@ def rerun_from_start(turn: Turn, given: dict[str, Any] | None, correlation_id: s
     """Run the whole execution again, optionally with another input (§6.4)."""
     check_rerun(turn.state)
     data: dict[str, Any] = {"from_start": True}
-    _rerun_data(data, given, correlation_id)
+    _rerun_data(turn, data, given, correlation_id)
     turn.emit(EventKind.WORKFLOW_RERUN, data)
     turn.effects.append(ReviveParent("reran"))
 
@@ -214,9 +217,13 @@ def check_rerun(state: WorkflowState) -> None:
         )
 
 
-def _rerun_data(data: dict[str, Any], given: dict[str, Any] | None, corr: str | None) -> None:
+def _rerun_data(
+    turn: Turn, data: dict[str, Any], given: dict[str, Any] | None, corr: str | None
+) -> None:
     if given is not None:
         data["input"] = given
+        if turn.state.definition.input_schema is not None:
+            data["check_input"] = True
     if corr:
         data["correlation_id"] = corr
 
@@ -242,7 +249,7 @@ def rerun_from_task(
             f"Task {task.task_id} is a fork, which has no run of its own; rerun from a task in it."
         )
     data: dict[str, Any] = {}
-    _rerun_data(data, workflow_input, correlation_id)
+    _rerun_data(turn, data, workflow_input, correlation_id)
     turn.emit(EventKind.WORKFLOW_RERUN, data)
     later = [t for t in turn.state.tasks.values() if t.seq > task.seq]
     for doomed in later:
@@ -282,8 +289,20 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
         data["loop_over_task"] = False
     if task_input is not None:
         data["input"] = task_input
+    _check_again(turn, task, data)
     turn.emit(EventKind.TASK_RESET, data, task)
-    task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
+    task_type.begin(turn, turn.state.tasks[task.task_id])
+
+
+def _check_again(turn: Turn, task: TaskState, data: dict[str, Any]) -> None:
+    """A record that begins anew has its input checked anew."""
+    node = turn.node_of(task)
+    if node is not None and node.settings is not None and node.settings.input_schema is not None:
+        hold_for_check(data)
+        return
+    revisits = task_type_of(turn, task).revisits
+    if task.awaiting_check or task.revisit != revisits:
+        data |= {"awaiting_check": "", "revisit": revisits}
 
 
 def _reopen_loops(turn: Turn, target: TaskState) -> None:
@@ -387,5 +406,6 @@ def _revive_sibling(turn: Turn, task: TaskState) -> None:
             "start_time": 0,
             "executed": False,
         }
+        _check_again(turn, task, data)
         turn.emit(EventKind.TASK_RESET, data, task)
-        task_type.on_scheduled(turn, turn.state.tasks[task.task_id])
+        task_type.begin(turn, turn.state.tasks[task.task_id])

@@ -77,7 +77,7 @@ def schedule_attempt(
     elif task.reason_for_incompletion is not None:
         data["reason"] = task.reason_for_incompletion
     record = turn.emit_scheduled(draft, task.last_event, None)
-    task_type.on_scheduled(turn, record)
+    task_type.begin(turn, record)
     return record
 
 

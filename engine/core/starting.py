@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from .checks import hold_output, output_schema
 from .definition import CompiledDefinition
 from .events import EventKind
 from .projection import first_cause
@@ -32,9 +33,12 @@ def start(turn: Turn, data: dict[str, Any], path: str = "") -> None:
 
 
 def start_data(
-    definition: CompiledDefinition, given: dict[str, Any], **more: Any
+    definition: CompiledDefinition, given: dict[str, Any], check_input: bool = True, **more: Any
 ) -> dict[str, Any]:
-    """``data`` of a ``WorkflowStarted`` event; keys without a value are left out."""
+    """``data`` of a ``WorkflowStarted`` event; keys without a value are left out.
+
+    ``check_input`` False says that the input is known to fit the definition's schema.
+    """
     template = definition.wire.get("inputTemplate") or {}
     data: dict[str, Any] = {
         "name": definition.name,
@@ -42,6 +46,8 @@ def start_data(
         "definition_hash": definition.hash,
         "input": merged_input(given, template),
     }
+    if definition.input_schema is not None and check_input:
+        data["check_input"] = True
     variables = definition.wire.get("variables")
     if variables:
         data["variables"] = variables
@@ -82,6 +88,12 @@ def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
         "output": output,
         "cause": {"workflow_id": child.workflow_id, "number": child.last_event},
     }
+    if status is TaskStatus.COMPLETED and not revived:
+        if task.awaiting_check:
+            return False
+        if output_schema(turn, task) is not None:
+            hold_output(turn, task, data, f"workflow:{child.workflow_id}")
+            return True
     kind = EventKind.TASK_COMPLETED
     if not status.is_successful:
         kind = EventKind.TASK_TIMED_OUT if status is TaskStatus.TIMED_OUT else EventKind.TASK_FAILED

@@ -74,6 +74,8 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     async_complete: bool = False
     revisit: bool = False
     """The decider itself moves the task on: every decision looks at it while it is open."""
+    awaiting_check: str = ""
+    """``input`` or ``output``: which payload is still to be checked against its schema."""
     error: TaskError | None = None
     child_cause: dict[str, str] | None = None
     """What the sub-workflow of a failed task failed of: ``{path, type, message}``."""
@@ -136,6 +138,7 @@ class WorkflowState:
         "status",
         "task_to_domain",
         "tasks",
+        "unchecked_input",
         "unprocessed",
         "update_time",
         "variable_writers",
@@ -163,6 +166,8 @@ class WorkflowState:
         self.created_by: str | None = None
         self.idempotency_key: str | None = None
         self.branch: dict[str, Any] | None = None
+        self.unchecked_input = False
+        """The input has still to be checked against the definition's schema."""
         self.create_time = 0
         self.update_time = 0
         self.end_time = 0

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ..models.enums import TaskStatus, TaskTimeoutPolicy, WorkflowStatus, WorkflowTimeoutPolicy
+from .checks import OUTPUT
 from .definition import Node, TaskSettings
 from .events import EventKind
 from .state import TaskState, WorkflowState
@@ -102,7 +103,7 @@ def check_task_timeouts(turn: Turn, task: TaskState, node: Node | None) -> None:
         Terminate: The policy is TIME_OUT_WF.
     """
     settings = node.settings if node is not None else None
-    if settings is None:
+    if settings is None or task.awaiting_check == OUTPUT:  # the worker's part is done
         return
     for moment, which, limit, begun in _timers(task, settings):
         if turn.now.wall_ms >= moment:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ..models.enums import WorkflowStatus
+from ..models.enums import TaskStatus, WorkflowStatus
 from .apply import DefinitionOf, apply
 from .definition import Node, make_node
 from .document import ExpressionScope
@@ -102,6 +102,13 @@ def node_of(state: WorkflowState, task: TaskState) -> Node | None:
     if static is not None:  # a DYNAMIC task: made at run time, but in its place
         node.parent, node.successor = static.parent, static.successor
     return node
+
+
+def hold_for_check(data: dict[str, Any]) -> None:
+    """Let a record that is about to open wait until its input has been checked."""
+    if not TaskStatus(data["status"]).is_terminal:
+        data["awaiting_check"] = "input"
+        data["revisit"] = True
 
 
 class Turn:
@@ -222,6 +229,9 @@ class Turn:
             data["workflow_priority"] = state.priority
         if settles:
             data["settles"] = settles
+        settings = draft.node.settings
+        if settings is not None and settings.input_schema is not None:
+            hold_for_check(data)
         identity = (draft.reference, draft.retry_count, draft.iteration)
         self.record_task(
             EventKind.TASK_SCHEDULED, draft.task_id, identity, draft.path, data, parent

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.enums import TaskStatus
+from .checks import OUTPUT, hold_output, output_schema
 from .decide import task_type_of
 from .events import EventKind
 from .limits import output_refusal
@@ -46,7 +47,7 @@ def update_task(
         error: What the function raised: ``{type, message, frames}``.
         merge: An update by reference name: output is merged, reason and callback are kept.
     """
-    if task.status.is_terminal or turn.is_over:
+    if task.status.is_terminal or turn.is_over or task.awaiting_check == OUTPUT:
         return False
     actor = turn.actor
     if result.get("extendLease"):
@@ -60,7 +61,9 @@ def update_task(
         data |= {"output": {}, "reason": too_large}
     if error is not None:
         data["error"] = dict(error)
-    if status is TaskStatus.IN_PROGRESS:
+    if status is TaskStatus.COMPLETED and output_schema(turn, task) is not None:
+        hold_output(turn, task, data, actor)
+    elif status is TaskStatus.IN_PROGRESS:
         _put_back(turn, task, data, actor)
     else:
         data["status"] = str(status)

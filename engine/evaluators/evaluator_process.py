@@ -38,6 +38,7 @@ class EvaluatorProcess:
             heap_bytes,
             max_output_bytes,
             int(is_installed("jq")),
+            int(is_installed("jsonschema_rs")),
         )
         command = [sys.executable, "-I", "-S", program.__file__, *map(str, numbers)]
         try:
@@ -150,7 +151,7 @@ def is_installed(package: str) -> bool:
 def _package_folders() -> tuple[str, ...]:
     """Where the process finds its engines: it runs without site-packages of its own."""
     folders: dict[str, None] = {}
-    for name in ("quickjs", "_quickjs", "jq"):
+    for name in ("quickjs", "_quickjs", "jq", "jsonschema_rs"):
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin:
             folder = Path(spec.origin).parent

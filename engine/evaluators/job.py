@@ -16,8 +16,18 @@ from .wording import script_error
 
 _JAVASCRIPT: Final = 0
 _JQ: Final = 1
-_LANES: Final = {"javascript": _JAVASCRIPT, "graaljs": _JAVASCRIPT, "jq": _JQ}
+_SCHEMA: Final = 2
+_LANES: Final = {
+    "javascript": _JAVASCRIPT,
+    "graaljs": _JAVASCRIPT,
+    "jq": _JQ,
+    "json-schema": _SCHEMA,
+}
+_PACKAGES: Final = {_JAVASCRIPT: "quickjs", _JQ: "jq", _SCHEMA: "jsonschema_rs"}
 MAX_SOURCE_BYTES: Final = 64 * 1024
+MAX_SCHEMA_BYTES: Final = 512 * 1024
+MAX_CHECKED_BYTES: Final = 12 * 1024 * 1024
+"""Longest payload that a schema is applied to: a little more than a task may put out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,10 @@ class Job:
             self.future.set_result(constant)
             return
         self.given = codec.dumps(input_value)
-        if len(self.given) > limits.max_input_bytes:
-            size, most = len(self.given), limits.max_input_bytes
-            text = f"The input of the script has {size} bytes, the limit is {most}."
+        most = MAX_CHECKED_BYTES if self.lane == _SCHEMA else limits.max_input_bytes
+        if len(self.given) > most:
+            what = "payload" if self.lane == _SCHEMA else "input of the script"
+            text = f"The {what} has {len(self.given)} bytes, the limit is {most}."
             self.future.set_exception(ExpressionError(text, text=text))
 
     def start(self) -> bool:
@@ -76,12 +87,14 @@ class Job:
             raise ExpressionTimeout(limits.wall_seconds)
         if letter == b"X":
             text = body.decode("utf-8", "replace")
-            if self.lane == _JQ:
+            if self.lane != _JAVASCRIPT:
                 raise ExpressionError(text, text=text)
             raise ExpressionError(*script_error(None if text == "null" else text, None))
         answer = codec.loads(body)
         if self.lane == _JQ:
             return with_whole_numbers(answer)
+        if self.lane == _SCHEMA:
+            return answer
         if "value" in answer:
             return answer["value"]
         raise ExpressionError(*script_error(answer["error"]["message"], answer["error"]["stack"]))
@@ -89,12 +102,18 @@ class Job:
     def _refusal(self, evaluator: str, source: str) -> Exception | None:
         if evaluator not in _LANES:
             return UnsupportedError(f"There is no evaluator '{evaluator}'.")
-        package = "jq" if self.lane == _JQ else "quickjs"
+        package = _PACKAGES[self.lane]
         if not is_installed(package):
-            kind = UnsupportedError if package == "jq" else UnavailableError
+            kind = UnavailableError if package == "quickjs" else UnsupportedError
             return kind(f"The evaluator '{evaluator}' needs the Python package '{package}'.")
-        if len(self.source) > MAX_SOURCE_BYTES:
-            text = f"The script has {len(self.source)} bytes, the limit is {MAX_SOURCE_BYTES}."
+        size = len(self.source)
+        if self.lane == _SCHEMA:
+            if size > MAX_SCHEMA_BYTES:
+                text = f"The schema has {size} bytes, the limit is {MAX_SCHEMA_BYTES}."
+                return ExpressionError(text, text=text)
+            return None
+        if size > MAX_SOURCE_BYTES:
+            text = f"The script has {size} bytes, the limit is {MAX_SOURCE_BYTES}."
             return ExpressionError(text, text=text)
         if "\0" in source:
             return ExpressionError("SyntaxError: a script can't hold a NUL character")

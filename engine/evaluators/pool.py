@@ -60,14 +60,15 @@ class EvaluatorPool:
         """Evaluate one script.
 
         Args:
-            evaluator: ``javascript`` (also as ``graaljs``), ``jq`` or ``python``.
+            evaluator: ``javascript`` (also as ``graaljs``), ``jq``, ``python`` or ``json-schema``.
             source: The script. JavaScript sees the input as ``$`` and gives its completion value.
                 Python is the body of a function: it sees every key of the input as a global and
-                gives what it returns.
+                gives what it returns. A schema is JSON text.
             input_value: A JSON value; copied before this returns.
 
         Returns:
-            Resolves to a JSON value; of jq to the list of all results.
+            Resolves to a JSON value; of jq to the list of all results, of a schema to the list
+            of problems as [path, keyword, parameters].
 
         Raises:
             ExpressionError: (from the future) the script's own fault.

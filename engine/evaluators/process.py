@@ -6,15 +6,18 @@ It imports nothing of the engine; whatever breaks out of a script finds nothing 
 
 Frames, in network byte order:
   to the process    batch: number of jobs, CPU seconds and heap bytes for each; then per job
-                    lane (0 JavaScript, 1 jq), length of source, length of input, and the two
+                    lane (0 JavaScript, 1 jq, 2 JSON Schema), length of source, length of
+                    input, and the two
   from the process  ``R`` once when ready; then per job a letter, a length and that many bytes:
                     ``J`` JSON (of JavaScript as the prelude answers, of jq the list of
-                    results), ``X`` error text of the engine, ``T`` out of time
+                    results, of a schema the list of problems), ``X`` error text of the
+                    engine, ``T`` out of time
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import struct
@@ -85,6 +88,65 @@ class JqLane:
             return b"X", str(error)
 
 
+class SchemaLane:
+    """Applies JSON Schemas; each compiled one is kept.
+
+    No reference leaves the schema, and a pattern takes time linear in the text it is tried on.
+    """
+
+    most_problems = 50
+
+    def __init__(self) -> None:
+        library = importlib.import_module("jsonschema_rs")
+        self._compile = library.validator_for
+        self._error = library.ValidationError
+        self._patterns = library.RegexOptions(size_limit=4 * 1024 * 1024)
+        self._compiled: dict[str, object] = {}
+
+    def compiled(self, schema: str) -> object:
+        """The validator of a schema.
+
+        Raises:
+            ValueError: It is no JSON Schema, or refers to another document.
+        """
+        known = self._compiled.get(schema)
+        if known is None:
+            if len(self._compiled) >= 200:
+                self._compiled.clear()
+            try:
+                known = self._compile(
+                    json.loads(schema), retriever=_refuse, pattern_options=self._patterns
+                )
+            except self._error as error:
+                first = str(error).partition("\n")[0]
+                raise ValueError(first.removesuffix(": ").replace("ValueError: ", "")) from None
+            self._compiled[schema] = known
+        return known
+
+    def run(self, source: str, given: str) -> tuple[bytes, str]:
+        """The letter and text that answer one job: a JSON list of [path, keyword, parameters]."""
+        try:
+            validator = self.compiled(source)
+            problems = []
+            for error in validator.iter_errors(json.loads(given)):  # type: ignore[attr-defined]
+                keyword = error.kind.name if hasattr(error.kind, "name") else ""
+                parameters = {
+                    key: value
+                    for key, value in error.kind.as_dict().items()
+                    if key not in ("context", "error", "message")
+                }
+                problems.append([error.instance_path, keyword, parameters])
+                if len(problems) >= self.most_problems:
+                    break
+            return b"J", json.dumps(problems)
+        except (ValueError, RecursionError) as error:
+            return b"X", str(error)
+
+
+def _refuse(address: str) -> object:
+    raise ValueError(f"'{address[:200]}' is not fetched; put what it refers to below $defs")
+
+
 def confine(address_space_bytes: int) -> None:
     """Give up whatever a script could misuse. What a platform lacks is left out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine; it closes us
@@ -114,6 +176,7 @@ def serve(
     outgoing: BinaryIO,
     javascript: JavaScriptLane,
     jq: JqLane | None,
+    schemas: SchemaLane | None,
     most: int,
 ) -> None:
     """Answer batches until the other side closes the pipe."""
@@ -127,6 +190,8 @@ def serve(
             try:
                 if lane == 1 and jq is not None:
                     letter, text = jq.run(source.decode(), given.decode())
+                elif lane == 2 and schemas is not None:
+                    letter, text = schemas.run(source.decode(), given.decode())
                 else:
                     letter, text = javascript.run(
                         source.decode(), given.decode(), cpu_seconds, heap_bytes
@@ -147,17 +212,19 @@ def serve(
 
 def main() -> None:
     """Start up: where packages are, the caps, then the prelude from stdin."""
-    address_space_bytes, heap_bytes, most, has_jq = (int(value) for value in sys.argv[1:5])
-    sys.path.extend(sys.argv[5:])
+    numbers = (int(value) for value in sys.argv[1:6])
+    address_space_bytes, heap_bytes, most, has_jq, has_schemas = numbers
+    sys.path.extend(sys.argv[6:])
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     (size,) = struct.unpack("!Q", incoming.read(8))
     javascript = JavaScriptLane(incoming.read(size).decode())
     javascript.prepare(heap_bytes)
     jq = JqLane() if has_jq else None
+    schemas = SchemaLane() if has_schemas else None
     confine(address_space_bytes)
     outgoing.write(b"R")
     outgoing.flush()
-    serve(incoming, outgoing, javascript, jq, most)
+    serve(incoming, outgoing, javascript, jq, schemas, most)
 
 
 if __name__ == "__main__":

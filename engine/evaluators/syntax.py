@@ -1,9 +1,14 @@
-"""Whether a script can be parsed, found out without running any of it."""
+"""Whether a script can be parsed or a schema be used, found out without applying any of it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..models.codec import dumps
+from .job import MAX_SCHEMA_BYTES
+from .process import SchemaLane
 
 _MEMORY_BYTES: Final = 64 * 1024 * 1024
 _STACK_BYTES: Final = 256 * 1024
@@ -33,6 +38,21 @@ def check_javascript(source: str) -> str | None:
     except quickjs.JSException as error:
         text = str(error)
         return None if text.startswith(_PARSED) else _first_line(text)
+    return None
+
+
+def check_json_schema(schema: Mapping[str, Any]) -> str | None:
+    """Return why something is no JSON Schema that can be applied here, or None.
+
+    Callable from any thread. References to other documents are refused, never followed.
+    """
+    text = dumps(schema)
+    if len(text) > MAX_SCHEMA_BYTES:
+        return f"It has {len(text)} bytes; the limit is {MAX_SCHEMA_BYTES}."
+    try:
+        SchemaLane().compiled(text.decode())
+    except ValueError as error:
+        return str(error)
     return None
 
 

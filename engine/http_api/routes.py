@@ -15,6 +15,7 @@ from . import (
     health,
     metadata,
     scheduler,
+    schemas,
     search,
     secrets,
     synchronous,
@@ -43,6 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *admin.ROUTES,
     *external_payloads.ROUTES,
     *scheduler.ROUTES,
+    *schemas.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""
 

@@ -77,7 +77,7 @@ class Desk(Filing):
             self.environment,
             actor,
             self._last_polls,
-            self.registry.task_defs,
+            self.registry.run_time_task_defs(),
         )
 
     def act(

@@ -57,13 +57,13 @@ def _take_up(desk: Desk, state: WorkflowState) -> None:
         elif waits_for_worker(task):
             desk.enqueue(state, task, turn.now.wall_ms)
         elif task.task_type == "START_WORKFLOW":
-            task_type_of(turn, task).on_scheduled(turn, task)
+            task_type_of(turn, task).begin(turn, task)
     desk.set_timers(state, ["", *state.open_task_ids])
     desk.go_on(turn, due=list(state.open_task_ids))
 
 
 def _held_by_a_dead_worker(state: WorkflowState, task: TaskState) -> bool:
-    if task.status is not TaskStatus.IN_PROGRESS or task.async_complete:
+    if task.status is not TaskStatus.IN_PROGRESS or task.async_complete or task.awaiting_check:
         return False
     return (task.worker_id or "").startswith(IN_PROCESS_PREFIX)
 
@@ -72,7 +72,7 @@ def _mend_families(desk: Desk) -> None:
     """Parents and children agree even if the last process ended between two commits."""
     for state in list(desk.executions.values()):
         for task in list(state.open_tasks()):
-            if task.task_type != "SUB_WORKFLOW":
+            if task.task_type != "SUB_WORKFLOW" or task.awaiting_check:
                 continue
             if task.sub_workflow_id or not task.not_before_ms:
                 resume_children(desk, state, task)

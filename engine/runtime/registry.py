@@ -17,6 +17,7 @@ from ..errors import NotFoundError
 from ..models.codec import dumps, loads, payload_hash
 from ..models.definitions import TaskDef
 from ..store.base import MetadataRow, Store
+from .schema_registry import COLLECTION, SchemaRegistry
 
 Wire = dict[str, Any]
 _CACHED_DEFINITIONS = 2000
@@ -33,6 +34,8 @@ class Registry:
         self.event_handlers: dict[str, Wire] = {
             row.key: row.body for row in store.metadata("event_handlers") if row.body is not None
         }
+        self.schemas = SchemaRegistry(store.metadata(COLLECTION))
+        self._run_time_task_defs: dict[str, Wire] | None = None
         self._snapshots: dict[tuple[str, int], CompiledDefinition] = {}
         self._compiled: OrderedDict[str, CompiledDefinition] = OrderedDict()
         self._stored: set[str] = set()
@@ -87,7 +90,7 @@ class Registry:
     def put_task_def(self, body: Wire, wall_ms: int) -> MetadataRow:
         """Register or replace a task definition."""
         self.task_defs[body["name"]] = body
-        self._snapshots.clear()
+        self._forget_snapshots()
         return MetadataRow(
             collection="task_defs", key=body["name"], version=0, body=body, wall_ms=wall_ms
         )
@@ -95,7 +98,7 @@ class Registry:
     def drop_task_def(self, name: str, wall_ms: int) -> MetadataRow:
         """Take a task definition out."""
         self.task_defs.pop(name, None)
-        self._snapshots.clear()
+        self._forget_snapshots()
         return MetadataRow(collection="task_defs", key=name, version=0, body=None, wall_ms=wall_ms)
 
     def put_event_handler(self, body: Wire, wall_ms: int) -> MetadataRow:
@@ -112,6 +115,20 @@ class Registry:
         return MetadataRow(
             collection="event_handlers", key=name, version=0, body=None, wall_ms=wall_ms
         )
+
+    def put_schema(self, body: Wire, wall_ms: int) -> MetadataRow:
+        """Register or replace one version of a schema."""
+        self._forget_snapshots()
+        return self.schemas.put(body, wall_ms)
+
+    def drop_schema(self, name: str, version: int, wall_ms: int) -> MetadataRow:
+        """Take one version of a schema out."""
+        self._forget_snapshots()
+        return self.schemas.drop(name, version, wall_ms)
+
+    def _forget_snapshots(self) -> None:
+        self._snapshots.clear()
+        self._run_time_task_defs = None
 
     # -- snapshots -----------------------------------------------------------------------
 
@@ -135,7 +152,7 @@ class Registry:
 
     def snapshot_of(self, body: Wire) -> CompiledDefinition:
         """The snapshot of a definition that need not be registered."""
-        wire = copy.deepcopy(body)
+        wire = self.schemas.filled(copy.deepcopy(body))
         self._populate(wire.get("tasks") or ())
         definition_hash = payload_hash(wire)
         known = self._compiled.get(definition_hash)
@@ -148,6 +165,7 @@ class Registry:
         for task in tasks:
             if not task.get("taskDefinition"):
                 task["taskDefinition"] = self.task_def_for(task)
+            task["taskDefinition"] = self.schemas.filled(task["taskDefinition"])
             if task.get("type") == "SUB_WORKFLOW":
                 self._pin_child(task)
             for inner in (task.get("decisionCases") or {}).values():
@@ -171,6 +189,13 @@ class Registry:
             "retryCount": 0,
             "responseTimeoutSeconds": 0,
         }
+
+    def run_time_task_defs(self) -> dict[str, Wire]:
+        """The registered task definitions with their schemas, for tasks made at run time."""
+        if self._run_time_task_defs is None:
+            filled = self.schemas.filled
+            self._run_time_task_defs = {name: filled(d) for name, d in self.task_defs.items()}
+        return self._run_time_task_defs
 
     def _pin_child(self, task: Wire) -> None:
         """A child without a version is the latest one at the start of its parent."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+from ..core.schemas import EVALUATOR
 from ..core.turn import EvaluationRequest
 from ..errors import StoreClosedError
 from ..evaluators import EvaluatorPool
@@ -84,6 +85,17 @@ class Runtime:
         looked = self.decider.submit(lambda desk: None)
         if not isinstance(looked.exception(), StoreClosedError):
             looked.result()
+
+    def check(self, schema: str, value: Any) -> Future[Any]:
+        """Apply a JSON Schema to a payload that belongs to no execution yet.
+
+        Returns:
+            Resolves to the problems, as ``core.schemas.refusal`` reads them.
+
+        Raises:
+            EvaluationError: (from the future) the schema can't be applied.
+        """
+        return self.evaluators.submit(EVALUATOR, schema, value)
 
     def _evaluate(self, workflow_id: str, request: EvaluationRequest) -> None:
         self._evaluations.begin(workflow_id, request)

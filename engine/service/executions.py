@@ -10,6 +10,7 @@ from typing import Any
 from ..core import operations, starting
 from ..core.definition import CompiledDefinition
 from ..core.limits import check_definition, check_workflow_input
+from ..core.schemas import SchemaCheck, enforced_schema, refusal, unusable
 from ..core.state import TaskState
 from ..core.turn import Terminate, Turn
 from ..errors import EngineError, InvalidRequestError, NotFoundError
@@ -20,6 +21,7 @@ from ..runtime.desk import Desk
 from .base import Wire, chain
 from .idempotency import StartKey
 from .reading import ReadingService
+from .schemas import refuse_schemas
 
 
 class ExecutionService(ReadingService):
@@ -32,7 +34,8 @@ class ExecutionService(ReadingService):
         the id of the latest execution of that key.
 
         Raises:
-            InvalidRequestError: The request or its inline definition breaks a rule.
+            InvalidRequestError: The request or its inline definition breaks a rule, or (from the
+                future) the input does not fit the definition's schema.
             NotFoundError: (from the future) no such definition.
             ConflictError: (from the future) the idempotency key was used before.
         """
@@ -41,14 +44,17 @@ class ExecutionService(ReadingService):
         if asked.workflow_def is not None:
             inline = asked.workflow_def
             check_definition(inline.name, request.get("workflowDef"), inline.walk())
+            refuse_schemas(inline, "workflowDef")
         check_workflow_input(asked.name, asked.input)
         workflow_id = str(uuid.uuid4())
+        schema = self._input_schema(asked)
 
         def start(desk: Desk) -> Settled:
             definition = self._definition(desk, asked)
             data = starting.start_data(
                 definition,
                 asked.input or {},
+                check_input=definition.input_schema != schema,
                 correlation_id=asked.correlation_id,
                 priority=asked.priority,
                 task_to_domain=asked.task_to_domain,
@@ -60,7 +66,48 @@ class ExecutionService(ReadingService):
             return Settled(workflow_id, workflow_id)
 
         key = StartKey.of(asked)
-        return self._submit(start) if key is None else self._start_once(key, start)
+
+        def begin() -> Future[str]:
+            return self._submit(start) if key is None else self._start_once(key, start)
+
+        return begin() if schema is None else self._checked_start(asked, schema, begin)
+
+    def _input_schema(self, asked: StartWorkflowRequest) -> SchemaCheck | None:
+        """What the input of a start has to fit, as the definitions are at this moment."""
+        body = self._registry.workflow_def(asked.name, asked.version)
+        if asked.workflow_def is not None:
+            body = asked.workflow_def.to_wire()
+        if body is None:
+            return None
+        return enforced_schema(self._registry.schemas.filled(body), "inputSchema", by_default=True)
+
+    def _checked_start(
+        self, asked: StartWorkflowRequest, schema: SchemaCheck, begin: Callable[[], Future[str]]
+    ) -> Future[str]:
+        """Begin only if the input fits; else the caller is told why and nothing is created."""
+        definition = asked.workflow_def
+        name = asked.name if definition is None else definition.name
+        body = self._registry.workflow_def(asked.name, asked.version) or {}
+        template = body.get("inputTemplate") if definition is None else definition.input_template
+        given = starting.merged_input(asked.input or {}, template or {})
+        what = f"Input of workflow '{name}'"
+        if schema.fault:
+            raise InvalidRequestError(unusable(what, schema))
+        answer: Future[str] = Future()
+
+        def use(finished: Future[Any]) -> None:
+            error = finished.exception()
+            outcome: Wire = {"error": {"message": str(error)}}
+            if error is None:
+                outcome = {"result": finished.result()}
+            reason = refusal(what, schema, given, outcome)
+            if reason is None:
+                chain(begin(), answer)
+            elif not answer.done():
+                answer.set_exception(InvalidRequestError(reason))
+
+        self._runtime.check(schema.text, given).add_done_callback(use)
+        return answer
 
     def _start_once(self, key: StartKey, start: Callable[[Desk], Settled]) -> Future[str]:
         """Start unless the key forbids it; the history is asked before, off the decider."""

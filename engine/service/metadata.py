@@ -18,10 +18,11 @@ from ..models.validation import (
 )
 from ..runtime.desk import Desk
 from ..runtime.runtime import Runtime
-from .base import ServiceBase, Wire
+from .base import Wire
+from .schemas import SchemaService, refuse_schemas
 
 
-class MetadataService(ServiceBase):
+class MetadataService(SchemaService):
     """Definitions: validated before they are stored, durable before the answer."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -55,6 +56,8 @@ class MetadataService(ServiceBase):
         for definition, body in zip(definitions, bodies, strict=True):
             check_definition(definition.name, body, definition.walk())
         validate_workflow_defs(definitions, self._task_def_of, check_javascript=check_javascript)
+        for index, definition in enumerate(definitions):
+            refuse_schemas(definition, f"[{index}]")
 
         def put(desk: Desk) -> Wire:
             for definition in definitions:
@@ -122,6 +125,7 @@ class MetadataService(ServiceBase):
         definition = WorkflowDef.from_wire(body)
         check_definition(definition.name, body, definition.walk())
         validate_workflow_def(definition, self._task_def_of, check_javascript=check_javascript)
+        refuse_schemas(definition)
         return definition
 
     def _task_def_of(self, name: str) -> TaskDef | None:
@@ -148,6 +152,8 @@ class MetadataService(ServiceBase):
         """
         definitions = TaskDef.list_from_wire(bodies)
         validate_task_defs(definitions)
+        for index, definition in enumerate(definitions):
+            refuse_schemas(definition, f"[{index}]")
 
         def put(desk: Desk) -> None:
             now_ms = desk.clock.now().wall_ms
@@ -171,6 +177,7 @@ class MetadataService(ServiceBase):
             raise InvalidRequestError("The body must be one task definition.")
         definition = TaskDef.from_wire(body)
         validate_task_def(definition)
+        refuse_schemas(definition)
 
         def put(desk: Desk) -> None:
             known = desk.registry.task_defs.get(definition.name)

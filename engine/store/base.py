@@ -40,8 +40,8 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
 class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a registered object. ``body`` None deletes it.
 
-    ``collection``: ``workflow_defs`` (key ``name``, version), ``task_defs`` (key ``name``,
-    version 0), later ``event_handlers``, ``schedules`` and so on.
+    ``collection``: ``workflow_defs`` and ``schemas`` (key ``name``, version), ``task_defs`` (key
+    ``name``, version 0), ``event_handlers``, ``schedules`` and so on.
     """
 
     collection: str

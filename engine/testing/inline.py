@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ..core.apply import fold
 from ..core.events import HistoryEvent
+from ..core.schemas import EVALUATOR
 from ..core.state import TaskState, WorkflowState
 from ..core.turn import EvaluationRequest
 from ..runtime.decider import Command, Decider
@@ -182,6 +183,15 @@ class InlineEngine:
         workflow_id, request = self.waiting_scripts.popleft()
         outcome = outcome_of(self._evaluator, request.evaluator, request.source, request.input)
         Decider.submit(self.decider, lambda desk: desk.evaluated(workflow_id, request, outcome))
+
+    def check(self, schema: str, value: Any) -> Future[Any]:
+        """Apply a JSON Schema at once; see ``Runtime.check``."""
+        answer: Future[Any] = Future()
+        try:
+            answer.set_result(self._evaluator(EVALUATOR, schema, value))
+        except Exception as error:
+            answer.set_exception(error)
+        return answer
 
     # -- definitions and executions --------------------------------------------------------
 

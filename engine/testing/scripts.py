@@ -15,6 +15,7 @@ from ..evaluators import wants_truth
 from ..evaluators.errors import ExpressionError
 from ..evaluators.javascript_realm import PRELUDE
 from ..evaluators.jq_programs import with_whole_numbers
+from ..evaluators.process import SchemaLane
 from ..evaluators.wording import script_error
 
 Evaluator = Callable[[str, str, Any], Any]
@@ -31,8 +32,17 @@ def evaluate(evaluator: str, source: str, value: Any) -> Any:
         import jq
 
         return with_whole_numbers(jq.compile(source).input_value(value).all())
+    if evaluator == "json-schema":
+        return _problems(source, value)
     result = _javascript(source, json.dumps(value))
     return wants_truth(result) if evaluator == "condition" else result
+
+
+def _problems(schema: str, value: Any) -> Any:
+    letter, text = SchemaLane().run(schema, json.dumps(value))
+    if letter != b"J":
+        raise ExpressionError(text, text=text)
+    return json.loads(text)
 
 
 def outcome_of(evaluator: Evaluator, kind: str, source: str, value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ...models.enums import TaskStatus
+from ..checks import hold_output, output_schema
 from ..definition import Node
 from ..effects import EndChild
 from ..events import EventKind
@@ -103,8 +104,13 @@ class TaskType:
         edits: dict[str, Any] = (turn.state.branch or {}).get("edits", {}).get(draft.reference)
         return edits or {}
 
+    def begin(self, turn: Turn, task: TaskState) -> None:
+        """A record has been opened: go on at once unless its input has to be checked first."""
+        if not task.awaiting_check:
+            self.on_scheduled(turn, task)
+
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:
-        """Called once the record exists."""
+        """Called once the record exists and its input is known to be right."""
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Move an open record on, if the state allows it."""
@@ -188,6 +194,9 @@ def complete(
             fail(turn, task, too_large, refused, {}, parent, **data)
             return
         data["output"] = output
+    if status is TaskStatus.COMPLETED and output_schema(turn, task) is not None:
+        hold_output(turn, task, data)
+        return
     turn.emit(EventKind.TASK_COMPLETED, {"status": str(status), **data}, task, parent)
 
 

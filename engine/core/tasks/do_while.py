@@ -78,7 +78,7 @@ class DoWhileTask(TaskType):
         drafts = map_first(turn, node.loop_over, body_placement(loop, loop.iteration))
         scheduled = [(d, turn.emit_scheduled(d, loop.last_event, None)) for d in drafts]
         for draft, record in scheduled:
-            turn.types[draft.node.type].on_scheduled(turn, record)
+            turn.types[draft.node.type].begin(turn, record)
 
     def _body(self, turn: Turn, node: Node, task: TaskState) -> list[TaskState]:
         """Newest attempts of the present iteration's records, in order of definition."""
