@@ -46,6 +46,9 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/metadata/workflow/{name}/versions
         GET /api/metadata/taskdefs
         GET /api/metadata/taskdefs/{name}
+        GET /api/schema
+        GET /api/schema/{name}
+        GET /api/schema/{name}/{version}
         GET /api/workflow/{workflowId}
         GET /api/workflow/{workflowId}/status
         GET /api/workflow/{workflowId}/tasks
@@ -160,6 +163,9 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         POST /api/metadata/taskdefs
         PUT /api/metadata/taskdefs
         DELETE /api/metadata/taskdefs/{name}
+        POST /api/schema
+        DELETE /api/schema/{name}
+        DELETE /api/schema/{name}/{version}
         DELETE /api/workflow/{workflowId}/remove
         DELETE /api/workflow/{workflowId}/terminate-remove
         DELETE /api/workflow/bulk/remove

@@ -142,6 +142,11 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "validate_workflow_def": VIEWER,
     "workflow_def": VIEWER,
     "workflow_defs": VIEWER,
+    # schemas
+    "delete_schema": AUTHOR,
+    "save_schemas": AUTHOR,
+    "schema": VIEWER,
+    "schemas": VIEWER,
     # event handlers
     "create_event_handler": AUTHOR,
     "delete_event_handler": AUTHOR,

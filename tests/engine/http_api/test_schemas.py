@@ -138,7 +138,7 @@ def test_python_sdk_registers_reads_and_deletes_schemas(server: ApiServer) -> No
     from conductor.client.http.models.schema_def import SchemaDef, SchemaType
     from conductor.client.orkes.orkes_schema_client import OrkesSchemaClient
 
-    client = OrkesSchemaClient(Configuration(server_api_url=f"{server.url}/api"))
+    client = OrkesSchemaClient(Configuration(server_api_url=server.url))
     client.register_schema(SchemaDef(name="sdk", version=1, type=SchemaType.JSON, data=DATA))
 
     assert client.get_schema("sdk", 1).data == DATA
