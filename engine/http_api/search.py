@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from ..errors import InvalidRequestError, NotFoundError
@@ -45,53 +46,34 @@ async def tasks_v2(call: Call) -> Answer:
 
 async def workflows_by_tasks(call: Call) -> Answer:
     """Summaries of the executions that own the tasks found."""
-    hits, ids = await _owners(call)
-    if not ids:
-        return json_answer({"totalHits": hits, "results": []})
-    query = f"workflowId IN ({','.join(ids)})"
-    found = await call.query(call.service.search_workflows, 0, len(ids), "", "*", query)
-    lines = {line["workflowId"]: line for line in found["results"]}
-    results = [lines[key] for key in ids if key in lines]
-    return json_answer({"totalHits": hits, "results": results})
+    return json_answer(await _page(call, call.service.search_workflows_by_tasks))
 
 
 async def workflows_by_tasks_v2(call: Call) -> Answer:
     """The executions that own the tasks found, without tasks."""
-    hits, ids = await _owners(call)
+    found = await _page(call, call.service.search_workflows_by_tasks)
+    ids = [line["workflowId"] for line in found["results"]]
     load = call.service.workflow
-    return json_answer(await _loaded(call, hits, ids, lambda key: load(key, False)))
+    return json_answer(await _loaded(call, found["totalHits"], ids, lambda key: load(key, False)))
 
 
 async def _workflows(call: Call) -> Wire:
     validate_search_size(call.number("size", _PAGE))
-    clauses = [call.text("query") or ""]
-    if call.flag("topLevelOnly"):
-        clauses.append('parentWorkflowId=""')
-    classifiers = call.texts("classifier")
-    if classifiers:
-        clauses.append(f"classifier IN ({','.join(classifiers)})")
-    query = " AND ".join(clause for clause in clauses if clause.strip())
-    return await _page(call, call.service.search_workflows, query)
+    search = partial(
+        call.service.search_workflows,
+        classifiers=call.texts("classifier"),
+        top_level_only=call.flag("topLevelOnly"),
+    )
+    return await _page(call, search)
 
 
-async def _page(call: Call, search: Search, query: str | None = None) -> Wire:
+async def _page(call: Call, search: Search) -> Wire:
     """One page of a search with the parameters of the request."""
     start, size = call.number("start", 0), call.number("size", _PAGE)
     if start < 0 or size < 0:
         raise InvalidRequestError("start and size must not be negative.")
-    if query is None:
-        query = call.text("query") or ""
-    return await call.query(
-        search, start, size, call.text("sort") or "", call.text("freeText") or "*", query
-    )
-
-
-async def _owners(call: Call) -> tuple[int, list[str]]:
-    """Distinct owners of the tasks found, and the hits less the duplicates of this page."""
-    found = await _page(call, call.service.search_tasks)
-    lines = found["results"]
-    ids = list(dict.fromkeys(line["workflowId"] for line in lines))
-    return found["totalHits"] - (len(lines) - len(ids)), ids
+    sort, free_text = call.text("sort") or "", call.text("freeText") or "*"
+    return await call.query(search, start, size, sort, free_text, call.text("query") or "")
 
 
 async def _loaded(

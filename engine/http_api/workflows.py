@@ -70,15 +70,7 @@ async def running(call: Call, name: str) -> Answer:
     version = call.optional_number("version")
     if not (after and before):
         return json_answer(call.service.running(name))
-    query = f"workflowType='{name}' AND startTime>{after} AND startTime<{before}"
-    found = await call.query(call.service.search_workflows, 0, 5000, "", "*", query)
-    return json_answer(
-        [
-            line["workflowId"]
-            for line in found["results"]
-            if version is None or line["version"] == version
-        ]
-    )
+    return json_answer(await call.query(call.service.created_between, name, after, before, version))
 
 
 async def correlated(call: Call, name: str, correlation_id: str) -> Answer:

@@ -18,9 +18,10 @@ from ..errors import NotFoundError
 from ..runtime.branches import begin_branch, with_parents
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
+from ..runtime.runtime import Runtime
 from ..runtime.subscriptions import Subscription
 from .base import Wire
-from .search import CLASSIFIER, TASK_FIELDS, WORKFLOW_FIELDS, Condition, condition, order
+from .search import SearchPages
 from .work import WorkerService
 
 _TREE_LIMIT = 200
@@ -29,62 +30,65 @@ _TREE_LIMIT = 200
 class InspectionService(WorkerService):
     """Questions. Those to the history block for milliseconds."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        """A service over a running engine."""
+        super().__init__(runtime)
+        self._pages = SearchPages(runtime.store)
+
     # -- search --------------------------------------------------------------------------
 
     def search_workflows(
-        self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
+        self,
+        start: int = 0,
+        size: int = 100,
+        sort: str = "",
+        free_text: str = "*",
+        query: str = "",
+        classifiers: Sequence[str] = (),
+        top_level_only: bool = False,
     ) -> Wire:
-        """A page of execution summaries in Conductor's grammar. Blocks."""
-        columns = ["workflow_id", "workflow_type", "correlation_id", "reason_for_incompletion"]
-        columns += ["error", "input", "output", "failed_reference_task_names"]
-        found = condition(query, free_text, WORKFLOW_FIELDS, columns)
-        by = order(sort, WORKFLOW_FIELDS, "create_time DESC, workflow_id")
-        hits, rows = self._page("executions", found, by, start, size)
-        kinds = self._companions(
-            f"SELECT hash AS key, {CLASSIFIER} AS classifier FROM definitions WHERE hash",
-            [row["definition_hash"] for row in rows],
+        """A page of execution summaries in Conductor's grammar (``service.search``). Blocks.
+
+        Args:
+            start: How many hits to pass over.
+            size: How many hits to give at most.
+            sort: ``field:ASC`` or ``field:DESC``, several with ``|``.
+            free_text: Text to look for in any case; empty or ``*`` for none.
+            query: Clauses of the grammar.
+            classifiers: Only executions whose definition is of one of these kinds; empty for all.
+            top_level_only: Leave out sub-workflows.
+
+        Raises:
+            InvalidRequestError: The query can't be understood; the message points at the place.
+        """
+        hits, rows = self._pages.workflows(
+            start, size, sort, free_text, query, classifiers, top_level_only
         )
-        lines = [workflow_summary(row | kinds.get(row["definition_hash"], {})) for row in rows]
-        return search_result(hits, lines)
+        return search_result(hits, (workflow_summary(row) for row in rows))
 
     def search_tasks(
         self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
     ) -> Wire:
         """A page of task summaries in Conductor's grammar. Blocks."""
-        columns = ["task_id", "task_type", "task_def_name", "workflow_type", "status"]
-        columns += ["reason_for_incompletion", "input_data", "output_data"]
-        found = condition(query, free_text, TASK_FIELDS, columns)
-        by = order(sort, TASK_FIELDS, "update_time DESC, task_id")
-        hits, rows = self._page("tasks", found, by, start, size)
-        owners = self._companions(
-            "SELECT workflow_id AS key, correlation_id, priority AS workflow_priority "
-            "FROM executions WHERE workflow_id",
-            [row["workflow_id"] for row in rows],
-        )
-        lines = [task_summary(row | owners.get(row["workflow_id"], {})) for row in rows]
-        return search_result(hits, lines)
+        hits, rows = self._pages.tasks(start, size, sort, free_text, query)
+        return search_result(hits, (task_summary(row) for row in rows))
 
-    def _page(
-        self, table: str, found: Condition, by: str, start: int, size: int
-    ) -> tuple[int, list[dict[str, Any]]]:
-        store = self._runtime.store
-        where = f"FROM {table} WHERE {found.sql}"
-        hits = store.query(f"SELECT count(*) AS hits {where}", found.parameters)[0]["hits"]
-        rows = store.query(
-            f"SELECT * {where} ORDER BY {by} LIMIT ? OFFSET ?",
-            [*found.parameters, max(size, 0), max(start, 0)],
-        )
-        return hits, rows
+    def search_workflows_by_tasks(
+        self, start: int = 0, size: int = 100, sort: str = "", free_text: str = "*", query: str = ""
+    ) -> Wire:
+        """Summaries of the executions that own a page of tasks; the hits are those of the tasks
+        less the page's duplicates, as in Conductor. Blocks."""
+        hits, rows = self._pages.tasks(start, size, sort, free_text, query)
+        owners = list(dict.fromkeys(row["workflow_id"] for row in rows))
+        found = self._pages.workflows_by_ids(owners)
+        lines = (workflow_summary(row) for row in found)
+        return search_result(hits - (len(rows) - len(owners)), lines)
 
-    def _companions(self, select: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Columns that stand elsewhere, by key: asked for one page only, so that no join is
-        made over the whole history."""
-        wanted = list(dict.fromkeys(keys))
-        if not wanted:
-            return {}
-        marks = ", ".join("?" for _ in wanted)
-        rows = self._runtime.store.query(f"{select} IN ({marks})", wanted)
-        return {row.pop("key"): row for row in rows}
+    def created_between(
+        self, name: str, after: int, before: int, version: int | None = None
+    ) -> list[str]:
+        """Ids of executions in any state created between two moments (epoch ms). Blocks."""
+        return self._pages.created_between(name, after, before, version)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT over the history, everything committed included. Blocks."""

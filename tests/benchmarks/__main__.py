@@ -17,13 +17,14 @@ from . import (
     one_at_a_time,
     parts,
     pictures,
+    search_pages,
     sequences,
     wide_fork,
 )
 from .figures import Figure, table, write_json
 from .stage import Stage
 
-_NAMES = ("sequences", "http", "one", "fork", "loop", "parts", "appends", "pictures")
+_NAMES = ("sequences", "http", "one", "fork", "loop", "parts", "appends", "pictures", "search")
 
 
 def main() -> int:
@@ -50,6 +51,7 @@ def main() -> int:
             "parts": lambda: parts.measure(stage),
             "appends": appends.measure,
             "pictures": pictures.measure,
+            "search": search_pages.measure,
         }
         for name in _NAMES:
             if arguments.names and name not in arguments.names:

@@ -12,7 +12,12 @@ import pytest
 from engine import Engine
 from engine.http_api.server import serve_api
 
-GROUPS = ("basic", "expr", "switch", "fork", "retry")
+GROUPS = (
+    *("basic", "expr", "switch", "fork", "retry"),
+    *("api", "metadata", "search", "schedule", "limits"),
+)
+UNMATCHED = frozenset({"api-orkes-routes"})
+"""Knowingly not matched: decision 16."""
 EVERY = 10
 """The quick test plays one scenario in so many."""
 
@@ -33,7 +38,8 @@ def conformance(shared_dir: Path) -> Path:
 
 
 def scenarios(folder: Path) -> list[Path]:
-    return [path for group in GROUPS for path in sorted(folder.glob(f"golden/{group}-*.json"))]
+    found = (path for group in GROUPS for path in sorted(folder.glob(f"golden/{group}-*.json")))
+    return [path for path in found if path.stem not in UNMATCHED]
 
 
 def play(folder: Path, url: str, files: list[Path], seconds: int) -> None:
