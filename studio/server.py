@@ -18,6 +18,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
+from engine.http_api.fast_lane import FastLane, take_over
 from engine.http_api.guard import LOOPBACK_HOSTS
 from engine.http_api.routes import routes
 
@@ -63,6 +64,7 @@ class StudioServer:
         self._service, self._samples = service, samples
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
+        self._lane: FastLane | None = None
 
     @property
     def url(self) -> str:
@@ -93,6 +95,8 @@ class StudioServer:
             ready()
             loop.start()
             server.stop()
+            if self._lane is not None:
+                self._lane.close()
             loop.run_sync(_next_turn)
         finally:
             app.close()
@@ -137,6 +141,7 @@ class StudioServer:
 
     def _listen(self, app: StudioApp, loop: IOLoop) -> Any:
         hosts = LOOPBACK_HOSTS if _is_local(self.host) else None
+        api = routes(self._service, allowed_hosts=hosts)
         pn.config.notifications = False
         with _pages_handled_by(page_handler(hosts)):
             server = get_server(
@@ -149,13 +154,14 @@ class StudioServer:
                 websocket_origin=_origins(self.host, self.port),
                 extra_patterns=[
                     *static_routes(),
-                    *routes(self._service, allowed_hosts=hosts),
+                    *api,
                 ],
                 unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
                 check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
                 keep_alive_milliseconds=_KEEP_ALIVE_MS,
                 http_server_kwargs={"max_buffer_size": 2 * _BODY_LIMIT},
             )
+        self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port
         if hosts is not None:
             # A free port is known only now.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ..errors import InvalidRequestError, UnavailableError
 from ..models.codec import loads_untrusted
+from .arrivals import arrival
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -35,7 +36,7 @@ class Call:
     can be given up when its client goes away.
     """
 
-    __slots__ = ("_body", "_headers", "_query", "service", "waiting")
+    __slots__ = ("_body", "_query", "headers", "service", "waiting")
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Call:
         self.service = service
         self._query = query
         self._body = body
-        self._headers = headers
+        self.headers = headers
         self.waiting: Future[Any] | None = None
 
     def text(self, name: str, default: str | None = None) -> str | None:
@@ -94,7 +95,7 @@ class Call:
 
     def header(self, name: str) -> str | None:
         """A header of the request, or None."""
-        return self._headers.get(name)
+        return self.headers.get(name)
 
     def raw_body(self) -> bytes:
         """The body as it came; at least one byte."""
@@ -156,14 +157,15 @@ class Call:
             return future.result()  # spares a round through the loop's wake-up pipe
         self.waiting = future
         try:
-            return await asyncio.wrap_future(future)
+            await arrival(future)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise UnavailableError("The engine gave up the request; it may be closing.") from None
+            future.cancel()
+            raise
         finally:
             self.waiting = None
+        if future.cancelled():
+            raise UnavailableError("The engine gave up the request; it may be closing.")
+        return future.result()
 
     async def checked(
         self, function: Callable[P, Future[T]], *args: P.args, **kwargs: P.kwargs

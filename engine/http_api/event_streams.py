@@ -205,6 +205,6 @@ def _kinds(call: Call) -> frozenset[str] | None:
 _BASE: Final = "/api/executions"
 
 ROUTES: Final = (
-    Route("GET", f"{_BASE}/{{workflowId}}/events", execution_events),
-    Route("GET", f"{_BASE}/events", all_events),
+    Route("GET", f"{_BASE}/{{workflowId}}/events", execution_events, is_endless=True),
+    Route("GET", f"{_BASE}/events", all_events, is_endless=True),
 )

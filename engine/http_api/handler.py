@@ -17,7 +17,7 @@ from tornado.web import RequestHandler
 from .answers import Answer, Stream, error_answer, status_answer
 from .call import Call
 from .guard import Guard
-from .routing import Router
+from .routing import Match, Router
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -29,14 +29,38 @@ _log = logging.getLogger(__name__)
 class Door:
     """What every request of one door shares. Immutable."""
 
-    __slots__ = ("guard", "prefix_length", "router", "service")
+    __slots__ = ("_prefix_length", "guard", "router", "service")
 
     def __init__(self, service: Service, router: Router, guard: Guard, prefix: str = "") -> None:
         """``prefix``: what stands before ``/api`` when the door is mounted below a path."""
         self.service = service
         self.router = router
         self.guard = guard
-        self.prefix_length = len(prefix)
+        self._prefix_length = len(prefix)
+
+    def path(self, path: str) -> str:
+        """A requested path without what stands before ``/api``."""
+        return path[self._prefix_length :]
+
+    async def answer(
+        self, method: str, path: str, host: str, call: Call, match: Match | None
+    ) -> Answer | Stream:
+        """Answer one request, whatever it comes to. On the event loop; never raises an error.
+
+        Args:
+            method: In capitals.
+            path: Raw (percent-encoded) path below the prefix.
+            host: The ``Host`` header.
+            call: Query, headers and body.
+            match: The route that ``router`` found for method and path.
+        """
+        try:
+            self.guard.check(method, path, host, call.headers)
+            if match is None:
+                return _unrouted(self.router, method, path)
+            return await match.route.endpoint(call, *match.variables)
+        except Exception as error:
+            return error_answer(error, match.route.argument if match is not None else "")
 
 
 class ApiHandler(RequestHandler):
@@ -129,19 +153,11 @@ class ApiHandler(RequestHandler):
 
     async def _answer(self) -> Answer | Stream:
         request, door = self.request, self._door
-        path = request.path[door.prefix_length :]
+        path = door.path(request.path)
         method = request.method or "GET"
-        argument = ""
-        try:
-            door.guard.check(method, path, request.host, request.headers)
-            match = door.router.match(method, path)
-            if match is None:
-                return _unrouted(door.router, method, path)
-            argument = match.route.argument
-            self._call = Call(door.service, request.query_arguments, request.body, request.headers)
-            return await match.route.endpoint(self._call, *match.variables)
-        except Exception as error:
-            return error_answer(error, argument)
+        self._call = Call(door.service, request.query_arguments, request.body, request.headers)
+        match = door.router.match(method, path)
+        return await door.answer(method, path, request.host, self._call, match)
 
     def _log(self) -> None:
         """No line per request: errors are logged where they are made, the rest is noise."""

@@ -28,6 +28,8 @@ class Route(NamedTuple):
     endpoint: Endpoint
     argument: str = ""
     """What ``path`` in ``validationErrors`` is relative to: Conductor's method and argument."""
+    is_endless: bool = False
+    """Whether the answer is a ``Stream``."""
 
 
 class Match(NamedTuple):

@@ -14,6 +14,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from ..models.codec import MAX_BODY_BYTES
+from .fast_lane import take_over
 from .guard import LOOPBACK_HOSTS
 from .routes import routes
 
@@ -66,11 +67,13 @@ class ApiServer:
             server = HTTPServer(
                 self._application, max_body_size=_BODY_LIMIT, max_buffer_size=2 * _BODY_LIMIT
             )
+            lane = take_over(server, api[0][2]["door"])
             server.add_sockets(sockets)
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             started.set_result(None)
             await self._stop.wait()
             server.stop()
+            lane.close()
             await server.close_all_connections()
 
         self._thread = threading.Thread(
