@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from .facade import Engine, connect
     from .models.definitions import TaskDef, WorkflowDef, WorkflowTask
     from .models.execution import Task, Workflow
+    from .system_tasks import Elsewhere, InProgress, SystemTask, SystemTaskContext
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Client": ".client.base",
+    "Elsewhere": ".system_tasks",
     "Engine": ".facade",
     "Execution": ".execution",
+    "InProgress": ".system_tasks",
+    "SystemTask": ".system_tasks",
+    "SystemTaskContext": ".system_tasks",
     "Task": ".models.execution",
     "TaskDef": ".models.definitions",
     "Workflow": ".models.execution",
@@ -38,8 +43,12 @@ _LAZY = {
 
 __all__ = [
     "Client",
+    "Elsewhere",
     "Engine",
     "Execution",
+    "InProgress",
+    "SystemTask",
+    "SystemTaskContext",
     "Task",
     "TaskContext",
     "TaskDef",

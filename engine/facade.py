@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .models.execution import Workflow
     from .runtime.clock import Clock
     from .runtime.registry import Registry
+    from .runtime.system_workers import SystemWorker
     from .service import Service
+    from .system_tasks import SystemTask
 
 
 class Engine:
@@ -48,6 +50,7 @@ class Engine:
         secrets: Mapping[str, str] | None = None,
         http_tasks: bool = True,
         allow_private_addresses: bool = True,
+        system_tasks: Sequence[SystemTask] = (),
     ) -> None:
         """Open the store, take up what is open, and start working.
 
@@ -61,19 +64,26 @@ class Engine:
             secrets: ``${workflow.secrets.NAME}``; by default variables ``CONDUCTOR_SECRET_NAME``.
             http_tasks: Whether HTTP tasks run here.
             allow_private_addresses: Whether HTTP tasks may call this machine and its network.
+            system_tasks: Task types of your own that run in this process, besides those that
+                installed packages bring.
 
         Raises:
+            InvalidRequestError: A system task can't be used.
             StoreLockedError: Another process owns the file.
             StoreCorruptError: The journal is damaged.
         """
         from .client.local import LocalClient
         from .core.projection import projector
+        from .core.tasks.registry import TASK_TYPES
+        from .core.tasks.user_system import UserSystemTask
         from .runtime.polling import IN_PROCESS_PREFIX
         from .runtime.runtime import Runtime
         from .runtime.workers import FunctionWorkers
         from .service import Service
         from .store import open_store
+        from .system_tasks import check_system_tasks, installed_system_tasks
 
+        own_tasks = check_system_tasks([*installed_system_tasks(), *system_tasks], TASK_TYPES)
         self.functions = DEFAULT_REGISTRY if functions is None else functions
         self._closed = False
         # Whoever forgets to close it still ends with everything fed and no thread at work.
@@ -83,7 +93,11 @@ class Engine:
         registry: Future[Registry] = Future()
         store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
         try:
-            self._runtime = Runtime(store, clock, environment, secrets)
+            task_types = TASK_TYPES.extended(
+                UserSystemTask(t.task_type, t.summary, t.input_schema(), t.problems)
+                for t in own_tasks
+            )
+            self._runtime = Runtime(store, clock, environment, secrets, task_types=task_types)
             registry.set_result(self._runtime.registry)
             self.open_at_start = self._runtime.start()
         except BaseException:
@@ -103,15 +117,46 @@ class Engine:
             )
             self._workers.append(workers.start())
         if http_tasks:
-            from .runtime.system_workers import HttpTaskWorkers
             from .workers.address_guard import AddressGuard
-            from .workers.http import HttpWorker
+            from .workers.http import HttpTaskWorker, HttpWorker
 
-            http = HttpTaskWorkers(
-                self.service, HttpWorker(AddressGuard(allow_private=allow_private_addresses))
-            )
-            http.start()
-            self._workers.append(http)
+            guard = AddressGuard(allow_private=allow_private_addresses)
+            self._serve(HttpTaskWorker(HttpWorker(guard)), 1000)
+        if own_tasks:
+            self._serve_system_tasks(own_tasks, threads or 8)
+
+    def _serve(self, worker: SystemWorker, at_once: int) -> None:
+        """Run tasks of the engine's own types with ``worker``."""
+        from .runtime.system_workers import SystemWorkers
+
+        workers = SystemWorkers(self.service, worker, at_once)
+        workers.start()
+        self._workers.append(workers)
+
+    def _serve_system_tasks(self, system_tasks: Sequence[SystemTask], threads: int) -> None:
+        """Run tasks of the user's own system types on threads they share."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from .runtime.system_tasks import SystemTaskRunner
+
+        pool = ThreadPoolExecutor(threads, "system-task")
+        self.call_at_close(lambda: pool.shutdown(wait=False, cancel_futures=True))
+        runners = {
+            one.task_type: SystemTaskRunner(one, pool, self._extend_lease) for one in system_tasks
+        }
+
+        def cancelled(task: dict[str, Any]) -> None:
+            runner = runners.get(task["taskType"])
+            if runner is not None:
+                runner.cancel(task)
+
+        self._runtime.desk.system_task_cancelled = cancelled
+        for runner in runners.values():
+            self._serve(runner, threads)
+
+    def _extend_lease(self, task: Mapping[str, Any]) -> None:
+        ids = {key: task[key] for key in ("workflowInstanceId", "taskId")}
+        self.service.update_task({**ids, "status": "IN_PROGRESS", "extendLease": True})
 
     def _register_functions(self) -> None:
         """Register task definitions of the functions, now and as they come."""

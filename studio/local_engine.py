@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from engine import Engine
+    from engine import Engine, SystemTask
 
 
 @contextlib.contextmanager
@@ -21,11 +21,12 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         StoreLockedError: Another process owns the database; the message names it.
         StoreError: The database can't be read.
     """
+    system_tasks: list[SystemTask] = []
     if settings.workers:
         from .worker_file import load_worker_file
 
-        load_worker_file(settings.workers)
+        system_tasks = load_worker_file(settings.workers).system_tasks
     from engine import Engine
 
-    with Engine(db=settings.database()) as engine:
+    with Engine(db=settings.database(), system_tasks=system_tasks) as engine:
         yield engine

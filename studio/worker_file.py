@@ -1,23 +1,35 @@
-"""Python files of task functions, named with ``--workers``."""
+"""Python files of task functions and system tasks, named with ``--workers``."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 from engine.errors import InvalidRequestError
 from engine.functions import DEFAULT_REGISTRY
+from engine.system_tasks import SystemTask
 
 
-def load_worker_file(path: str) -> list[str]:
-    """Import a file and return the names of the task functions it registered.
+class WorkerFile(NamedTuple):
+    """What a file brings."""
+
+    functions: list[str]
+    """Names of the task functions that it registered."""
+    system_tasks: list[SystemTask]
+    """One object of each ``SystemTask`` class that is defined in it."""
+
+
+def load_worker_file(path: str) -> WorkerFile:
+    """Import a file and return what it brings.
 
     The file's folder goes to the front of ``sys.path`` as for a script, so that it finds its
     neighbours.
 
     Raises:
-        InvalidRequestError: No such file, it does not import, or it registers nothing.
+        InvalidRequestError: No such file, it does not import, or it brings nothing.
     """
     file = Path(path).expanduser().resolve()
     if not file.is_file():
@@ -38,8 +50,24 @@ def load_worker_file(path: str) -> list[str]:
             f"--workers {path} does not import: {type(error).__name__}: {error}"
         ) from error
     found = [one for one in DEFAULT_REGISTRY.names() if one not in before]
-    if not found:
+    system_tasks = _system_tasks(module, path)
+    if not found and not system_tasks:
         raise InvalidRequestError(
             f"--workers {path} registers nothing; decorate its functions with @engine.task."
         )
-    return found
+    return WorkerFile(found, system_tasks)
+
+
+def _system_tasks(module: ModuleType, path: str) -> list[SystemTask]:
+    made = []
+    for value in vars(module).values():
+        is_class = isinstance(value, type) and issubclass(value, SystemTask)
+        if not is_class or value.__module__ != module.__name__ or not value.task_type:
+            continue
+        try:
+            made.append(value())
+        except Exception as error:
+            raise InvalidRequestError(
+                f"--workers {path}: {value.__name__} can't be made: {type(error).__name__}: {error}"
+            ) from error
+    return made

@@ -58,7 +58,23 @@ def test_question_to_the_history_runs_as_printed(tmp_path: Path) -> None:
     assert (tmp_path / "orders.duckdb").exists()
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "DECISIONS.md"])
+def test_extending_runs_as_printed(tmp_path: Path) -> None:
+    text = (ROOT / "EXTENDING.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    (tmp_path / "extending.py").write_text(code)
+
+    output = run("import runpy; runpy.run_path('extending.py')", tmp_path)
+
+    assert output == "{'number': 'R-o7', 'paid': True}\n"
+
+
+def test_the_reference_of_task_types_is_what_they_say_of_themselves() -> None:
+    from engine.core.tasks.reference import reference
+
+    assert (ROOT / "engine/core/tasks/README.md").read_text() == reference()
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "DECISIONS.md", "EXTENDING.md"])
 def test_files_that_a_document_names_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     named = re.findall(r"`((?:engine|studio|assets|notebooks|tests)/[\w./]+\.\w+)`", text)

@@ -12,8 +12,12 @@ import engine
 def test_the_face_of_the_engine_is_this() -> None:
     assert engine.__all__ == [
         "Client",
+        "Elsewhere",
         "Engine",
         "Execution",
+        "InProgress",
+        "SystemTask",
+        "SystemTaskContext",
         "Task",
         "TaskContext",
         "TaskDef",

@@ -55,6 +55,12 @@ class ReviveParent(msgspec.Struct, frozen=True):
     operation: str
 
 
+class CancelSystemTask(msgspec.Struct, frozen=True):
+    """Tell a user's system task, once the cancellation is durable, that its task is cancelled."""
+
+    task_id: str
+
+
 class PublishEvent(msgspec.Struct, frozen=True):
     """Hand a message to the event handlers of a queue, once per message id."""
 
@@ -71,5 +77,6 @@ Effect = (
     | StartWorkflow
     | RetryChild
     | ReviveParent
+    | CancelSystemTask
     | PublishEvent
 )

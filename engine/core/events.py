@@ -24,7 +24,8 @@ TaskReused           the same, with source {workflow_id, task_id, event_number}:
                      finished from the execution this one branched from
 TaskStarted          worker_id, poll_count            (polled by a worker, or begun by the engine)
 TaskUpdated          output, reason, worker_id, callback_after_seconds, not_before_ms, status,
-                     awaiting_check (a schema has still to be applied; "": it has been)
+                     awaiting_check (a schema has still to be applied; "": it has been),
+                     begun, async_complete
 LeaseExtended        worker_id
 TaskCompleted        status, output, worker_id, reason
 TaskFailed           status, reason, output, worker_id, error {type, message, frames}

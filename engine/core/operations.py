@@ -283,6 +283,9 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
     }
     if task.sub_workflow_id:
         data["reason"] = None
+    if task.begun:  # a user's system task starts over
+        node = turn.node_of(task)
+        data["begun"], data["async_complete"] = False, node is not None and node.async_complete
     if task.task_type == "DO_WHILE":  # it begins anew, not in the iteration it had got to
         node = turn.node_of(task)
         data["iteration"] = 0 if node is None else placement_of(turn, task, node).iteration

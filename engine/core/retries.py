@@ -88,7 +88,6 @@ def _carried_over(task: TaskState) -> dict[str, Any]:
         "response_timeout_seconds",
         "rate_limit_per_frequency",
         "rate_limit_frequency_in_seconds",
-        "async_complete",
         "workflow_task",
         "wait_until_ms",
         "loop_over_task",

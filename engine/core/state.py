@@ -72,6 +72,8 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     optional: bool = False
     permissive: bool = False
     async_complete: bool = False
+    begun: bool = False
+    """``start`` of a user's system task has returned: ``execute`` is what comes next."""
     revisit: bool = False
     """The decider itself moves the task on: every decision looks at it while it is open."""
     awaiting_check: str = ""

@@ -37,6 +37,7 @@ def update_task(
     result: Mapping[str, Any],
     error: Mapping[str, Any] | None = None,
     merge: bool = False,
+    fields: Mapping[str, Any] | None = None,
 ) -> bool:
     """Apply a worker's result to an open task; False when it comes too late and is ignored.
 
@@ -46,6 +47,7 @@ def update_task(
         result: A TaskResult in wire form, its status already checked.
         error: What the function raised: ``{type, message, frames}``.
         merge: An update by reference name: output is merged, reason and callback are kept.
+        fields: Further fields of ``TaskState`` that change, from a worker of the engine itself.
     """
     if task.status.is_terminal or turn.is_over or task.awaiting_check == OUTPUT:
         return False
@@ -61,6 +63,8 @@ def update_task(
         data |= {"output": {}, "reason": too_large}
     if error is not None:
         data["error"] = dict(error)
+    if fields:
+        data.update(fields)
     if status is TaskStatus.COMPLETED and output_schema(turn, task) is not None:
         hold_output(turn, task, data, actor)
     elif status is TaskStatus.IN_PROGRESS:
@@ -97,7 +101,9 @@ def _changes(task: TaskState, result: Mapping[str, Any], merge: bool) -> dict[st
 def _put_back(turn: Turn, task: TaskState, data: dict[str, Any], actor: str) -> None:
     """IN_PROGRESS: a worker's task goes back to its queue, an engine's own task stays."""
     callback = data.get("callback_after_seconds", task.callback_after_seconds)
-    if task_type_of(turn, task).is_system:
+    task_type = task_type_of(turn, task)
+    stays = task_type.is_system and not task_type.is_offered_again
+    if stays or data.get("async_complete") or task.async_complete:
         data["status"] = str(TaskStatus.IN_PROGRESS)
     else:
         data["status"] = str(TaskStatus.SCHEDULED)

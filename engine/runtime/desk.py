@@ -17,6 +17,7 @@ from ..core.effects import Effect, PublishEvent
 from ..core.ending import end_workflow
 from ..core.events import EventKind
 from ..core.state import WorkflowState
+from ..core.tasks.base import TaskType
 from ..core.tasks.registry import TASK_TYPES
 from ..core.turn import EvaluationRequest, Turn
 from ..errors import EngineError, InvalidRequestError
@@ -44,6 +45,7 @@ class Desk(Filing):
         environment: Mapping[str, str],
         evaluate: Callable[[str, EvaluationRequest], None],
         carry_out: Callable[[Desk, Turn, Effect], None],
+        task_types: Mapping[str, TaskType] = TASK_TYPES,
     ) -> None:
         """An empty desk; ``recover`` fills it.
 
@@ -54,9 +56,13 @@ class Desk(Filing):
             environment: What ``${workflow.env.NAME}`` reads.
             evaluate: Begins a script for (workflow id, request); the outcome comes as a command.
             carry_out: Does what a turn asks of other executions.
+            task_types: What each task type does.
         """
         super().__init__(store, registry, clock)
         self.environment = environment
+        self.task_types = task_types
+        self.system_task_cancelled: Callable[[dict[str, Any]], None] | None = None
+        """Told of a cancelled task of a user's system task, in wire form, once that is durable."""
         self.event_queue = EventQueue()
         self.scheduler = Scheduler()
         self.unfinished: deque[str] = deque()
@@ -72,7 +78,7 @@ class Desk(Filing):
         return Turn(
             state,
             self.clock.now(),
-            TASK_TYPES,
+            self.task_types,
             self.registry.definition_of,
             self.environment,
             actor,

@@ -8,6 +8,7 @@ from typing import Any
 from ..core import operations, starting
 from ..core.definition import CompiledDefinition
 from ..core.effects import (
+    CancelSystemTask,
     Effect,
     EndChild,
     PublishEvent,
@@ -23,7 +24,7 @@ from ..core.events import EventKind
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import Terminate, Turn
-from ..core.wire import workflow_wire
+from ..core.wire import task_wire, workflow_wire
 from ..errors import EngineError
 from ..models.enums import TaskStatus, WorkflowStatus
 from .desk import Desk
@@ -47,8 +48,17 @@ def carry_out(desk: Desk, turn: Turn, effect: Effect) -> None:
         _start_workflow(desk, turn, effect)
     elif isinstance(effect, ReviveParent):
         _revive_parent(desk, turn.state, effect.operation)
+    elif isinstance(effect, CancelSystemTask):
+        _cancel_system_task(desk, turn.state, effect.task_id)
     elif isinstance(effect, PublishEvent):
         desk.event_queue.deliver(desk, effect.message_id)
+
+
+def _cancel_system_task(desk: Desk, state: WorkflowState, task_id: str) -> None:
+    task, tell = state.tasks.get(task_id), desk.system_task_cancelled
+    if task is not None and tell is not None:
+        wire = {**task_wire(state, task), "begun": task.begun}
+        desk.outbox.after.append(lambda: tell(wire))
 
 
 def _retry_child(desk: Desk, turn: Turn, child_id: str) -> None:

@@ -111,6 +111,8 @@ class Polling:
 
     def _wire(self, state: WorkflowState, task: TaskState) -> Wire:
         wire = task_wire(state, task)
+        if task.begun:
+            wire["begun"] = True
         if any("workflow.secrets" in origin["expression"] for origin in task.origins):
             wire["inputData"] = substitute_secrets(task.input_data, self.secrets)
         return wire
@@ -122,6 +124,7 @@ class Polling:
         error: Wire | None = None,
         merge: bool = False,
         actor: str = "user",
+        fields: Wire | None = None,
     ) -> TaskState:
         """Apply a worker's result; one that comes too late changes nothing. ``actor``: whose.
 
@@ -135,7 +138,7 @@ class Polling:
             raise NotFoundError(f"No such task found by id: {task_id}")
 
         def apply_result(turn: Turn) -> bool:
-            return update_task(turn, task, result, error, merge)
+            return update_task(turn, task, result, error, merge, fields)
 
         if not task.status.is_terminal and not state.status.is_terminal:
             desk.act(workflow_id, apply_result, actor)

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..core.schemas import EVALUATOR
+from ..core.tasks.base import TaskType
+from ..core.tasks.registry import TASK_TYPES
 from ..core.turn import EvaluationRequest
 from ..errors import StoreClosedError
 from ..evaluators import EvaluatorPool
@@ -34,6 +36,7 @@ class Runtime:
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         evaluators: EvaluatorPool | None = None,
+        task_types: Mapping[str, TaskType] = TASK_TYPES,
     ) -> None:
         """Wire the parts.
 
@@ -43,6 +46,7 @@ class Runtime:
             environment: ``${workflow.env.NAME}``; by default what ``CONDUCTOR_ENV_NAME`` says.
             secrets: ``${workflow.secrets.NAME}``; by default what ``CONDUCTOR_SECRET_NAME`` says.
             evaluators: Where scripts run.
+            task_types: What each task type does.
         """
         self.store = store
         self.clock = clock or SystemClock()
@@ -59,6 +63,7 @@ class Runtime:
             _prefixed("CONDUCTOR_ENV_") if environment is None else environment,
             self._evaluate,
             carry_out,
+            task_types,
         )
         self.decider = Decider(self.desk, self.writer, self.polling.hand_out)
 

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..core.limits import check_definition
-from ..errors import ConflictError, InvalidRequestError, NotFoundError
+from ..errors import ConflictError, InvalidDefinitionError, InvalidRequestError, NotFoundError
 from ..evaluators.syntax import check_javascript
 from ..models.definitions import TaskDef, WorkflowDef
+from ..models.problems import VALIDATION_FAILED, nested
 from ..models.validation import (
     validate_task_def,
     validate_task_defs,
@@ -58,6 +59,7 @@ class MetadataService(SchemaService):
         validate_workflow_defs(definitions, self._task_def_of, check_javascript=check_javascript)
         for index, definition in enumerate(definitions):
             refuse_schemas(definition, f"[{index}]")
+            self._check_types(definition, f"[{index}]")
 
         def put(desk: Desk) -> Wire:
             for definition in definitions:
@@ -126,7 +128,19 @@ class MetadataService(SchemaService):
         check_definition(definition.name, body, definition.walk())
         validate_workflow_def(definition, self._task_def_of, check_javascript=check_javascript)
         refuse_schemas(definition)
+        self._check_types(definition)
         return definition
+
+    def _check_types(self, definition: WorkflowDef, path: str = "") -> None:
+        """Ask the task types themselves: users' own may have more rules than Conductor's."""
+        types = self._runtime.desk.task_types
+        problems = [
+            problem
+            for place, task in definition.walk()
+            for problem in nested(place, types[task.type].problems(task))
+        ]
+        if problems:
+            raise InvalidDefinitionError(VALIDATION_FAILED, nested(path, problems))
 
     def _task_def_of(self, name: str) -> TaskDef | None:
         body = self._registry.task_defs.get(name)

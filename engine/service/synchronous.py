@@ -17,7 +17,7 @@ from .administration import write_variables
 from .base import Wire
 from .schedules import ScheduleService
 from .trial import WorkflowTrial
-from .work import open_task
+from .work import BLOCKING_TYPES, open_task
 
 RETURN_STRATEGIES = ("TARGET_WORKFLOW", "BLOCKING_WORKFLOW", "BLOCKING_TASK", "BLOCKING_TASK_INPUT")
 
@@ -245,7 +245,11 @@ def _blocking(
     """The first task of a tree that a caller would want to hear of."""
     tasks = sorted(state.tasks.values(), key=lambda task: task.seq)
     for task in tasks:
-        if task.task_type == "WAIT" and not task.status.is_terminal and not task.wait_until_ms:
+        if (
+            task.task_type in BLOCKING_TYPES
+            and not task.status.is_terminal
+            and not task.wait_until_ms
+        ):
             return state, task
         if task.reference_task_name in references and task.status.is_terminal:
             return state, task

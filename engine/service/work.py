@@ -18,6 +18,8 @@ from .executions import ExecutionService
 
 MAX_POLL_TIMEOUT_MS: Final = 5000
 MAX_LOGS_PER_UPDATE: Final = 10
+BLOCKING_TYPES: Final = frozenset({"WAIT", "YIELD"})
+"""What a signal answers, and where a synchronous caller gets its answer."""
 _MAX_SECONDS: Final = 2**31 - 1
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
@@ -73,12 +75,15 @@ class WorkerService(ExecutionService):
         polling = self._runtime.polling
         self._submit(lambda desk: polling.give_back(desk, tasks))
 
-    def update_task(self, result: Wire, error: Wire | None = None) -> Future[str]:
+    def update_task(
+        self, result: Wire, error: Wire | None = None, fields: Wire | None = None
+    ) -> Future[str]:
         """Apply a worker's result; resolves to the task id, also when it came too late.
 
         Args:
             result: A TaskResult.
             error: What the function raised, for workers in this process.
+            fields: Further fields of the record that change, for the engine's own workers.
 
         Raises:
             InvalidRequestError: Ids or status are missing or wrong.
@@ -87,19 +92,24 @@ class WorkerService(ExecutionService):
         checked = _checked(result)
 
         def update(desk: Desk) -> Settled:
-            task = self._apply(desk, checked, error)
+            task = self._apply(desk, checked, error, fields=fields)
             return Settled(checked["workflowInstanceId"], task.task_id)
 
         return self._with_execution(checked["workflowInstanceId"], update)
 
     def _apply(
-        self, desk: Desk, result: Wire, error: Wire | None = None, merge: bool = False
+        self,
+        desk: Desk,
+        result: Wire,
+        error: Wire | None = None,
+        merge: bool = False,
+        fields: Wire | None = None,
     ) -> TaskState:
         self._file_logs(desk, result)
         worker_id = result.get("workerId")
         is_worker = worker_id and self._caller.kind is not CallerKind.USER
         actor = f"worker:{worker_id}" if is_worker else self._actor
-        return self._runtime.polling.update(desk, result, error, merge, actor)
+        return self._runtime.polling.update(desk, result, error, merge, actor, fields)
 
     def _file_logs(self, desk: Desk, result: Wire) -> None:
         for line in (result.get("logs") or [])[:MAX_LOGS_PER_UPDATE]:
@@ -207,7 +217,7 @@ class WorkerService(ExecutionService):
         return answer
 
     def signal(self, workflow_id: str, status: str, output: Wire) -> Future[str | None]:
-        """Complete the first open WAIT of an execution or of its running children."""
+        """Complete the first open WAIT or YIELD of an execution or of its running children."""
         if status not in _STATUSES:
             raise InvalidRequestError(f"'{status}' is no status of a task result.")
 
@@ -342,7 +352,7 @@ def open_task(state: WorkflowState, reference: str) -> TaskState | None:
 def _blocked(desk: Desk, state: WorkflowState) -> tuple[WorkflowState, TaskState] | None:
     tasks = sorted(state.open_tasks(), key=lambda task: task.seq)
     for task in tasks:
-        if task.task_type == "WAIT":
+        if task.task_type in BLOCKING_TYPES:
             return state, task
     for task in tasks:
         child = desk.executions.get(task.sub_workflow_id or "")

@@ -15,6 +15,8 @@ from ..core.apply import fold
 from ..core.events import HistoryEvent
 from ..core.schemas import EVALUATOR
 from ..core.state import TaskState, WorkflowState
+from ..core.tasks.base import TaskType
+from ..core.tasks.registry import TASK_TYPES
 from ..core.turn import EvaluationRequest
 from ..runtime.decider import Command, Decider
 from ..runtime.desk import Desk
@@ -84,6 +86,7 @@ class InlineEngine:
         hold_scripts: bool = False,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        task_types: Mapping[str, TaskType] = TASK_TYPES,
     ) -> None:
         """An engine with registered definitions.
 
@@ -96,6 +99,7 @@ class InlineEngine:
             hold_scripts: Scripts wait for ``run_script`` instead of running at once.
             environment: ``${workflow.env.NAME}``.
             secrets: ``${workflow.secrets.NAME}``.
+            task_types: What each task type does.
         """
         from ..store.memory import MemoryStore
 
@@ -107,6 +111,7 @@ class InlineEngine:
         self._evaluator = evaluator
         self._environment = dict(environment or {})
         self._secrets = dict(secrets or {})
+        self._task_types = task_types
         self._started = 0
         self._open()
         self.clock.on_move(self.run_until_idle)
@@ -123,6 +128,7 @@ class InlineEngine:
             self._environment,
             lambda workflow_id, request: self.waiting_scripts.append((workflow_id, request)),
             carry_out,
+            self._task_types,
         )
         self.decider = _InlineDecider(self.desk, self.writer, self.polling.hand_out)
         self.decider.after = self.run_until_idle

@@ -17,15 +17,15 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from ..errors import ForbiddenError, InvalidRequestError
 from ..models.codec import JsonValue, loads_untrusted
 from .address_guard import AddressGuard
 from .http_request import HttpRequest, RequestFailedError, read_request
+from .outcome import TaskOutcome
 
-__all__ = ["HttpWorker", "TaskOutcome"]
+__all__ = ["HttpTaskWorker", "HttpWorker", "TaskOutcome"]
 
 MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
@@ -40,15 +40,6 @@ _NO_RESPONSE: Final = "No response from the remote service"
 _FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: java.lang.Exception: "
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PERSONAL: Final = ("Authorization", "Cookie", "Proxy-Authorization")
-
-
-class TaskOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a system task ended: its new status, output and reason."""
-
-    status: str
-    """COMPLETED, FAILED, or IN_PROGRESS when somebody else completes it."""
-    output: dict[str, Any]
-    reason: str | None = None
 
 
 class _Answer(NamedTuple):
@@ -255,6 +246,25 @@ class HttpWorker:
         for name, value in response.headers.items():
             headers.setdefault(name, []).append(value)
         return _Answer(response.status, headers, _decoded(bytes(body), response.charset))
+
+
+class HttpTaskWorker:
+    """The HTTP worker as the engine's worker for tasks of type HTTP."""
+
+    task_type = "HTTP"
+
+    def __init__(self, worker: HttpWorker) -> None:
+        """Serve with ``worker``, which is closed with this."""
+        self._worker = worker
+
+    def execute(self, task: dict[str, Any]) -> Future[TaskOutcome]:
+        """Make the request of a task; resolves to the outcome, never to an exception."""
+        given = task["inputData"]
+        return self._worker.execute(given, bool(given.get("asyncComplete")))
+
+    def close(self) -> None:
+        """Drop requests in flight."""
+        self._worker.close()
 
 
 def _outcome(answer: _Answer, waits: bool, request: HttpRequest) -> TaskOutcome:

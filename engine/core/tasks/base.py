@@ -11,9 +11,10 @@ decision while it is open, ``cancel`` adds what must happen when it is cancelled
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...errors import Problem
 from ...models.enums import TaskStatus
 from ..checks import hold_output, output_schema
 from ..definition import Node
@@ -24,17 +25,28 @@ from ..limits import output_refusal
 from ..state import TaskState
 from ..turn import Draft, NeedsEvaluation, Placement, Turn
 
+if TYPE_CHECKING:
+    from ...models.definitions import WorkflowTask
+
 JsonSchema = Mapping[str, Any]
 
 
 class TaskType:
     """What the decider asks of a task type. The base behaves like a worker's task."""
 
-    name: ClassVar[str] = ""
-    summary: ClassVar[str] = ""
-    input_schema: ClassVar[JsonSchema] = {"type": "object"}
+    name: str = ""
+    summary: str = ""
+    """One sentence for the palette and the reference."""
+    input_schema: JsonSchema = {"type": "object"}
+    """JSON schema of the input: the form in the studio and the table in the reference."""
+    keys: Mapping[str, str] = {}
+    """Keys of the workflow task itself that count beside the common ones, each in one sentence."""
+    output: str = ""
+    """What the output holds, in one sentence; empty: what a worker answers, or nothing."""
     is_system: ClassVar[bool] = True
     """Not polled by workers outside: no domain, and IN_PROGRESS updates stay IN_PROGRESS."""
+    is_offered_again: ClassVar[bool] = False
+    """An IN_PROGRESS update puts the task back into its queue, as it does with a worker's."""
     auto_retry: ClassVar[bool] = True
     """Whether a failed attempt may be followed by another (semantics reference §5.1)."""
     uses_input_template: ClassVar[bool] = False
@@ -42,8 +54,18 @@ class TaskType:
     """Whether ``${CPEWF_TASK_ID}`` is the record's id in its input, or stays as it is."""
     initial_status: ClassVar[TaskStatus] = TaskStatus.IN_PROGRESS
     revisits: ClassVar[bool] = True
+    stays_open: ClassVar[bool] = False
+    """Open until something outside the decider moves it, unlike what is decided at once."""
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
+
+    def problems(self, task: WorkflowTask) -> Iterable[Problem]:
+        """What is wrong with a workflow task of this type, beyond Conductor's own rules.
+
+        Paths are relative to the task. The engine's own types have nothing to add: what Conductor
+        checks when a definition is registered is in ``engine.models.task_rules``.
+        """
+        return ()
 
     @property
     def rerun_status(self) -> TaskStatus:

@@ -19,6 +19,25 @@ class DoWhileTask(TaskType):
 
     name = "DO_WHILE"
     summary = "Repeat the tasks inside while a condition holds, or once per item."
+    stays_open = True
+    keys = {
+        "loopCondition": "JavaScript; `true` starts another iteration. `$` is the input, "
+        "`$.<reference>` the output of a task inside or of the loop itself.",
+        "loopOver": "The tasks inside.",
+        "items": "A list, or an expression that gives one: one iteration for each item.",
+    }
+    output = "`iteration`; by number of the iteration the outputs of its tasks; with items also "
+    output += "`loopIndex` (from 0) and `loopItem`."
+    input_schema = {
+        "type": "object",
+        "properties": {
+            "keepLastN": {
+                "type": "integer",
+                "description": "How many iterations are kept; older outputs and records go.",
+            },
+            "_items": {"description": "The items, where the node's `items` is not used."},
+        },
+    }
     auto_retry = False
     uses_input_template = True
     reopens_in_place = True

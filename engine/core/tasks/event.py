@@ -18,7 +18,12 @@ class EventTask(TaskType):
 
     name = "EVENT"
     summary = "Publish a message for event handlers or a queue."
-    input_schema = {"type": "object", "properties": {"sink": {"type": "string"}}}
+    keys = {
+        "sink": "`conductor` or `conductor:<name>` for event handlers of this engine, "
+        "`<queue type>:<address>` for a publisher.",
+        "asyncComplete": "Stay open after publishing; somebody else completes the task.",
+    }
+    output = "The message: the input, with the execution's identity and `event_produced`."
 
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
         """The record's input is the message, with its sink resolved."""

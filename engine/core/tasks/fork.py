@@ -14,6 +14,7 @@ class ForkTask(TaskType):
 
     name = "FORK_JOIN"
     summary = "Run several branches in parallel; a JOIN gathers them."
+    keys = {"forkTasks": "The branches: a list of lists of tasks. A JOIN has to follow."}
     auto_retry = False
     knows_task_id = False
     initial_status = TaskStatus.COMPLETED

@@ -24,6 +24,30 @@ class DynamicForkTask(ForkTask):
 
     name = "FORK_JOIN_DYNAMIC"
     summary = "Run a branch for each entry of a list that is known at run time."
+    keys = {
+        "dynamicForkTasksParam": "Input key with the list of workflow tasks, one a branch.",
+        "dynamicForkTasksInputParamName": "Input key with a map of inputs by task reference.",
+        "dynamicForkJoinTasksParam": "Input key of the oldest form, `{dynamicTasks: [...]}`.",
+    }
+    input_schema = {
+        "type": "object",
+        "properties": {
+            "forkTaskInputs": {
+                "type": "array",
+                "description": "One branch for each entry, which becomes its input.",
+            },
+            "forkTaskName": {"type": "string", "description": "Task that each branch runs."},
+            "forkTaskType": {"type": "string", "description": "Its type; SIMPLE by default."},
+            "forkTaskWorkflow": {
+                "type": "string",
+                "description": "Workflow that each branch runs, instead of a task.",
+            },
+            "forkTaskWorkflowVersion": {
+                "type": "string",
+                "description": "Its version; the latest by default.",
+            },
+        },
+    }
 
     def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
         """Draft the fork, one branch for each task found in the input, and the JOIN."""
@@ -69,6 +93,7 @@ class DynamicTask(TaskType):
 
     name = "DYNAMIC"
     summary = "Run the task that an input value names."
+    keys = {"dynamicTaskNameParam": "Input key that holds the name, or a system task's type."}
 
     def schedule(self, turn: Turn, node: Node, place: Placement) -> list[Draft]:
         """Draft the task that the input names, in the place of this node."""
@@ -117,7 +142,7 @@ def _from_inputs(turn: Turn, node: Node, given: Wire, elements: list[Any]) -> li
     task_type = "SUB_WORKFLOW" if workflow else given.get("forkTaskType") or "SIMPLE"
     name = workflow or given.get("forkTaskName")
     if not name:
-        name = task_type if task_type in set(turn.types) - {"SIMPLE"} else node.reference
+        name = task_type if turn.types[task_type].is_system else node.reference
     twice = any(
         t.task_type == "FORK" and "forkedTasks" in t.input_data for t in turn.state.tasks.values()
     )

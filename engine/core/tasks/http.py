@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ...models.enums import TaskStatus
-from ..definition import Node
-from ..turn import Draft, Placement, Turn
-from .base import TaskType, delay_start
+from ..turn import Draft, Turn
+from .queued import QueuedTask
 
 
-class HttpTask(TaskType):
+class HttpTask(QueuedTask):
     """One HTTP request; queued, so that no decision waits for the network."""
 
     name = "HTTP"
     summary = "Make an HTTP request; the answer becomes the output."
+    keys = {"asyncComplete": "Stay open after a good answer; somebody else completes the task."}
+    output = "`response`: `statusCode`, `reasonPhrase`, `headers`, `body`."
     input_schema = {
         "type": "object",
         "properties": {
@@ -26,24 +26,15 @@ class HttpTask(TaskType):
                     "body": {},
                     "accept": {},
                     "contentType": {"type": "string"},
-                    "connectionTimeOut": {"type": "integer"},
-                    "readTimeOut": {"type": "integer"},
+                    "connectionTimeOut": {"type": "integer", "description": "In ms."},
+                    "readTimeOut": {"type": "integer", "description": "In ms."},
                 },
             }
         },
     }
-    initial_status = TaskStatus.SCHEDULED
-    revisits = False
-    uses_input_template = True
 
-    def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
-        """A queued record that knows whether somebody else will complete it."""
-        draft = super().draft(turn, node, place)
-        draft.data["input"] = {**draft.data.get("input", {}), "asyncComplete": node.async_complete}
-        if node.async_complete:
-            draft.data["async_complete"] = True
-        domain = turn.state.task_to_domain.get("*", "")
-        if domain.startswith("trial-"):  # a workflow test answers the task with a mock
-            draft.data["domain"] = domain
-        delay_start(turn, draft)
-        return draft
+    def bind_input(self, turn: Turn, draft: Draft) -> None:
+        """The worker reads from the input whether success completes the task."""
+        super().bind_input(turn, draft)
+        given = draft.data.get("input", {})
+        draft.data["input"] = {**given, "asyncComplete": draft.node.async_complete}

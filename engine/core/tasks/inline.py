@@ -18,6 +18,7 @@ class InlineTask(TaskType):
 
     name = "INLINE"
     summary = "Compute a value with a short script."
+    output = "`result`: the value of the expression."
     input_schema = {
         "type": "object",
         "required": ["expression"],
@@ -25,8 +26,10 @@ class InlineTask(TaskType):
             "evaluatorType": {
                 "type": "string",
                 "enum": ["javascript", "graaljs", "python", "value-param"],
+                "description": "JavaScript by default; python needs the extra `python`; "
+                "value-param takes the expression for the name of an input key.",
             },
-            "expression": {"type": "string"},
+            "expression": {"type": "string", "description": "The script; `$` is the input."},
         },
     }
     uses_input_template = True
@@ -71,6 +74,17 @@ class LambdaTask(TaskType):
 
     name = "LAMBDA"
     summary = "Compute a value with a short script (older form of INLINE)."
+    output = "`result`: what the function returns."
+    input_schema = {
+        "type": "object",
+        "required": ["scriptExpression"],
+        "properties": {
+            "scriptExpression": {
+                "type": "string",
+                "description": "Body of a JavaScript function; `$` is the input.",
+            }
+        },
+    }
     uses_input_template = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:

@@ -16,6 +16,12 @@ class JoinTask(TaskType):
 
     name = "JOIN"
     summary = "Wait for the branches of a fork and gather their outputs."
+    stays_open = True
+    keys = {
+        "joinOn": "References it waits for.",
+        "joinMode": "SYNC or ASYNC: how soon Conductor looks again. Here always at once.",
+    }
+    output = "Output of each reference it waited for, by reference."
     auto_retry = False
     reopens_in_place = True
 
@@ -118,6 +124,11 @@ class ExclusiveJoinTask(TaskType):
 
     name = "EXCLUSIVE_JOIN"
     summary = "Take the output of the first branch that exists."
+    keys = {
+        "joinOn": "References, of which the first that exists counts.",
+        "defaultExclusiveJoinTask": "References to look at when none of those exists.",
+    }
+    output = "The output of that task."
     auto_retry = False
     reopens_in_place = True
 

@@ -18,10 +18,13 @@ class JsonJqTransformTask(TaskType):
 
     name = "JSON_JQ_TRANSFORM"
     summary = "Reshape data with a jq program."
+    output = "`result`: the first result of the program; `resultList`: all of them."
     input_schema = {
         "type": "object",
         "required": ["queryExpression"],
-        "properties": {"queryExpression": {"type": "string"}},
+        "properties": {
+            "queryExpression": {"type": "string", "description": "Over the whole input."}
+        },
     }
     uses_input_template = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from .base import TaskType
 from .do_while import DoWhileTask
@@ -19,19 +19,24 @@ from .sub_workflow import StartWorkflowTask, SubWorkflowTask
 from .switch import DecisionTask, SwitchTask
 from .terminate import TerminateTask
 from .wait import HumanTask, NoopTask, WaitTask
+from .yield_task import YieldTask
 
 
 class TaskTypes(Mapping[str, TaskType]):
     """Task types by name; an unknown name is a worker's own type (semantics reference §5.1)."""
 
-    def __init__(self, types: list[TaskType]) -> None:
-        """A registry of ``types``."""
+    def __init__(self, types: Iterable[TaskType]) -> None:
+        """A registry of ``types``; of two with one name the later counts."""
         self._types = {task_type.name: task_type for task_type in types}
         self._unknown = UserDefinedTask()
 
     def __getitem__(self, name: str) -> TaskType:
         """The type of that name, or the one for workers' own types."""
         return self._types.get(name, self._unknown)
+
+    def extended(self, types: Iterable[TaskType]) -> TaskTypes:
+        """A registry that knows ``types`` besides; one with a known name takes its place."""
+        return TaskTypes([*self._types.values(), *types])
 
     def __iter__(self) -> Iterator[str]:
         """The names the engine knows."""
@@ -65,5 +70,6 @@ TASK_TYPES = TaskTypes(
         EventTask(),
         HumanTask(),
         NoopTask(),
+        YieldTask(),
     ]
 )

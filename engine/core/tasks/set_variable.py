@@ -16,6 +16,10 @@ class SetVariableTask(TaskType):
 
     name = "SET_VARIABLE"
     summary = "Write workflow variables."
+    input_schema = {
+        "type": "object",
+        "additionalProperties": {"description": "A variable and its value."},
+    }
     knows_task_id = False
 
     def revisit(self, turn: Turn, task: TaskState) -> None:

@@ -30,6 +30,12 @@ class SubWorkflowTask(TaskType):
 
     name = "SUB_WORKFLOW"
     summary = "Run another workflow as a step of this one."
+    stays_open = True
+    keys = {
+        "subWorkflowParam": "`name`, `version` (the latest by default), or a whole "
+        "`workflowDefinition`; `taskToDomain`, `priority`, `idempotencyKey`.",
+    }
+    output = "The child's output and `subWorkflowId`."
     initial_status = TaskStatus.SCHEDULED
     revisits = False
     knows_task_id = False
@@ -101,6 +107,27 @@ class StartWorkflowTask(TaskType):
 
     name = "START_WORKFLOW"
     summary = "Start another workflow without waiting for it."
+    output = "`workflowId` of what was started."
+    input_schema = {
+        "type": "object",
+        "required": ["startWorkflow"],
+        "properties": {
+            "startWorkflow": {
+                "type": "object",
+                "required": ["name"],
+                "description": "What is to be started, as in `POST /api/workflow`.",
+                "properties": {
+                    "name": {"type": "string"},
+                    "version": {"type": "integer"},
+                    "input": {"type": "object"},
+                    "correlationId": {"type": "string"},
+                    "priority": {"type": "integer"},
+                    "taskToDomain": {"type": "object"},
+                    "workflowDef": {"type": "object"},
+                },
+            }
+        },
+    }
     initial_status = TaskStatus.SCHEDULED
     revisits = False
     knows_task_id = False

@@ -19,6 +19,13 @@ class SwitchTask(TaskType):
 
     name = "SWITCH"
     summary = "Choose one branch by a value or a script."
+    output = "`evaluationResult` (a list with the chosen case) and `selectedCase`."
+    keys = {
+        "evaluatorType": "`value-param`, `javascript`, `graaljs` or `python`.",
+        "expression": "Name of an input key, or a script over the input.",
+        "decisionCases": "Branches by the text of the value.",
+        "defaultCase": "The branch when no case fits.",
+    }
     auto_retry = False
     knows_task_id = False
     initial_status = TaskStatus.COMPLETED
@@ -41,7 +48,7 @@ class SwitchTask(TaskType):
         if branch:
             chosen_input["hasChildren"] = "true"
         draft.data["input"] = chosen_input
-        draft.data["output"] = self.output(case)
+        draft.data["output"] = self.chosen_output(case)
         draft.after.append(
             (
                 EventKind.BRANCH_CHOSEN,
@@ -58,7 +65,7 @@ class SwitchTask(TaskType):
         """What of the resolved input stays on the record."""
         return dict(draft.data.get("input") or {})
 
-    def output(self, case: str) -> dict[str, Any]:
+    def chosen_output(self, case: str) -> dict[str, Any]:
         """The record's output."""
         return {"evaluationResult": [case], "selectedCase": case}
 
@@ -89,6 +96,13 @@ class DecisionTask(SwitchTask):
 
     name = "DECISION"
     summary = "Choose one branch by an input key or a script (older form of SWITCH)."
+    output = "`caseOutput`: a list with the chosen case."
+    keys = {
+        "caseValueParam": "Name of the input key that chooses.",
+        "caseExpression": "JavaScript that chooses, instead.",
+        "decisionCases": "Branches by the text of the value.",
+        "defaultCase": "The branch when no case fits, or the one that fits is empty.",
+    }
 
     def expression(self, node: Node) -> str:
         """The key or the script that chooses."""
@@ -98,7 +112,7 @@ class DecisionTask(SwitchTask):
         """DECISION records hide their input parameters."""
         return {}
 
-    def output(self, case: str) -> dict[str, Any]:
+    def chosen_output(self, case: str) -> dict[str, Any]:
         """The record's output."""
         return {"caseOutput": [case]}
 

@@ -12,13 +12,14 @@ class TerminateTask(TaskType):
 
     name = "TERMINATE"
     summary = "End the execution as completed, failed or terminated."
+    output = "`workflowOutput`, which becomes the execution's output."
     input_schema = {
         "type": "object",
         "required": ["terminationStatus"],
         "properties": {
             "terminationStatus": {"enum": ["COMPLETED", "FAILED", "TERMINATED"]},
             "terminationReason": {"type": "string"},
-            "workflowOutput": {},
+            "workflowOutput": {"description": "Output of the execution."},
         },
     }
 

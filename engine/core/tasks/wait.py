@@ -17,9 +17,20 @@ class WaitTask(TaskType):
 
     name = "WAIT"
     summary = "Wait for a time or for a signal."
+    stays_open = True
+    output = "What the signal or the update brings; empty after a time."
     input_schema = {
         "type": "object",
-        "properties": {"duration": {"type": "string"}, "until": {"type": "string"}},
+        "properties": {
+            "duration": {
+                "type": "string",
+                "description": "`2 days 3 hours 4 minutes 5 seconds`, any of them.",
+            },
+            "until": {
+                "type": "string",
+                "description": "`yyyy-MM-dd`, with ` HH:mm` and a zone if needed.",
+            },
+        },
     }
 
     @property
@@ -67,6 +78,8 @@ class HumanTask(TaskType):
 
     name = "HUMAN"
     summary = "Wait for a person."
+    stays_open = True
+    output = "What the person answers."
     revisits = False
 
     @property

@@ -12,13 +12,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from engine.core.tasks.registry import TASK_TYPES
+from engine.core.tasks.user_system import UserSystemTask
 from engine.testing.definitions import (
     fork,
     http,
     inline,
     limited,
     loop,
+    node,
     set_variable,
     simple,
     sub,
@@ -31,6 +35,7 @@ from engine.testing.definitions import (
 from engine.testing.histories import Recording, essence, save
 from engine.testing.inline import InlineEngine
 
+Wire = dict[str, Any]
 Story = Callable[[], InlineEngine]
 
 
@@ -217,6 +222,40 @@ def children_attempted_again() -> InlineEngine:
     return engine
 
 
+def system_task_of_a_user() -> InlineEngine:
+    """A user's system task: begun, offered again, left to somebody else, retried, cancelled."""
+    types = TASK_TYPES.extended([UserSystemTask("INVOICE")])
+    given = {"order": "${workflow.input.order}"}
+    engine = InlineEngine(
+        workflow(
+            "w",
+            node("i", "INVOICE", inputParameters=given, retryCount=1),
+            *fork("f", [node("j", "INVOICE")], [terminate("t")]),
+        ),
+        task_types=types,
+    )
+    engine.start("w", {"order": 7})
+    told(engine, engine.take("INVOICE"), "FAILED", reasonForIncompletion="busy")
+    engine.clock.move(seconds=60)
+    begun = {"begun": True}
+    told(engine, engine.take("INVOICE"), "IN_PROGRESS", begun, callbackAfterSeconds=30)
+    engine.clock.move(seconds=30)
+    task = engine.take("INVOICE")
+    told(engine, task, "IN_PROGRESS", {**begun, "async_complete": True}, outputData={"no": 1})
+    engine.reopen()
+    engine.report(task, "COMPLETED", outputData={"no": 1, "paid": True})
+    return engine
+
+
+def told(
+    engine: InlineEngine, task: Wire, status: str, fields: Wire | None = None, **more: Any
+) -> None:
+    """Report as the engine's own worker does."""
+    ids = {key: task[key] for key in ("workflowInstanceId", "taskId")}
+    result = {**ids, "workerId": "in-process/invoice", "status": status, **more}
+    engine.service.update_task(result, None, fields).result(0)
+
+
 STORIES: tuple[Story, ...] = (
     fork_with_retries,
     loop_over_items_with_switch,
@@ -228,6 +267,7 @@ STORIES: tuple[Story, ...] = (
     wait_http_and_terminate,
     crash_and_recovery,
     children_attempted_again,
+    system_task_of_a_user,
 )
 
 
