@@ -160,7 +160,7 @@ class Engine:
 
     def _register_functions(self) -> None:
         """Register task definitions of the functions, now and as they come."""
-        self._unsubscribe = self.functions.subscribe(self._register_function)
+        self.call_at_close(self.functions.subscribe(self._register_function))
         for function in self.functions:
             self._register_function(function)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from engine import Elsewhere, Engine, InProgress, SystemTask, SystemTaskContext
 from engine.core.events import EventKind
 from engine.errors import InvalidDefinitionError, InvalidRequestError, NonRetryableError
+from engine.functions import FunctionRegistry, task
 from engine.models.definitions import WorkflowTask
 from engine.testing.definitions import fork, node, task_def, terminate, wait, workflow
 
@@ -336,3 +337,13 @@ def test_the_history_of_a_system_task_shows_each_call() -> None:
         *[started, updated],
         *[started, EventKind.TASK_COMPLETED],
     ]
+
+
+def test_functions_registered_after_an_engine_was_closed_do_not_reach_it() -> None:
+    functions = FunctionRegistry()
+    Engine(functions=functions).close()
+
+    @task(registry=functions)
+    def late() -> None: ...
+
+    assert functions.names() == ["late"]
