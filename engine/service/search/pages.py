@@ -4,12 +4,12 @@ Rules of this file
   1. The newest version of a record counts. Finding it over the whole log costs most, so it is
      done on few columns; payloads are fetched for the rows of the page.
   2. With a condition, versions that match are few and only they are checked for a newer one;
-     without one, a window over the whole log is cheaper (measured, `BENCHMARKS.md`).
+     without one, one aggregate over the whole log is cheaper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...store.base import Store
@@ -59,8 +59,8 @@ class SearchPages:
             [name, after, before, *([version] if version is not None else [])],
         )
         rows = self._store.query(
-            f"SELECT c.workflow_id {_newest(WORKFLOWS, found)} "
-            "ORDER BY c.create_time DESC, c.workflow_id",
+            f"{_newest(WORKFLOWS, found, {'created': 'c.create_time'})} "
+            "ORDER BY created DESC, workflow_id",
             found.parameters,
         )
         return [row["workflow_id"] for row in rows]
@@ -97,13 +97,12 @@ class SearchPages:
         self, area: Area, found: Condition, sort: str, start: int, size: int
     ) -> tuple[int, list[Row]]:
         by = order(sort, area) or [_split(area.newest_first)]
-        keys = [f"{expression} AS s{place}" for place, (expression, _) in enumerate(by)]
+        keys = {f"s{place}": expression for place, (expression, _) in enumerate(by)}
         direction = [f"s{place} {how}" for place, (_, how) in enumerate(by)]
         ordered = ", ".join([*direction, *area.key])
-        columns = ", ".join(["c.rowid AS row_id", *(f"c.{key}" for key in area.key), *keys])
         long = [payload_hash(column) for column in area.payloads]
         sql = (
-            f"WITH found AS MATERIALIZED (SELECT {columns} {_newest(area, found)}), "
+            f"WITH found AS MATERIALIZED ({_newest(area, found, {'row_id': 'c.rowid', **keys})}), "
             f"page AS (SELECT * FROM found ORDER BY {ordered} LIMIT ? OFFSET ?) "
             "SELECT hits.n AS hits, page.row_id, log.* "
             "FROM (SELECT count(*) AS n FROM found) AS hits LEFT JOIN page ON true "
@@ -143,17 +142,20 @@ class SearchPages:
         return {str(row.pop("key")): row for row in self._store.query(sql, [wanted])}
 
 
-def _newest(area: Area, found: Condition) -> str:
-    """FROM and WHERE for the newest versions that match."""
-    key = ", ".join(f"c.{name}" for name in area.key)
+def _newest(area: Area, found: Condition, columns: Mapping[str, str]) -> str:
+    """SELECT of the newest versions that match: their keys and the columns (name to SQL)."""
+    key = [f"c.{name}" for name in area.key]
     if found.sql == "true":
+        chosen = [f"arg_max_null({sql}, c.position) AS {name}" for name, sql in columns.items()]
         return (
-            f"FROM (SELECT *, rowid FROM {area.log} AS c QUALIFY row_number() OVER "
-            f"(PARTITION BY {key} ORDER BY c.position DESC) = 1) AS c WHERE NOT c.removed"
+            f"SELECT {', '.join([*key, *chosen])} FROM {area.log} AS c "
+            f"GROUP BY {', '.join(key)} HAVING NOT arg_max(c.removed, c.position)"
         )
     same = " AND ".join(f"newer.{name} = c.{name}" for name in area.key)
+    chosen = [f"{sql} AS {name}" for name, sql in columns.items()]
     return (
-        f"FROM {area.log} AS c WHERE {found.sql} AND NOT c.removed AND NOT EXISTS "
+        f"SELECT {', '.join([*key, *chosen])} FROM {area.log} AS c "
+        f"WHERE {found.sql} AND NOT c.removed AND NOT EXISTS "
         f"(SELECT 1 FROM {area.log} AS newer WHERE {same} AND newer.position > c.position)"
     )
 
