@@ -106,6 +106,7 @@ class Engine:
         self.service: Service = Service(self._runtime)
         self.client: LocalClient = LocalClient(self.service)
         self._workers: list[Any] = []
+        self._unsubscribe: Callable[[], None] = lambda: None
         if threads > 0:
             self._register_functions()
             workers = FunctionWorkers(
@@ -218,6 +219,7 @@ class Engine:
         if self._closed:
             return
         self._closed = True
+        self._unsubscribe()
         for callback in self._at_close:
             callback()
         for workers in self._workers:

@@ -30,6 +30,10 @@ class StudioService(Protocol):
         """Hear committed events, on the notifier's thread."""
         ...
 
+    def workflow_defs(self) -> list[dict[str, Any]]:
+        """Every version of every registered definition."""
+        ...
+
     def create_workflow_def(self, body: dict[str, Any], overwrite: bool = False) -> Future[None]:
         """Register a workflow definition."""
         ...
@@ -44,6 +48,10 @@ class Samples(Protocol):
 
     def names(self) -> list[str]:
         """Names of the samples, the one that fails first."""
+        ...
+
+    def offers(self) -> list[dict[str, str]]:
+        """``{name, title, sentence}`` of each, in the same order."""
         ...
 
     def start(self, name: str) -> str:

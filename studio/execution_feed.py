@@ -14,15 +14,8 @@ from engine.core.events import EventKind, HistoryEvent
 from engine.errors import InvalidRequestError, NotFoundError
 from engine.models.codec import dumps, loads
 
-from .views.view_data import (
-    FIRST_EVENTS,
-    masked,
-    masked_hop,
-    patch,
-    plan_json,
-    task_detail,
-    view_data,
-)
+from .sensitive import masked, masked_hop
+from .views.view_data import FIRST_EVENTS, patch, plan_json, task_detail, view_data
 from .views.view_events import ViewLog
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bokeh.document import Document
 
 from engine.errors import EngineError
+from engine.models.codec import dumps
 
 from .execution_feed import ExecutionFeed
 from .live import Refresh
@@ -46,7 +47,7 @@ class ExecutionLink:
         self._view, self._document, self._executor = view, document, executor
         self._feed = ExecutionFeed(service, workflow_id, mode)
         self._closed = False
-        self._news = Refresh(document, executor, self._feed.news, self._push)
+        self._news = Refresh(document, executor, self._next_patch, self._push)
         view.on_ask(self._asked)
 
     def open(
@@ -59,13 +60,18 @@ class ExecutionLink:
             failed: Told why there is nothing to show.
         """
 
-        def show(data: dict[str, Any]) -> None:
+        def load() -> tuple[dict[str, Any], str]:
+            data = self._feed.open()
+            return data, dumps(data).decode()
+
+        def show(loaded: tuple[dict[str, Any], str]) -> None:
+            data, text = loaded
             opened(data)
-            self._view.data = data
+            self._view.opening = text
             self._feed.on_news(self._news.request)
             self._news.request()
 
-        Refresh(self._document, self._executor, self._feed.open, show, failed).request()
+        Refresh(self._document, self._executor, load, show, failed).request()
 
     def close(self) -> None:
         """Push and answer nothing more. Safe to call twice."""
@@ -73,23 +79,32 @@ class ExecutionLink:
         self._news.close()
         self._feed.close()
 
+    def _next_patch(self) -> dict[str, Any] | None:
+        patch = self._feed.news()
+        return None if patch is None else {"seq": patch["seq"], "text": dumps(patch).decode()}
+
     def _push(self, patch: dict[str, Any] | None) -> None:
         if patch is not None:
             self._view.patch = patch
 
     def _asked(self, question: dict[str, Any]) -> None:
-        future = self._executor.submit(self._feed.answer, question)
-        future.add_done_callback(lambda done: self._answered(question["id"], done))
+        future = self._executor.submit(self._answer, question)
+        future.add_done_callback(self._answered)
 
-    def _answered(self, number: int, done: Future[Any]) -> None:
-        error = done.exception()
-        answer: dict[str, Any] = {"id": number}
-        if error is None:
-            answer["value"] = done.result()
-        else:
+    def _answer(self, question: dict[str, Any]) -> str:
+        answer: dict[str, Any] = {"id": question["id"]}
+        try:
+            answer["value"] = self._feed.answer(question)
+        except Exception as error:
             if not isinstance(error, EngineError):
-                logger.error("A question of an execution's view failed.", exc_info=error)
+                logger.exception("A question of an execution's view failed.")
             answer["error"] = str(error) or type(error).__name__
+        return dumps(answer).decode()
+
+    def _answered(self, done: Future[str]) -> None:
+        if done.cancelled():
+            return
+        answer = done.result()
         if self._document is None:
             self._view.reply(answer)
         elif not self._closed:

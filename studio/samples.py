@@ -138,6 +138,13 @@ class Samples:
         """Names of the samples, the one that fails first."""
         return list(SAMPLES)
 
+    def offers(self) -> list[dict[str, str]]:
+        """What a person reads before choosing one: ``{name, title, sentence}``, same order."""
+        return [
+            {"name": one.name, "title": one.title, "sentence": one.sentence}
+            for one in SAMPLES.values()
+        ]
+
     def start(self, name: str) -> str:
         """Start a sample and return the id of its execution; its workers run in the engine.
 

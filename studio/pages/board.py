@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 import param
 from bokeh.document import Document
 
-from engine.errors import EngineError, InvalidRequestError
-from engine.models.codec import loads_untrusted
-
 from ..board_data import SPANS, load_board
 from ..live import Refresh
 from ..page import Page
 from ..session import Session
 from ..snippets import snippets
+from ..starts import Starts
 from ..views.board_view import BoardView
 from ..views.throughput_plot import ThroughputPlot
 
 if TYPE_CHECKING:
     from ..app import StudioApp
-
-START_SECONDS = 30.0
-"""How long a start may take before the person is told that it does."""
 
 
 class BoardPage(Page):
@@ -46,6 +41,7 @@ class BoardPage(Page):
             sizing_mode="stretch_both",
             margin=0,
         )
+        self._starts = Starts(self, self.view)
         self.view.param.watch(self._asked, "request")
         session.param.watch(lambda event: self._plot.set_theme(event.new), "theme")
         self._refresh = Refresh(
@@ -76,37 +72,5 @@ class BoardPage(Page):
             self._refresh.request()
         elif what == "refresh":
             self._refresh.request()
-        elif what == "sample":
-            self.in_background(
-                lambda: self._start_sample(str(request.get("name"))), self._started, self._refused
-            )
-        elif what == "run":
-            text = str(request.get("text", ""))
-            self.in_background(lambda: self._run_definition(text), self._started, self._refused)
-
-    def _start_sample(self, name: str) -> str:
-        samples = self.app.samples
-        if samples is None or name not in samples.names():
-            raise InvalidRequestError(f"There is no sample named {name!r}.")
-        return samples.start(name)
-
-    def _run_definition(self, text: str) -> str:
-        body = loads_untrusted(text.encode())
-        if not isinstance(body, dict) or not isinstance(body.get("name"), str):
-            raise InvalidRequestError(
-                "This is no workflow definition: a JSON object with at least name and tasks."
-            )
-        service = self.app.service
-        service.create_workflow_def(body, overwrite=True).result(START_SECONDS)
-        request = {"name": body["name"], "version": body.get("version", 1), "input": {}}
-        return service.start_workflow(request).result(START_SECONDS)
-
-    def _started(self, workflow_id: str) -> None:
-        self.view.started = {"seq": time.monotonic_ns(), "id": workflow_id}
-
-    def _refused(self, error: BaseException) -> None:
-        text = str(error) if isinstance(error, EngineError) else f"It did not start: {error!r}"
-        problems = getattr(error, "problems", ())
-        if problems:
-            text = f"{text} {problems[0].path}: {problems[0].message}"
-        self.view.notice = {"seq": time.monotonic_ns(), "text": text}
+        else:
+            self._starts.answer(request)

@@ -11,6 +11,7 @@ from ..execution_list import load_executions
 from ..live import Refresh
 from ..page import Page
 from ..session import Session
+from ..starts import Starts
 from ..views.executions_view import ExecutionsView
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ExecutionsPage(Page):
         """See ``Page``."""
         super().__init__(app, session, document)
         self.view = ExecutionsView(sizing_mode="stretch_both", margin=0)
+        self._starts = Starts(self, self.view)
         self.view.param.watch(self._asked, "request")
         self._refresh = Refresh(document, app.readers, self._load, self._show, self._failed)
         self.keep_fresh(self._refresh)
@@ -47,5 +49,7 @@ class ExecutionsPage(Page):
         self.view.page = {"error": str(error), "filter": self.session.filter.as_dict()}
 
     def _asked(self, event: param.parameterized.Event) -> None:
+        if self._starts.answer(event.new):
+            return
         self.session.apply_request(event.new)
         self._refresh.request()

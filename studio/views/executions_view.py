@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import param
 
-from .browser_view import BrowserView, module, sheets
+from .browser_view import module, sheets
+from .starting_view import StartingView
 
 
-class ExecutionsView(BrowserView):
-    """Table of executions with filters; asks for pages, holds none but the one shown."""
+class ExecutionsView(StartingView):
+    """Table of executions with filters; asks for pages, holds none but the one shown.
+
+    ``request`` is ``{seq, filter, start}`` for a search.
+    """
 
     page = param.Dict(default={}, doc="What ``load_executions`` returned, or ``{error: text}``.")
-    request = param.Dict(default={}, doc="Asked by the browser: ``{seq, filter, start}``.")
 
     _bundle = module("executions.js")
-    _stylesheets = sheets("kit.css", "executions.css")
+    _stylesheets = sheets("kit.css", "start.css", "executions.css")

@@ -18,12 +18,12 @@ from engine.core.state import TaskState, WorkflowState
 
 from ..graph.structure import DefinitionOf, blocks_of, body_of
 from ..graph.task_words import task_word
+from ..sensitive import is_sensitive_name, masked
 from .view_events import ViewLog, iterations_by_condition
 
 FIRST_EVENTS: Final = 20_000
 """Events sent with the opening data; a longer history follows in chunks."""
 _LINE_LENGTH: Final = 34
-_SECRET: Final = re.compile(r"token|secret|passw|api_?key|authorization|credential", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"\[\d+\]")
 
 
@@ -224,7 +224,7 @@ def input_line(workflow_input: Mapping[str, Any]) -> str:
     """The start pill's line: one or two plain values, ``coupon = "SPRING140"``."""
     parts: list[str] = []
     for key, value in workflow_input.items():
-        if _SECRET.search(str(key)) or isinstance(value, dict | list):
+        if is_sensitive_name(str(key)) or isinstance(value, dict | list):
             continue
         part = f"{key} = {json.dumps(value, ensure_ascii=False)}"
         if len("  ".join([*parts, part])) > _LINE_LENGTH or len(parts) == 2:
@@ -278,31 +278,6 @@ def task_detail(state: WorkflowState, task_id: str, retry_note: str = "") -> dic
     if note:
         detail["retry_note"] = note
     return detail
-
-
-MASK = "\u2022" * 8
-
-
-def masked(value: Any) -> Any:
-    """The value with texts under names like ``token`` or ``password`` shown as bullets."""
-    if isinstance(value, dict):
-        return {
-            key: MASK if _is_sensitive(key, item) else masked(item) for key, item in value.items()
-        }
-    return [masked(item) for item in value] if isinstance(value, list) else value
-
-
-def masked_hop(hop: dict[str, Any], leaf: str) -> dict[str, Any]:
-    """One hop of an origin route; a value under a sensitive name is bullets at every hop."""
-    value = hop.get("value")
-    names = (leaf, str(hop.get("what", "")))
-    hidden = isinstance(value, str) and any(_SECRET.search(name) for name in names)
-    return {**hop, "value": MASK if hidden else masked(value)}
-
-
-def _is_sensitive(key: str, value: Any) -> bool:
-    # An expression in a definition only says where a secret comes from.
-    return isinstance(value, str) and not value.startswith("${") and bool(_SECRET.search(key))
 
 
 def _size(value: Any) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import (
     appends,
+    first_paint,
     http_sequences,
     long_loop,
     machine,
@@ -24,7 +25,18 @@ from . import (
 from .figures import Figure, table, write_json
 from .stage import Stage
 
-_NAMES = ("sequences", "http", "one", "fork", "loop", "parts", "appends", "pictures", "search")
+_NAMES = (
+    "sequences",
+    "http",
+    "one",
+    "fork",
+    "loop",
+    "parts",
+    "appends",
+    "pictures",
+    "search",
+    "paint",
+)
 
 
 def main() -> int:
@@ -52,6 +64,7 @@ def main() -> int:
             "appends": appends.measure,
             "pictures": pictures.measure,
             "search": search_pages.measure,
+            "paint": lambda: first_paint.measure(stage),
         }
         for name in _NAMES:
             if arguments.names and name not in arguments.names:

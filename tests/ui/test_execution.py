@@ -36,3 +36,31 @@ def test_sample_that_fails_is_one_click_away_and_opens_at_its_cause(open_page):
     expect(failing.first).to_be_visible()
     failing.first.click()
     expect(page.get_by_role("button", name=re.compile("^Replay from here")).first).to_be_enabled()
+
+
+def test_run_form_starts_a_registered_workflow_with_the_typed_input(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Run the sample that fails").click()
+    page.wait_for_url("**/execution?id=*")
+    page.get_by_role("link", name="Executions", exact=False).first.click()
+    page.wait_for_url("**/executions")
+    page.get_by_role("button", name="Run…").click()
+    form = page.get_by_role("dialog", name="Run a workflow")
+    form.get_by_label("Workflow").select_option("fulfil")
+    written = form.get_by_label("Input, as JSON")
+    expect(written).to_have_value(re.compile('"order_id": null'))
+    written.fill("{")
+    form.get_by_role("button", name="Run", exact=True).click()
+    expect(form.get_by_role("status")).to_contain_text("Not JSON yet")
+    written.fill('{"lines": [], "line_count": 0, "order_id": "typed"}')
+    form.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url("**/execution?id=*")
+    expect(page.get_by_role("heading", name=re.compile("fulfil"), level=1)).to_be_visible()
+
+
+def test_run_form_offers_the_samples(open_page):
+    page = open_page("executions")
+    page.get_by_role("button", name="Run…").click()
+    page.get_by_role("button", name=re.compile("waits for a person")).click()
+    page.wait_for_url("**/execution?id=*")
+    expect(page.get_by_role("heading", name=re.compile("refund_flow"), level=1)).to_be_visible()

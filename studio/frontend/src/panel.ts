@@ -9,10 +9,12 @@ import type { Host } from "./host";
 import { mount, type Mounted } from "./main";
 
 interface PanelModel {
-  data: ViewData | Record<string, never>;
-  patch: Patch | Record<string, never>;
-  /** Answers of one turn of Python. */
-  answer: { seq: number; items: Answer[] } | Record<string, never>;
+  /** `ViewData` as JSON text; empty until it is known. */
+  opening: string;
+  /** The newest `Patch` as JSON text. */
+  patch: { seq: number; text: string } | Record<string, never>;
+  /** Answers of one turn of Python, each an `Answer` as JSON text. */
+  answer: { seq: number; items: string[] } | Record<string, never>;
   /** The newest questions; Python takes those whose id it has not seen. */
   ask: { items: Ask[] } | Record<string, never>;
   theme: "light" | "dark" | "auto";
@@ -36,10 +38,10 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
   const open = (): void => {
     mounted?.destroy();
     mounted = null;
-    if (!("workflow_id" in model.data)) return;
+    if (!model.opening) return;
     asked = [];
     last_patch = 0;
-    const data = structuredClone(model.data) as ViewData;
+    const data = JSON.parse(model.opening) as ViewData;
     const host: Host = {
       data,
       onPatch: (listener) => (heard_patch = listener),
@@ -63,13 +65,13 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
     const { patch } = model;
     if (!("seq" in patch) || patch.seq <= last_patch) return;
     last_patch = patch.seq;
-    heard_patch(patch as Patch);
+    heard_patch(JSON.parse(patch.text) as Patch);
   };
   const take_answers = (): void => {
-    for (const answer of model.answer.items ?? []) heard_answer(answer);
+    for (const answer of model.answer.items ?? []) heard_answer(JSON.parse(answer) as Answer);
   };
 
-  model.on("data", open);
+  model.on("opening", open);
   model.on("patch", take_patch);
   model.on("answer", take_answers);
   model.on("theme", () => mounted?.set_theme(model.theme));

@@ -2,6 +2,7 @@
 /** The Board: what fails now, how much goes through, who waits. Draws `model.data`; asks through
  *  `model.request`. The throughput plot is a Bokeh figure that Python hands over as a child. */
 import { ago, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, svg, took } from "./ui.js";
+import { starting } from "./start.js";
 
 const SPANS = [["1h", "1 h"], ["24h", "24 h"], ["7d", "7 d"]];
 const SPAN_WORDS = { "1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days" };
@@ -13,9 +14,10 @@ export function render({ model }) {
   const ask = (what) => { model.request = { seq: ++sent, ...what }; };
   const live = el("span", { class: "t2 s live" });
   const spans = el("span", { class: "seg", role: "group", "aria-label": "Time span" });
-  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans);
+  const start = starting(model, ask);
+  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans, start.button);
   const main = el("div", { class: "scroll" });
-  const root = el("div", { class: "page board" }, head, main);
+  const root = el("div", { class: "page board" }, head, main, start.dialog);
   const plot = el("div", { class: "plot" }, model.get_child("plot"));
   const parts = panels(plot);
 
@@ -28,14 +30,13 @@ export function render({ model }) {
     if (data.known === undefined) return;
     const empty = !data.known;
     live.replaceChildren(...(empty ? [] : [glyph("success", "success"), "Live"]));
-    spans.hidden = empty;
+    spans.hidden = start.button.hidden = empty;
     spans.replaceChildren(...(empty ? [] : SPANS.map(([name, word]) => el("button", { type: "button", "aria-pressed": String(name === data.span), click: () => { history.replaceState(null, "", name === "24h" ? "./" : `./?span=${name}`); ask({ what: "span", span: name }); } }, word))));
     if (empty) { if (!main.querySelector(".empty")) main.replaceChildren(emptyBoard(model, ask)); }
     else { if (!main.contains(parts.root)) main.replaceChildren(parts.counts, parts.root); parts.draw(data); }
     ready();
   }
   model.on("data", draw);
-  model.on("started", () => { if (model.started.id) location.href = execution(model.started.id); });
   model.on("notice", () => { const place = main.querySelector(".notice"); if (place) place.textContent = model.notice.text; });
   draw();
   return root;

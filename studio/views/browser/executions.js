@@ -2,6 +2,7 @@
 /** The Executions page: quick searches, search line, facets, table. Python holds the data; this
  *  draws `model.page` and asks for another one through `model.request`. */
 import { clock, copyButton, count, el, execution, glyph, moment, ready, search, status, STATUS, took } from "./ui.js";
+import { starting } from "./start.js";
 
 const QUICK = [
   { label: "All", filter: {} },
@@ -17,6 +18,7 @@ export function render({ model }) {
   let sent = 0, chosen = "";
   /** @type {Map<string, {row: HTMLTableRowElement, key: string}>} */ const drawn = new Map();
 
+  const start = starting(model, (what) => { model.request = { seq: ++sent, ...what }; });
   const quick = el("nav", { class: "quick", "aria-label": "Quick searches" });
   const live = el("span", { class: "t3 s live" });
   const chips = el("span", { class: "chips" });
@@ -33,13 +35,13 @@ export function render({ model }) {
   const next = el("button", { class: "btn small", type: "button", click: () => ask(page.filter, page.start + page.size) }, "Next");
   const said = el("p", { class: "sr", role: "status" });
   const root = el("div", { class: "page executions" },
-    el("header", { class: "top" }, el("h1", {}, "Executions"), quick, el("span", { class: "grow" }), live),
+    el("header", { class: "top" }, el("h1", {}, "Executions"), quick, el("span", { class: "grow" }), live, start.button),
     el("div", { class: "find", role: "search" }, el("div", { class: "box" }, glyph("search"), chips, input, el("kbd", { "aria-hidden": "true" }, "/")),
       copyButton(() => `client.query_frame(${JSON.stringify(page.sql)})`, "Copy as Python")),
     el("div", { class: "split" }, facets, el("section", { class: "list", "aria-label": "Found executions" },
       el("div", { class: "scroll" }, table, empty),
       el("div", { class: "foot" }, range, el("span", { class: "keys", "aria-hidden": "true" }, el("kbd", {}, "J"), el("kbd", {}, "K"), " move ", el("kbd", {}, "↵"), " open"), el("span", { class: "grow" }), previous, next))),
-    said);
+    said, start.dialog);
 
   /** @param {any} filter @param {number} start */
   function ask(filter, start = 0) {
