@@ -290,7 +290,15 @@ def _workflow_started(
     state.idempotency_key = data.get("idempotency_key")
     state.branch = data.get("branch")
     state.unchecked_input = bool(data.get("check_input"))
+    state.rate_limit_key = data.get("rate_limit_key")
+    state.rate_limited = state.rate_limit_key is not None
     state.create_time = event.wall_ms
+
+
+def _admitted(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
+    state.rate_limited = False
+    if event.data.get("with_parent"):
+        state.rate_limit_key = None
 
 
 def _paused(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
@@ -325,6 +333,7 @@ def _restarted(state: WorkflowState, event: HistoryEvent, definition_of: Definit
     state.definition = definition_of(state.definition_hash)
     state.status = WorkflowStatus.RUNNING
     state.unchecked_input = bool(event.data.get("check_input"))
+    state.rate_limited = state.rate_limit_key is not None
     state.create_time = event.wall_ms
     state.end_time = 0
     state.last_retried_time = 0
@@ -340,6 +349,7 @@ def _rerun(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionO
         state.unchecked_input = True
     if event.data.get("from_start"):
         _clear_tasks(state)
+        state.rate_limited = state.rate_limit_key is not None
     if event.data.get("input") is not None:
         state.input = event.data["input"]
     if event.data.get("correlation_id"):
@@ -378,6 +388,7 @@ def _workflow_ended(state: WorkflowState, event: HistoryEvent, definition_of: De
 
 _HANDLERS: Final = {
     EventKind.WORKFLOW_STARTED: _workflow_started,
+    EventKind.WORKFLOW_ADMITTED: _admitted,
     EventKind.WORKFLOW_PAUSED: _paused,
     EventKind.WORKFLOW_RESUMED: _resumed,
     EventKind.WORKFLOW_RETRIED: _retried,

@@ -85,7 +85,7 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
         if turn.is_over:
             return False
         check_workflow_timeout(turn)
-        if _awaits_input(turn):
+        if turn.state.rate_limited or _awaits_input(turn):
             return False
         for task_id in due:
             task = turn.state.tasks.get(task_id)

@@ -167,6 +167,7 @@ class CompiledDefinition:
     """A definition snapshot with its graph. Build it with ``compile_definition``."""
 
     __slots__ = (
+        "concurrent_exec_limit",
         "dynamic_forks",
         "failure_workflow",
         "failure_workflow_version",
@@ -176,6 +177,8 @@ class CompiledDefinition:
         "nodes",
         "output_parameters",
         "output_schema",
+        "rate_limit_key",
+        "rejects_beyond_limit",
         "restartable",
         "tasks",
         "timeout_policy",
@@ -198,6 +201,11 @@ class CompiledDefinition:
         self.input_schema = enforced_schema(wire, "inputSchema", by_default=True)
         self.output_schema = enforced_schema(wire, "outputSchema", by_default=True)
         self.restartable = wire.get("restartable") is not False
+        limits = wire.get("rateLimitConfig") or {}
+        self.rate_limit_key: str = limits.get("rateLimitKey") or ""
+        self.concurrent_exec_limit = int(limits.get("concurrentExecLimit") or 0)
+        """Executions with the same rate limit key that may run at once; 0: any number."""
+        self.rejects_beyond_limit = limits.get("policy") == "REJECT"
         self.nodes: dict[str, Node] = {}
         self.tasks = _read(wire.get("tasks") or (), None, self.nodes)
         _link(self.tasks, None)

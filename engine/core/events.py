@@ -13,7 +13,7 @@ What ``data`` holds, by kind (keys absent when empty):
 WorkflowStarted      name, version, definition_hash, input, variables, correlation_id, priority,
                      parent_workflow_id, parent_workflow_task_id, task_to_domain, event,
                      created_by, idempotency_key, cause,
-                     check_input (its schema has still to be applied),
+                     check_input (its schema has still to be applied), rate_limit_key,
                      branch {workflow_id, event_number, task_id, reference, path, edits, root_id}
 TaskScheduled        one new attempt: every field of ``TaskState`` it starts with
                      (task_type, task_def_name, node, status, input, seq, start_delay_seconds,
@@ -41,6 +41,7 @@ ExpressionEvaluated  key, result | error {message, kind}
 VariablesSet         variables (only those written)
 SubWorkflowStarted   sub_workflow_id, task fields that change
 OutputSet            output (of the execution)
+WorkflowAdmitted     with_parent (below an execution that holds the slot): nothing begins before
 WorkflowPaused, WorkflowResumed, WorkflowRetried, WorkflowRevived   reason
 WorkflowRestarted, WorkflowRerun   definition_hash, input, correlation_id, check_input
 WorkflowEnded        status, output, reason, failed_task_id
@@ -58,6 +59,7 @@ class EventKind(StrEnum):
     """What happened. Past participles, stable for ever."""
 
     WORKFLOW_STARTED = "WorkflowStarted"
+    WORKFLOW_ADMITTED = "WorkflowAdmitted"
     WORKFLOW_PAUSED = "WorkflowPaused"
     WORKFLOW_RESUMED = "WorkflowResumed"
     WORKFLOW_RETRIED = "WorkflowRetried"

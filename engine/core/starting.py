@@ -8,6 +8,7 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from .checks import hold_output, output_schema
 from .definition import CompiledDefinition
 from .events import EventKind
+from .java_text import java_text
 from .projection import first_cause
 from .state import TaskState, WorkflowState
 from .turn import Turn
@@ -29,7 +30,27 @@ def start(turn: Turn, data: dict[str, Any], path: str = "") -> None:
         path: Run path of the SUB_WORKFLOW task that starts it; empty for a root.
     """
     turn.state.path = path or data["name"]
+    key = _rate_limit_key(turn, data)
+    if key is not None:
+        data = {**data, "rate_limit_key": key}
     turn.emit(EventKind.WORKFLOW_STARTED, data)
+
+
+def _rate_limit_key(turn: Turn, data: dict[str, Any]) -> str | None:
+    """What the rate limit key of the definition comes to; None where there is no limit."""
+    definition = turn.definition_of(data["definition_hash"])
+    if definition.concurrent_exec_limit <= 0 or not definition.rate_limit_key:
+        return None
+    # The key may name anything of the new execution: it is read from one that only looks so.
+    probe = Turn(
+        WorkflowState(turn.state.workflow_id),
+        turn.now,
+        turn.types,
+        turn.definition_of,
+        turn.environment,
+    )
+    probe.emit(EventKind.WORKFLOW_STARTED, data)
+    return java_text(probe.resolve(definition.rate_limit_key).value)
 
 
 def start_data(
@@ -110,8 +131,7 @@ def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
 
 def child_failed_to_start(turn: Turn, task: TaskState, reason: str) -> None:
     """The child can't be started: unknown definition and the like."""
-    turn.emit(
-        EventKind.TASK_FAILED,
-        {"status": str(TaskStatus.FAILED), "reason": reason},
-        task,
-    )
+    data: dict[str, Any] = {"status": str(TaskStatus.FAILED), "reason": reason}
+    if task.sub_workflow_id:
+        data["sub_workflow_id"] = None
+    turn.emit(EventKind.TASK_FAILED, data, task)

@@ -134,6 +134,8 @@ class WorkflowState:
         "parent_workflow_task_id",
         "path",
         "priority",
+        "rate_limit_key",
+        "rate_limited",
         "reason_for_incompletion",
         "revisited",
         "scratch",
@@ -167,6 +169,9 @@ class WorkflowState:
         self.event: str | None = None
         self.created_by: str | None = None
         self.idempotency_key: str | None = None
+        self.rate_limit_key: str | None = None
+        self.rate_limited = False
+        """Nothing begins before a slot of the workflow's rate limit is free."""
         self.branch: dict[str, Any] | None = None
         self.unchecked_input = False
         """The input has still to be checked against the definition's schema."""

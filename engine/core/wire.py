@@ -127,7 +127,7 @@ def workflow_wire(state: WorkflowState, include_tasks: bool = True, now_ms: int 
         "variables": state.variables,
         "lastRetriedTime": state.last_retried_time,
         "history": [],
-        "rateLimited": False,
+        "rateLimited": state.rate_limited,
         "startTime": state.create_time,
         "workflowName": definition.name,
         "workflowVersion": definition.version,
@@ -140,6 +140,7 @@ def workflow_wire(state: WorkflowState, include_tasks: bool = True, now_ms: int 
         ("event", state.event),
         ("createdBy", state.created_by),
         ("idempotencyKey", state.idempotency_key),
+        ("rateLimitKey", state.rate_limit_key),
     ):
         if value is not None:
             wire[key] = value

@@ -20,7 +20,7 @@ from ..core.state import WorkflowState
 from ..core.tasks.base import TaskType
 from ..core.tasks.registry import TASK_TYPES
 from ..core.turn import EvaluationRequest, Turn
-from ..errors import EngineError, InvalidRequestError
+from ..errors import ConflictError, EngineError, InvalidRequestError
 from ..models.enums import WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
@@ -28,6 +28,7 @@ from .events import EVALUATION_PREFIX, EventQueue
 from .filing import Filing
 from .registry import Registry
 from .scheduler import Scheduler
+from .start_slots import Scope, scope_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,6 @@ class Desk(Filing):
         """Told of a cancelled task of a user's system task, in wire form, once that is durable."""
         self.event_queue = EventQueue()
         self.scheduler = Scheduler()
-        self.unfinished: deque[str] = deque()
         self._evaluate = evaluate
         self._carry_out = carry_out
         self._effects: deque[tuple[str, Effect]] = deque()
@@ -114,10 +114,12 @@ class Desk(Filing):
         action(turn)
         self.executions[workflow_id] = state
         try:
+            self._admit(turn, refuse=True)
             self._advance(turn, (), refuse=True)
-        except InvalidRequestError:
+        except (InvalidRequestError, ConflictError):
             # What can't even begin is refused to its caller and leaves nothing behind.
             del self.executions[workflow_id]
+            self.pass_slot_on(state)
             raise
         self.start_keys.opened(state)
         text = self.registry.text_if_new(state.definition)
@@ -128,8 +130,42 @@ class Desk(Filing):
 
     def go_on(self, turn: Turn, due: Sequence[str] = ()) -> None:
         """Let the decider finish a turn and file what came of it."""
+        self._admit(turn)
         self._advance(turn, due)
         self.file(turn)
+
+    def _admit(self, turn: Turn, refuse: bool = False) -> None:
+        """Let an execution begin if its workflow's rate limit has a slot for it.
+
+        Raises:
+            ConflictError: It hasn't, and such starts are to be rejected.
+        """
+        state = turn.state
+        scope = scope_of(state)
+        if scope is None or not state.rate_limited or state.status is not WorkflowStatus.RUNNING:
+            return
+        turn.actor = "engine"
+        if self._is_below_holder(state, scope):
+            # Waiting for a slot that an execution above holds would be waiting for ever.
+            self.start_slots.closed(state, self.may_go)
+            turn.emit(EventKind.WORKFLOW_ADMITTED, {"with_parent": True})
+        elif self.start_slots.admits(state, self.may_go):
+            turn.emit(EventKind.WORKFLOW_ADMITTED)
+        elif refuse and state.definition.rejects_beyond_limit:
+            limit = state.definition.concurrent_exec_limit
+            raise ConflictError(
+                f"Workflow '{scope[0]}' may have {limit} running executions with the rate limit "
+                f"key '{scope[1]}', and it has. Start it again when one of them has ended."
+            )
+
+    def _is_below_holder(self, state: WorkflowState, scope: Scope) -> bool:
+        parent_id = state.parent_workflow_id
+        while parent_id:
+            if self.start_slots.holds(parent_id, scope):
+                return True
+            parent = self.executions.get(parent_id)
+            parent_id = None if parent is None else parent.parent_workflow_id
+        return False
 
     def _advance(self, turn: Turn, due: Sequence[str], refuse: bool = False) -> None:
         turn.actor = "engine"

@@ -111,7 +111,10 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
     data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
     desk.file(turn)
     actor = f"workflow:{turn.state.workflow_id}"
-    desk.begin(child_id, lambda child: starting.start(child, data, task.path), actor)
+    try:
+        desk.begin(child_id, lambda child: starting.start(child, data, task.path), actor)
+    except EngineError as error:  # it can't even begin, or its rate limit rejects it
+        _not_started(desk, turn, turn.state.tasks[task.task_id], error)
 
 
 def _not_started(desk: Desk, turn: Turn, task: TaskState, error: Exception) -> None:
@@ -207,7 +210,11 @@ def _start_workflow(desk: Desk, turn: Turn, effect: StartWorkflow) -> None:
     )
     data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
     actor = f"workflow:{turn.state.workflow_id}"
-    desk.begin(workflow_id, lambda new: starting.start(new, data), actor)
+    try:
+        desk.begin(workflow_id, lambda new: starting.start(new, data), actor)
+    except EngineError as error:
+        _not_started(desk, turn, task, error)
+        return
     start_workflow_done(turn, turn.state.tasks[task.task_id], workflow_id)
     desk.go_on(turn)
 

@@ -7,7 +7,7 @@ histories.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from ..core.apply import fold
@@ -17,13 +17,14 @@ from ..core.state import TaskState, WorkflowState
 from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn
 from ..errors import NotFoundError
-from ..models.enums import TaskStatus
+from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
 from .limits import HandOffLimits
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .start_keys import StartKeys
+from .start_slots import StartSlots
 from .timers import Timers
 from .writer import Outbox
 
@@ -63,6 +64,9 @@ class Filing:
         self.timers = Timers()
         self.limits = HandOffLimits()
         self.start_keys = StartKeys()
+        self.start_slots = StartSlots()
+        self.unfinished: deque[str] = deque()
+        """Executions that the decider has to go on with in the next batch."""
         self.outbox = Outbox()
         self.executions: dict[str, WorkflowState] = {}
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
@@ -105,6 +109,7 @@ class Filing:
         self.executions.pop(workflow_id, None)
         self.ended.pop(workflow_id, None)
         self.start_keys.forget(state)
+        self.pass_slot_on(state)
         self.evaluating.pop(workflow_id, None)
         self.timers.forget(workflow_id)
         for task_id in state.tasks:
@@ -112,6 +117,17 @@ class Filing:
             self.timers.forget(workflow_id, task_id)
             self.task_home.pop(task_id, None)
         self.outbox.commit.removed.append(workflow_id)
+
+    def pass_slot_on(self, state: WorkflowState) -> None:
+        """An execution needs no slot of its rate limit any more: the next one may go on."""
+        following = self.start_slots.closed(state, self.may_go)
+        if following is not None:
+            self.unfinished.append(following)
+
+    def may_go(self, workflow_id: str) -> bool:
+        """Whether an execution could go on if it had a slot."""
+        state = self.executions.get(workflow_id)
+        return state is not None and state.status is WorkflowStatus.RUNNING
 
     def knows(self, workflow_id: str) -> bool:
         """Whether the execution is in memory."""
@@ -154,6 +170,7 @@ class Filing:
             if self.executions.pop(workflow_id, None) is not None:
                 self._keep_ended(state)
                 self.start_keys.ended(state)
+                self.pass_slot_on(state)
                 self.evaluating.pop(workflow_id, None)
                 self.timers.forget(workflow_id)
                 _drop(self.outbox.commit.reopened, workflow_id)
@@ -162,6 +179,7 @@ class Filing:
             self.ended.pop(workflow_id, None)
             self.executions[workflow_id] = state
             self.start_keys.opened(state)
+            self.start_slots.opened(state)
             if not _drop(self.outbox.commit.closed, workflow_id):
                 self.outbox.commit.reopened.append(workflow_id)
             for task in state.tasks.values():

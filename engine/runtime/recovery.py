@@ -29,6 +29,7 @@ def recover(desk: Desk) -> int:
         state = fold(desk.store.events(workflow_id), desk.registry.definition_of)
         desk.executions[workflow_id] = state
         desk.start_keys.opened(state)
+        desk.start_slots.opened(state)
         for task_id in state.tasks:
             desk.task_home[task_id] = workflow_id
     for state in list(desk.executions.values()):

@@ -35,6 +35,7 @@ _FROM_OUTSIDE: Final = frozenset(
         EventKind.TASK_RESET,
         EventKind.TASK_STARTED,
         EventKind.TASK_UPDATED,
+        EventKind.WORKFLOW_ADMITTED,
         EventKind.WORKFLOW_REVIVED,
     }
 )
@@ -124,7 +125,8 @@ def replay(
 
 def _is_from_outside(state: WorkflowState, event: HistoryEvent, position: int) -> bool:
     if event.kind is EventKind.TASK_UPDATED and event.actor == "engine":
-        return "status" in event.data  # without one, the decider notes an output
+        # Without a status the decider notes an output; with a check, it waits for one.
+        return "status" in event.data and not event.data.get("awaiting_check")
     if event.actor != "engine" or event.kind in _FROM_OUTSIDE:
         return True
     # A child that can't be started, or an unlinked one that has been: told by the runtime.
