@@ -10,6 +10,7 @@
     ├─ NotFoundError                 404  also a LookupError
     ├─ ConflictError                 409
     │  └─ HistoryConflictError       409  retryable
+    ├─ QueueFullError                429  retryable
     ├─ IllegalStateError             500  Conductor answers 500 here; its SDKs rely on it
     ├─ UnsupportedError              501  names the missing capability
     ├─ UnavailableError              503  retryable
@@ -103,6 +104,14 @@ class HistoryConflictError(ConflictError):
     """Another event already has that number."""
 
     code = "HISTORY_CONFLICT"
+    retryable = True
+
+
+class QueueFullError(EngineError):
+    """As many wait as may; the same call succeeds once some have been taken."""
+
+    status = 429
+    code = "QUEUE_FULL"
     retryable = True
 
 

@@ -199,6 +199,8 @@ def _ended(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionO
     consumed = event.data.get("evaluation")
     if consumed:
         state.evaluations.pop(consumed, None)
+    for message_id in event.data.get("taken") or ():
+        state.messages.pop(message_id, None)
 
 
 def _evaluated(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
@@ -366,6 +368,15 @@ def _clear_tasks(state: WorkflowState) -> None:
     state.last_seq = 0
 
 
+def _message_received(
+    state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf
+) -> None:
+    if event.data.get("forgets"):
+        state.messages.clear()
+    message = event.data["message"]
+    state.messages[message["id"]] = (event.wall_ms, message)
+
+
 def _output_set(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
     state.output = event.data.get("output") or {}
 
@@ -384,6 +395,7 @@ def _workflow_ended(state: WorkflowState, event: HistoryEvent, definition_of: De
         state.failed_reference_task_names = tuple(names)
         state.failed_task_names = tuple(data.get("failed_task_names") or ())
     state.evaluations.clear()
+    state.messages.clear()
 
 
 _HANDLERS: Final = {
@@ -397,6 +409,7 @@ _HANDLERS: Final = {
     EventKind.WORKFLOW_RERUN: _rerun,
     EventKind.WORKFLOW_ENDED: _workflow_ended,
     EventKind.OUTPUT_SET: _output_set,
+    EventKind.MESSAGE_RECEIVED: _message_received,
     EventKind.TASK_SCHEDULED: _scheduled,
     EventKind.TASK_REUSED: _scheduled,
     EventKind.TASK_STARTED: _started,

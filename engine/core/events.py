@@ -27,7 +27,8 @@ TaskUpdated          output, reason, worker_id, callback_after_seconds, not_befo
                      awaiting_check (a schema has still to be applied; "": it has been),
                      begun, async_complete
 LeaseExtended        worker_id
-TaskCompleted        status, output, worker_id, reason
+TaskCompleted        status, output, worker_id, reason,
+                     taken [ids of the workflow messages that went into the output]
 TaskFailed           status, reason, output, worker_id, error {type, message, frames}
 TaskTimedOut         status, reason, timeout (which of the four)
 TaskCanceled         reason
@@ -42,6 +43,7 @@ VariablesSet         variables (only those written)
 SubWorkflowStarted   sub_workflow_id, task fields that change
 OutputSet            output (of the execution)
 WorkflowAdmitted     with_parent (below an execution that holds the slot): nothing begins before
+MessageReceived      message {id, workflowId, payload, receivedAt}, forgets (those before, too old)
 WorkflowPaused, WorkflowResumed, WorkflowRetried, WorkflowRevived   reason
 WorkflowRestarted, WorkflowRerun   definition_hash, input, correlation_id, check_input
 WorkflowEnded        status, output, reason, failed_task_id
@@ -86,6 +88,7 @@ class EventKind(StrEnum):
     VARIABLES_SET = "VariablesSet"
     SUB_WORKFLOW_STARTED = "SubWorkflowStarted"
     OUTPUT_SET = "OutputSet"
+    MESSAGE_RECEIVED = "MessageReceived"
 
 
 class Moment(NamedTuple):

@@ -24,6 +24,8 @@ class SizeLimits:
     """Input of a start."""
     task_output_bytes: int = 10240 * _KILOBYTE
     """Output of one task attempt; more fails it for good."""
+    message_bytes: int = 1024 * _KILOBYTE
+    """One message for an execution's message queue."""
     variables_kilobytes: int = 256
     """All variables of an execution together."""
 

@@ -128,6 +128,7 @@ class WorkflowState:
         "last_seq",
         "latest",
         "latest_by_base",
+        "messages",
         "open_task_ids",
         "output",
         "parent_workflow_id",
@@ -193,6 +194,8 @@ class WorkflowState:
         """Notes a decision leaves to the next one to save work. Never truth, never recorded."""
         self.executed_references: set[str] = set()
         self.evaluations: dict[str, dict[str, Any]] = {}
+        self.messages: dict[str, tuple[int, dict[str, Any]]] = {}
+        """Waiting workflow messages by id, oldest first: when each came, and itself."""
         self.last_seq = 0
         self.last_event = 0
 

@@ -114,6 +114,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         POST /api/tasks/{workflowId}/{status}/signal
         POST /api/tasks/{workflowId}/{status}/signal/sync
         POST /api/tasks/{taskId}/log
+        POST /api/workflow/{workflowId}/messages
         POST /api/queue/update/{workflowId}/{taskRefName}/{status}
         POST /api/queue/update/{workflowId}/task/{taskId}/{status}
         """,

@@ -121,6 +121,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     # workers and queues
     "add_log": ANSWER,
     "poll": WORKER,
+    "push_message": ANSWER,
     "poll_data": VIEWER,
     "queue_all": VIEWER,
     "queue_all_verbose": VIEWER,

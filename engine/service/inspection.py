@@ -21,13 +21,13 @@ from ..runtime.desk import Desk
 from ..runtime.runtime import Runtime
 from ..runtime.subscriptions import Subscription
 from .base import Wire
+from .messages import MessageService
 from .search import SearchPages
-from .work import WorkerService
 
 _TREE_LIMIT = 200
 
 
-class InspectionService(WorkerService):
+class InspectionService(MessageService):
     """Questions. Those to the history block for milliseconds."""
 
     def __init__(self, runtime: Runtime) -> None:

@@ -13,6 +13,7 @@ from .http import HttpTask
 from .inline import InlineTask, LambdaTask
 from .join import ExclusiveJoinTask, JoinTask
 from .jq import JsonJqTransformTask
+from .pull_messages import PullWorkflowMessagesTask
 from .set_variable import SetVariableTask
 from .simple import SimpleTask, UserDefinedTask
 from .sub_workflow import StartWorkflowTask, SubWorkflowTask
@@ -71,5 +72,6 @@ TASK_TYPES = TaskTypes(
         HumanTask(),
         NoopTask(),
         YieldTask(),
+        PullWorkflowMessagesTask(),
     ]
 )

@@ -247,6 +247,30 @@ def system_task_of_a_user() -> InlineEngine:
     return engine
 
 
+def messages_pulled() -> InlineEngine:
+    """Messages before, at and after a pulling task; the last one nobody takes."""
+    more = {"batchSize": 2, "blocking": False}
+    engine = InlineEngine(
+        workflow(
+            "w",
+            node("first", "PULL_WORKFLOW_MESSAGES"),
+            "a",
+            node("more", "PULL_WORKFLOW_MESSAGES", inputParameters=more),
+            node("none", "PULL_WORKFLOW_MESSAGES", inputParameters={"blocking": False}),
+            "b",
+            outputParameters={"all": "${more.output.messages[*].payload.n}"},
+        )
+    )
+    workflow_id = engine.start("w")
+    for number in (1, 2, 3):
+        engine.service.push_message(workflow_id, {"n": number}).result(0)
+    engine.reopen()
+    engine.complete("a")
+    engine.service.push_message(workflow_id, {"n": 4}).result(0)
+    engine.complete("b")
+    return engine
+
+
 def told(
     engine: InlineEngine, task: Wire, status: str, fields: Wire | None = None, **more: Any
 ) -> None:
@@ -268,6 +292,7 @@ STORIES: tuple[Story, ...] = (
     crash_and_recovery,
     children_attempted_again,
     system_task_of_a_user,
+    messages_pulled,
 )
 
 
