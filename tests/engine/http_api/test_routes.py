@@ -182,7 +182,7 @@ def test_route_answers_as_documented_when_what_it_names_is_unknown(
     reply = send(method, re.sub(r"\{\w+\}", "none", path), body)
 
     assert reply.status == status
-    if status == 404:
+    if status == 404 and not path.endswith("/messages"):  # refuses in bare text, as Conductor
         assert reply.json["message"]
         assert reply.headers["content-type"] == "application/json"
     if not reply.body:
