@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import panel as pn
 from bokeh.document import Document
@@ -31,16 +32,22 @@ class StudioApp:
     """
 
     def __init__(
-        self, service: StudioService, samples: Samples | None = None, address: str = ""
+        self,
+        service: StudioService,
+        samples: Samples | None = None,
+        address: str = "",
+        remote: str = "",
     ) -> None:
         """Prepare; nothing is read before the first page opens.
 
         Args:
             service: Where everything is asked and done.
             samples: Workflows offered on the empty Board, if any.
-            address: Where this studio is reached, for snippets: ``http://localhost:8080``.
+            address: Where workers find the engine, for snippets: ``http://localhost:8080``.
+            remote: Root of the API of the server that is looked at; empty: an engine of our own.
         """
         self.service, self.samples, self.address = service, samples, address
+        self.engine_words = f"Server {urlsplit(remote).netloc}" if remote else "Local engine"
         self.readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="studio-reader")
         self._counts: dict[str, int] = {}
 
@@ -60,7 +67,8 @@ class StudioApp:
             page = kind(self, session, document)
             rail = self._rail(session, document, page)
             document.on_session_destroyed(lambda _: page.close())
-            dress(document, Place.of(PAGES, kind), page.title, page.heading, self._counts)
+            places = Place.of(PAGES, kind)
+            dress(document, places, page.title, page.heading, self._counts, self.engine_words)
             view = pn.panel(page)
             view.server_doc(document, title=page.title, location=False)
             rail.server_doc(document, title=page.title, location=False)

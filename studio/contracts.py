@@ -20,6 +20,11 @@ class Subscription(Protocol):
 class StudioService(Protocol):
     """The part of ``engine.service.Service`` that pages call (signatures as there)."""
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Names of ``engine.models.capability.Capability`` that the back end has."""
+        ...
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of one read-only SELECT. Blocking."""
         ...

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.events import EventKind, HistoryEvent
 from engine.errors import InvalidRequestError, NotFoundError
+from engine.models.capability import Capability
 from engine.models.codec import dumps, loads
 
 from .sensitive import masked, masked_hop
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
     from engine.core.state import WorkflowState
     from engine.service import Service
 
-CAPABILITIES: Final = ("branch", "retry", "pause", "terminate", "origin", "live", "logs")
+CAPABILITIES: Final = ("retry", "pause", "terminate", "live", "logs")
+"""What the view may offer over any back end; the rest is asked of the service."""
 WAIT_SECONDS: Final = 60.0
 LOG_LINES: Final = 5_000
 """Log lines of a whole execution that are sent at once, the newest."""
+
+LOGGED_TASKS: Final = 60
+"""Newest tasks whose logs are fetched one by one where there is no SQL."""
 
 _CHANGES_FAILURE: Final = frozenset(
     {
@@ -88,7 +93,7 @@ class ExecutionFeed:
             failure=self._failure(),
             family=service.family(self._workflow_id),
             definition_of=self._definition_of,
-            capabilities=CAPABILITIES,
+            capabilities=self._capabilities(),
             mode=self._mode,
             first_events=10**9,
         )
@@ -163,6 +168,9 @@ class ExecutionFeed:
             for task in state.tasks.values()
         }
         task_id = question.get("task_id")
+        if Capability.QUERY not in self._service.capabilities:
+            wanted = [str(task_id)] if task_id else list(references)[-LOGGED_TASKS:]
+            return self._logs_by_task(wanted, references)
         ids = [str(task_id)] if task_id else list(states)
         column = "task_id" if task_id else "workflow_id"
         rows = self._service.query(
@@ -179,6 +187,20 @@ class ExecutionFeed:
             }
             for row in reversed(rows)
         ]
+
+    def _logs_by_task(self, task_ids: Sequence[str], references: Mapping[str, str]) -> Any:
+        """Logs of a server without SQL: one request per task."""
+        lines = [
+            {
+                "task_id": task_id,
+                "ref": references.get(task_id, ""),
+                "wall_ms": line.get("createdTime") or 0,
+                "text": line.get("log") or "",
+            }
+            for task_id in task_ids
+            for line in self._service.logs(task_id)
+        ]
+        return sorted(lines, key=lambda line: line["wall_ms"])[-LOG_LINES:]
 
     def _definition(self, question: Mapping[str, Any]) -> Any:
         return self._state(self._workflow_id).definition.wire
@@ -220,6 +242,11 @@ class ExecutionFeed:
         action().result(WAIT_SECONDS)
 
     # -- reading -------------------------------------------------------------------------
+
+    def _capabilities(self) -> list[str]:
+        optional = (Capability.BRANCH, Capability.ORIGIN)
+        has = self._service.capabilities
+        return [*CAPABILITIES, *(str(one) for one in optional if one in has)]
 
     def _heard(self, events: list[HistoryEvent]) -> None:
         with self._lock:

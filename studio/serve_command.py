@@ -1,4 +1,4 @@
-"""``conductor-studio``: the studio with an engine of its own."""
+"""``conductor-studio``: the studio with an engine of its own, or over another server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
-
-from engine.errors import UnsupportedError
+from typing import TYPE_CHECKING
 
 from .local_engine import open_engine
 from .port_owner import check_port
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .server import StudioServer
 
 
 def serve(settings: Settings) -> int:
@@ -24,33 +26,60 @@ def serve(settings: Settings) -> int:
         EngineError: The port or the database can't be had; nothing was started.
     """
     if settings.connect:
-        raise UnsupportedError(
-            f"--connect {settings.connect}: looking at another server is not in this version; "
-            "leave the option out to use an engine of your own."
-        )
+        return _serve_remote(settings)
     # Before the database, so that a second start by mistake does not even touch it.
     if settings.port:
         check_port(settings.host, settings.port)
     with open_engine(settings) as engine:
-        from engine.runtime.interpreter import tune_for_serving
-
         from .sample_workflows import samples_for
         from .server import StudioServer
 
         server = StudioServer(engine.service, settings.host, settings.port, samples_for(engine))
-
-        def ready() -> None:
-            tune_for_serving()
-            sys.stdout.write(f"Conductor Studio is ready: {server.url}\n")
-            sys.stdout.flush()
-            if settings.open and _has_browser():
-                threading.Thread(
-                    target=webbrowser.open, args=(server.url,), name="browser", daemon=True
-                ).start()
-
-        with _stopped_by(server.stop):
-            server.run(ready)
+        _run(server, settings)
     return 0
+
+
+def _serve_remote(settings: Settings) -> int:
+    """Serve pages over another server; it stays as it is.
+
+    Raises:
+        InvalidRequestError: Its address is none, or the port can't be had.
+        UnavailableError: It can't be reached.
+    """
+    from engine.client.remote import RemoteClient
+
+    from .cluster_service import ClusterService
+
+    client = RemoteClient(settings.connect)
+    if settings.port:
+        check_port(settings.host, settings.port)
+    capabilities = client.capabilities  # an unreachable server is told here, before any page
+    from .server import StudioServer
+
+    service = ClusterService(client.service)
+    try:
+        kind = "Conductor Studio" if capabilities else "Conductor"
+        sys.stdout.write(f"Looking at {kind} {client.service.server_version}, {client.url}\n")
+        _run(StudioServer(service, settings.host, settings.port, remote=client.url), settings)
+    finally:
+        service.close()
+    return 0
+
+
+def _run(server: StudioServer, settings: Settings) -> None:
+    from engine.runtime.interpreter import tune_for_serving
+
+    def ready() -> None:
+        tune_for_serving()
+        sys.stdout.write(f"Conductor Studio is ready: {server.url}\n")
+        sys.stdout.flush()
+        if settings.open and _has_browser():
+            threading.Thread(
+                target=webbrowser.open, args=(server.url,), name="browser", daemon=True
+            ).start()
+
+    with _stopped_by(server.stop):
+        server.run(ready)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,7 @@ class StudioServer:
         host: str = "127.0.0.1",
         port: int = 8080,
         samples: Samples | None = None,
+        remote: str = "",
     ) -> None:
         """Prepare; the port is opened by ``run`` or ``start``.
 
@@ -59,9 +60,11 @@ class StudioServer:
             host: Address to listen on.
             port: Port; 0 takes a free one, then known from ``port``.
             samples: Workflows offered on the empty Board.
+            remote: Root of the API that the service talks to; empty: the engine is here, and
+                its API is served beside the pages.
         """
         self.host, self.port = host, port
-        self._service, self._samples = service, samples
+        self._service, self._samples, self._remote = service, samples, remote
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
         self._lane: FastLane | None = None
@@ -87,10 +90,10 @@ class StudioServer:
         asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
         loop.asyncio_loop.set_exception_handler(_without_closed_tabs)  # type: ignore[attr-defined]
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
-        app = StudioApp(self._service, self._samples)
+        app = StudioApp(self._service, self._samples, remote=self._remote)
         try:
             server = self._listen(app, loop)
-            app.address = self.url
+            app.address = self._remote.removesuffix("/api") or self.url
             self._loop = loop
             ready()
             loop.start()
@@ -141,7 +144,8 @@ class StudioServer:
 
     def _listen(self, app: StudioApp, loop: IOLoop) -> Any:
         hosts = LOOPBACK_HOSTS if _is_local(self.host) else None
-        api = routes(self._service, allowed_hosts=hosts)
+        # Who looks at another server talks to that one, not through this one.
+        api = [] if self._remote else routes(self._service, allowed_hosts=hosts)
         pn.config.notifications = False
         with _pages_handled_by(page_handler(hosts)):
             server = get_server(
@@ -161,7 +165,8 @@ class StudioServer:
                 keep_alive_milliseconds=_KEEP_ALIVE_MS,
                 http_server_kwargs={"max_buffer_size": 2 * _BODY_LIMIT},
             )
-        self._lane = take_over(server._http, api[0][2]["door"])
+        if api:
+            self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port
         if hosts is not None:
             # A free port is known only now.

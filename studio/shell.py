@@ -36,7 +36,12 @@ class Place(NamedTuple):
 
 
 def dress(
-    document: Document, places: list[Place], title: str, heading: str, counts: Mapping[str, int]
+    document: Document,
+    places: list[Place],
+    title: str,
+    heading: str,
+    counts: Mapping[str, int],
+    engine_words: str = "Local engine",
 ) -> None:
     """Give a document the frame.
 
@@ -46,6 +51,7 @@ def dress(
         title: Title of the browser tab.
         heading: First heading, replaced by the page's own once that is drawn.
         counts: What the rail knew last; brought up to date by ``RailView``.
+        engine_words: What the pages are about: the engine here, or a server's name.
     """
     document.template = _template()
     document.title = title
@@ -53,7 +59,7 @@ def dress(
         places=places,
         heading=heading,
         counts=count_words(counts),
-        engine_words="Local engine",
+        engine_words=engine_words,
         assets={name: browser_files.address(name) for name in browser_files.browser_files()},
     )
 

@@ -31,6 +31,7 @@ class RemoteClient(ServiceClient):
         token: str | None = None,
         *,
         answer_seconds: float = ANSWER_SECONDS,
+        capabilities: frozenset[str] | None = None,
         environment: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -44,6 +45,8 @@ class RemoteClient(ServiceClient):
             secret: Its secret.
             token: A token instead of both, sent as it is.
             answer_seconds: How long an answer may take before the call fails.
+            capabilities: What to use of the server; None: what it says it has. An empty set
+                treats another studio like a plain Conductor.
             environment: In place of the process's own.
             transport: What sends the requests; by default sockets.
 
@@ -57,7 +60,7 @@ class RemoteClient(ServiceClient):
         connection = Connection(
             url, credentials, answer_seconds=answer_seconds, transport=transport
         )
-        super().__init__(RemoteService(connection))
+        super().__init__(RemoteService(connection, capabilities))
 
     def __repr__(self) -> str:
         """Says only where it leads to: asking could block."""

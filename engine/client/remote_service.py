@@ -37,14 +37,20 @@ _STATUSES: Final = ("RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TE
 class RemoteService(RemoteCommands):
     """What a server at the other end of a connection can do. Any thread; ``close`` it at last."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Prepare; nothing is asked before the first call."""
+    def __init__(self, connection: Connection, capabilities: frozenset[str] | None = None) -> None:
+        """Prepare; nothing is asked before the first call.
+
+        Args:
+            connection: The server; closed together with this.
+            capabilities: What to use of it; None: what it says it has. An empty set treats
+                another studio like a plain Conductor.
+        """
         self._connection = connection
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="remote")
         self._news = RemoteNews(connection)
         self._histories = RemoteHistories(connection, self._is_exact, self._news.found)
         self._guard = threading.Lock()
-        self._capabilities: frozenset[str] | None = None
+        self._capabilities = capabilities
         self.server_version = ""
         """What the server calls its version, once ``capabilities`` have been asked for."""
 

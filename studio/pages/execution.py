@@ -10,6 +10,7 @@ from bokeh.document import Document
 from engine.errors import NotFoundError
 
 from ..board_data import rail_counts
+from ..cluster_service import approximation
 from ..execution_link import ExecutionLink
 from ..page import Page
 from ..session import Session
@@ -68,7 +69,8 @@ class ExecutionPage(Page):
     def _opened(self, data: dict[str, Any]) -> None:
         status = data["status"].replace("_", " ").lower()
         title = f"{data['name']} {status} · {self.workflow_id[:8]} · Conductor Studio"
-        self.view.head = {"found": True, "title": title}
+        notice = approximation(self.app.service.capabilities)
+        self.view.head = {"found": True, "title": title, "notice": notice}
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, NotFoundError):

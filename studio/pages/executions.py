@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import param
 from bokeh.document import Document
 
+from engine.models.capability import Capability
+
+from ..cluster_service import limits
 from ..execution_list import load_executions
 from ..live import Refresh
 from ..page import Page
@@ -43,7 +46,10 @@ class ExecutionsPage(Page):
     def _show(self, found: dict[str, Any]) -> None:
         if found["filter"] != self.session.filter.as_dict():
             return  # answered a search that has been replaced since; its successor is under way
-        self.view.page = {**found, "live": True}
+        service = self.app.service
+        if Capability.QUERY not in service.capabilities:
+            found["sql"] = ""  # nothing at the other end would answer it
+        self.view.page = {**found, "live": True, "limits": limits(service)}
 
     def _failed(self, error: Exception) -> None:
         self.view.page = {"error": str(error), "filter": self.session.filter.as_dict()}

@@ -23,7 +23,8 @@ class ExecutionFrame(BrowserView):
     """Shows the execution's view once there is one, else says why not and where to go."""
 
     head = param.Dict(
-        default={}, doc="``{found: True, title}``, or ``{found: False, id, known | error}``."
+        default={},
+        doc="``{found: True, title, notice}``, or ``{found: False, id, known | error}``.",
     )
     goto = param.String(default="", doc="Execution to show in place of this one.")
     view = Child(doc="The execution's view.")

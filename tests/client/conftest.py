@@ -1,4 +1,5 @@
-"""One client per back end: an engine in this process, our server, a real Conductor.
+"""One client per back end: an engine in this process, our server, our server taken for a plain
+Conductor, a real Conductor.
 
 The real one is started by ``shared/conformance/oracle.sh`` elsewhere and named by
 ``CONDUCTOR_ORACLE_URL``; without that its leg skips. Names of definitions differ per test, since
@@ -25,7 +26,7 @@ ORACLE_URL = os.environ.get("CONDUCTOR_ORACLE_URL", "")
 
 @pytest.fixture(
     scope="module",
-    params=["local", "remote", pytest.param("conductor", marks=pytest.mark.long)],
+    params=["local", "remote", "plain", pytest.param("conductor", marks=pytest.mark.long)],
 )
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     if request.param == "conductor":
@@ -43,7 +44,8 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
             yield engine.client
             return
         with serve_api(engine.service, port=0) as server:
-            client = RemoteClient(server.url)
+            plain = frozenset[str]() if request.param == "plain" else None
+            client = RemoteClient(server.url, capabilities=plain)
             yield client
             client.close()
 

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from engine.errors import NotFoundError
+from engine.models.capability import EVERY_CAPABILITY
 
 EXECUTION_COLUMNS = """
     workflow_id VARCHAR, version BIGINT, workflow_type VARCHAR, workflow_version INTEGER,
@@ -33,6 +34,8 @@ TASK_COLUMNS = """
 
 class RecordedService:
     """The part of the service that pages read, over rows a test puts in."""
+
+    capabilities = EVERY_CAPABILITY
 
     def __init__(self) -> None:
         self._database = duckdb.connect(":memory:")

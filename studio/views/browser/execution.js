@@ -9,10 +9,12 @@ export function render({ model }) {
   const view = model.get_child("view");
   const root = el("div", { class: "page execution" }, view);
   function draw() {
-    const { found, title } = model.head;
+    const { found, title, notice } = model.head;
     if (found === undefined) return;
     if (found) {
       document.title = title;
+      root.querySelector(".approximate")?.remove();
+      if (notice) root.prepend(approximate(notice));
     } else {
       view.hidden = true;
       root.querySelector(".notfound")?.remove();
@@ -24,6 +26,11 @@ export function render({ model }) {
   model.on("goto", () => { if (model.goto) location.href = execution(model.goto); });
   draw();
   return root;
+}
+
+/** A line above the view: its times are not those of recorded events. @param {string} notice */
+function approximate(notice) {
+  return el("p", { class: "approximate", role: "note" }, el("b", {}, "Approximate"), " ", notice);
 }
 
 /** @param {any} head */

@@ -24,6 +24,7 @@ export function render({ model }) {
   const chips = el("span", { class: "chips" });
   const input = el("input", { type: "search", "aria-label": "Search executions", autocomplete: "off", spellcheck: "false",
     placeholder: "Id, correlation id, workflow, error, or a value in the input" });
+  const copy = copyButton(() => `client.query_frame(${JSON.stringify(page.sql)})`, "Copy as Python");
   const facets = el("aside", { class: "facets", "aria-label": "Filters" });
   const body = el("tbody", {});
   const table = el("table", { "aria-label": "Executions, newest first" },
@@ -37,7 +38,7 @@ export function render({ model }) {
   const root = el("div", { class: "page executions" },
     el("header", { class: "top" }, el("h1", {}, "Executions"), quick, el("span", { class: "grow" }), live, start.button),
     el("div", { class: "find", role: "search" }, el("div", { class: "box" }, glyph("search"), chips, input, el("kbd", { "aria-hidden": "true" }, "/")),
-      copyButton(() => `client.query_frame(${JSON.stringify(page.sql)})`, "Copy as Python")),
+      copy),
     el("div", { class: "split" }, facets, el("section", { class: "list", "aria-label": "Found executions" },
       el("div", { class: "scroll" }, table, empty),
       el("div", { class: "foot" }, range, el("span", { class: "keys", "aria-hidden": "true" }, el("kbd", {}, "J"), el("kbd", {}, "K"), " move ", el("kbd", {}, "↵"), " open"), el("span", { class: "grow" }), previous, next))),
@@ -71,7 +72,8 @@ export function render({ model }) {
     if (page.error) return failed(page.error);
     if (page.rows === undefined) return;
     root.removeAttribute("aria-busy");
-    live.textContent = page.live ? "Live" : "";
+    live.textContent = [page.live ? "Live" : "", page.limits].filter(Boolean).join(", ");
+    copy.hidden = !page.sql;
     drawQuick();
     drawChips();
     drawFacets();
