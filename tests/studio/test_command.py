@@ -43,8 +43,13 @@ def test_free_port_passes_the_check():
     check_port("127.0.0.1", 0)
 
 
-def test_connect_is_refused_with_a_way_on(capsys):
-    assert "not in this version" in refused(capsys, "--connect", "http://conductor:8080")
+def test_server_that_does_not_answer_is_named(capsys):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        said = refused(capsys, "--connect", address, "--port", "0")
+    assert f"No server answers at {address}/api" in said
+    assert "is no address" in refused(capsys, "--connect", "conductor:8080")
 
 
 def test_run_refuses_what_is_no_definition(capsys, tmp_path):
