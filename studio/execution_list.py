@@ -20,6 +20,7 @@ OPEN: Final = ("RUNNING", "PAUSED")
 _COLUMNS = f"""
     workflow_id, workflow_type, workflow_version, {STATUS_SQL} AS status, correlation_id,
     create_time, end_time, failed_path, error, reason_for_incompletion, retry_count,
+    failed_reference_task_names,
     branch_of, branch_reference, branch_edits, parent_workflow_id"""
 
 
@@ -69,6 +70,9 @@ def _row(row: dict[str, Any], waiting: dict[str, str]) -> dict[str, Any]:
     lead, note = "", ""
     if row["status"] in OPEN:
         note = waiting.get(row["workflow_id"], "")
+    elif row["status"] == "WITH_ERRORS" and not row["failed_path"]:
+        lead = (row["failed_reference_task_names"] or [""])[-1]
+        note = "failed, but was optional" if lead else ""
     elif row["status"] in {"FAILED", "TIMED_OUT", "WITH_ERRORS"}:
         lead = last_task(row["failed_path"])
         note = row["error"] or row["reason_for_incompletion"] or ""

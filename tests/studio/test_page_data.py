@@ -39,6 +39,13 @@ def test_executions_come_newest_first_with_the_failed_task_and_its_error(service
     assert rows[0]["place"] == "order_flow ▸ fulfil ▸ iteration 37"
 
 
+def test_execution_with_errors_names_the_optional_task_that_failed(service):
+    service.add_execution("ok", with_errors=True, failed_reference_task_names=["a", "geo_tax"])
+    [row] = executions(service)["rows"]
+    assert row["status"] == "WITH_ERRORS"
+    assert (row["lead"], row["note"]) == ("geo_tax", "failed, but was optional")
+
+
 def test_open_execution_says_what_it_waits_for(service):
     service.add_execution("open", "RUNNING")
     service.add_task("open", "loop", task_type="DO_WHILE", status="IN_PROGRESS")

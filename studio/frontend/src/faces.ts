@@ -169,7 +169,7 @@ function more_face(box: Box): Face {
 }
 
 const SPOKEN: Record<FaceStatus, string> = {
-  waiting: "scheduled", running: "running", success: "completed", warning: "completed with errors", cause: "failed, the cause",
+  waiting: "scheduled", running: "running", success: "completed", warning: "with errors", cause: "failed, the cause",
   conseq: "failed, a consequence", stopped: "canceled", skipped: "skipped", held: "held", none: "not reached", reused: "reused", plain: "",
   "plan-reuse": "will be reused", "plan-run": "will run", "plan-ask": "side effect, will not run unless chosen", "plan-off": "not affected",
 };

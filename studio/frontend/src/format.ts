@@ -70,7 +70,7 @@ export function leaf_of(path: string): string {
 }
 
 const STATUS_WORDS: Record<string, string> = {
-  SCHEDULED: "Scheduled", IN_PROGRESS: "Running", COMPLETED: "Completed", COMPLETED_WITH_ERRORS: "Completed with errors",
+  SCHEDULED: "Scheduled", IN_PROGRESS: "Running", COMPLETED: "Completed", COMPLETED_WITH_ERRORS: "With errors",
   SKIPPED: "Skipped", CANCELED: "Canceled", FAILED: "Failed", FAILED_WITH_TERMINAL_ERROR: "Failed, no retry",
   TIMED_OUT: "Timed out", RUNNING: "Running", PAUSED: "Paused", TERMINATED: "Terminated",
 };

@@ -12,6 +12,10 @@ const LOOKS: Record<string, [string, GlyphName]> = {
   RUNNING: ["running", "running"], PAUSED: ["held", "held"], COMPLETED: ["success", "success"], FAILED: ["failure", "failure"],
   TIMED_OUT: ["failure", "timeout"], TERMINATED: ["stopped", "stopped"],
 };
+const PAUSE_TITLES = {
+  pause: "Nothing more is scheduled until it is resumed. Tasks at work and sub-workflows go on, as in Conductor.",
+  resume: "Goes on where it was paused",
+};
 function looks(status: string): [string, GlyphName] {
   return LOOKS[status] ?? ["waiting", "waiting"];
 }
@@ -38,12 +42,13 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
 
   function draw(): void {
     const { data } = vm;
-    const [family, glyph] = looks(data.status);
+    const with_errors = data.status === "COMPLETED" && has_errors(vm);
+    const [family, glyph]: [string, GlyphName] = with_errors ? ["warning", "warning"] : looks(data.status);
     const open = data.status === "RUNNING" || data.status === "PAUSED";
     const took = (open ? Date.now() : data.end_ms) - data.start_ms;
     fill(line,
       h("h1", null, h("span.cut", null, data.name), h("small", null, `version ${data.version}`)),
-      h(`span.badge.${family}`, null, icon(glyph), status_word(data.status)),
+      h(`span.badge.${family}`, { title: with_errors ? "Completed, though an optional task failed" : null }, icon(glyph), status_word(with_errors ? "COMPLETED_WITH_ERRORS" : data.status)),
       h("div.vh-facts", null, copy_id(data.workflow_id), h("span", null, `Started ${clock(data.start_ms, false)} UTC`, h("span.w-lg.t3", null, ago(data.start_ms))),
         data.start_ms ? h("span", null, open ? `Runs for ${duration(took)}` : `Took ${duration(took)}`) : null,
         data.correlation_id ? h("span.w-lg", null, data.correlation_id) : null),
@@ -67,7 +72,7 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     if (can("retry")) found.push(button("Retry in place", "retry", "Conductor's retry: changes this execution itself", open || data.status === "COMPLETED"));
     if (can("pause")) {
       const paused = data.status === "PAUSED";
-      found.push(button(paused ? "Resume" : "Pause", paused ? "resume" : "pause", open ? "" : "The execution has ended", !open));
+      found.push(button(paused ? "Resume" : "Pause", paused ? "resume" : "pause", open ? PAUSE_TITLES[paused ? "resume" : "pause"] : "The execution has ended", !open));
     }
     if (can("terminate") && open) found.push(button("Terminate", "terminate", "Ends it and cancels what is running"));
     return found;
@@ -96,6 +101,12 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     line.remove();
     kin.remove();
   };
+}
+
+/** Whether an optional task of the execution itself failed on the way: what lists call "With errors". */
+function has_errors(vm: Model): boolean {
+  for (const task of vm.head.tasks.values()) if (task.status === "COMPLETED_WITH_ERRORS" && task.workflow_id === vm.data.workflow_id) return true;
+  return false;
 }
 
 /** What a replay starts from: the selected task, else the first cause. */

@@ -150,12 +150,21 @@ class Inspector {
     const { later } = subject;
     if (later) {
       return h("div.isec", null, nothing(`Not yet: ${leaf_of(subject.path)} is scheduled at event ${count(later.first_n)}. `,
-        h("button.link", { type: "button", "data-f": "later", onclick: () => this.vm.seek(later.first_n) }, `Go to event ${count(later.first_n)}`)));
+        h("button.link", { type: "button", "data-f": "later", onclick: () => this.vm.seek(later.first_n) }, `Go to event ${count(later.first_n)}`)), this.drawn_instead(subject));
     }
     const consequence = (this.vm.data.failure?.chains ?? []).flatMap((chain) => chain.consequences).find((c) => c.path === subject.path);
     const is_over = this.vm.data.status !== "RUNNING" && this.vm.data.status !== "PAUSED";
     return h("div.isec", null, nothing(consequence?.what ? `${consequence.what}.` : is_over ? "Never scheduled." : "Not reached yet."),
       subject.block ? nothing(`${subject.block.word} task ${subject.block.name}`) : null);
+  }
+
+  /** At a moment before the selected iteration the graph draws an earlier one: a way to that one. */
+  private drawn_instead(subject: Subject): HTMLElement | null {
+    const drawn = subject.block ? this.vm.drawn(subject.block.place) : subject.path;
+    if (drawn === subject.path || !this.vm.task(drawn)) return null;
+    const iteration = /\[(\d+)\][^[]*$/.exec(drawn)?.[1] ?? "";
+    return nothing(`The graph draws iteration ${iteration}, the newest at this event. `,
+      h("button.link", { type: "button", "data-f": "drawn", onclick: () => this.vm.select(drawn) }, `Show iteration ${iteration}`));
   }
 
   private async ask_origin(task: TaskView, leaf: string): Promise<void> {
@@ -226,6 +235,6 @@ function word_of(subject: Subject): string {
 }
 
 function status_of_family(family: string): string {
-  return { success: "Completed", failure: "Failed", running: "Running", waiting: "Waiting", warning: "Completed with errors", none: "Not reached" }[family] ?? family;
+  return { success: "Completed", failure: "Failed", running: "Running", waiting: "Waiting", warning: "With errors", none: "Not reached" }[family] ?? family;
 }
 

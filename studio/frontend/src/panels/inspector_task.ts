@@ -80,14 +80,16 @@ export class TaskBody {
     if (!is_bad(task.status) && task.status !== "COMPLETED_WITH_ERRORS" && task.status !== "CANCELED") return null;
     const error = detail?.error ?? task.error;
     const span = task.end_ms && task.start_ms ? ` after ${seconds(task.end_ms - task.start_ms)}` : "";
-    const who = task.worker_id ? `Raised by worker ${task.worker_id}${span}.` : span ? `Ended${span}.` : "";
+    // A time-out points at who held the time; only a record of an exception was raised by somebody.
+    const verb = error ? "Raised" : task.status === "TIMED_OUT" ? "Held" : "Reported";
+    const who = task.worker_id ? `${verb} by worker ${task.worker_id}${span}.` : span ? `Ended${span}.` : "";
     const same = this.vm.data.failure?.chains.find((chain) => chain.cause.path === task.path)?.same_error_count ?? 0;
     const cause = this.cause_inside(task.path);
     const go = cause && ((): void => this.vm.select(cause.path, cause.task_id));
     const more = go ? h("button.link", { type: "button", "data-f": "go-cause", onclick: go }, `Cause: ${leaf_of(cause.path)}`) : same > 1 ? h("span", null, `Same error ×${count(same)} in this execution.`) : null;
     const box = error
       ? error_box(error.type, error.message, who, more)
-      : error_box(status_word(task.status), task.reason ?? detail?.reason ?? "", who.replace("Raised by", "Held by"), more);
+      : error_box(status_word(task.status), task.reason ?? detail?.reason ?? "", who, more);
     return h("section.isec", null, box, detail?.error ? frames_box(detail.error.frames) : null);
   }
 
@@ -168,7 +170,7 @@ export class TaskBody {
         h("td", null, status_label(family, view.status, view.type)),
         h("td.mono", null, clock(view.end_ms || view.start_ms || view.scheduled_ms)),
         h("td.r", null, view.start_ms && view.end_ms ? seconds(view.end_ms - view.start_ms) : ""),
-        h("td", null, view.worker_id ?? ""),
+        h("td.who", { title: view.worker_id }, view.worker_id ?? ""),
         h("td.t2.cut", { title: text }, i > first && text && text === newest ? "same error" : text));
     }))));
   }
