@@ -143,9 +143,17 @@ class StoreError(EngineError):
 
 
 class StoreLockedError(StoreError):
-    """Another process owns the database file; the message names it and what to do."""
+    """Another process owns the database file; the message names it and what to do.
+
+    ``address`` is the root of the owner's API (``http://localhost:8080/api``), empty when the
+    owner serves none or is this very process.
+    """
 
     code = "STORE_LOCKED"
+
+    def __init__(self, message: str, address: str = "") -> None:
+        super().__init__(message)
+        self.address = address
 
 
 class StoreCorruptError(StoreError):

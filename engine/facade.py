@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .functions import DEFAULT_REGISTRY, FunctionRegistry, TaskFunction
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from .client.base import Client
     from .client.local import LocalClient
+    from .client.remote import RemoteClient
+    from .errors import StoreLockedError
     from .execution import Execution
     from .models.execution import Workflow
     from .runtime.clock import Clock
     from .runtime.registry import Registry
+    from .runtime.runtime import Runtime
     from .runtime.system_workers import SystemWorker
     from .service import Service
     from .system_tasks import SystemTask
@@ -51,8 +54,13 @@ class Engine:
         http_tasks: bool = True,
         allow_private_addresses: bool = True,
         system_tasks: Sequence[SystemTask] = (),
+        attach: bool = True,
     ) -> None:
         """Open the store, take up what is open, and start working.
+
+        A file that belongs to a running studio is not opened: this engine then attaches to that
+        studio over HTTP. ``client`` and the everyday calls work on its history, functions of
+        this process work for it, and ``attached_to`` names it.
 
         Args:
             db: A ``.duckdb`` file (its journal lies beside it), or ``:memory:``.
@@ -66,19 +74,21 @@ class Engine:
             allow_private_addresses: Whether HTTP tasks may call this machine and its network.
             system_tasks: Task types of your own that run in this process, besides those that
                 installed packages bring.
+            attach: Whether to attach to the studio that owns the file. An engine with a clock,
+                an environment, secrets or system tasks of its own never does.
 
         Raises:
             InvalidRequestError: A system task can't be used.
-            StoreLockedError: Another process owns the file.
+            StoreLockedError: Another process owns the file, and there is no attaching to it.
             StoreCorruptError: The journal is damaged.
         """
         from .client.local import LocalClient
         from .core.projection import projector
         from .core.tasks.registry import TASK_TYPES
         from .core.tasks.user_system import UserSystemTask
+        from .errors import StoreLockedError
         from .runtime.polling import IN_PROCESS_PREFIX
         from .runtime.runtime import Runtime
-        from .runtime.workers import FunctionWorkers
         from .service import Service
         from .store import open_store
         from .system_tasks import check_system_tasks, installed_system_tasks
@@ -89,9 +99,25 @@ class Engine:
         # Whoever forgets to close it still ends with everything fed and no thread at work.
         atexit.register(_close_if_alive, weakref.ref(self))
         self._at_close: list[Callable[[], None]] = []
+        self._workers: list[Any] = []
+        self._runtime: Runtime | None = None
+        self.attached_to = ""
+        """Root of the API of the studio that this engine is attached to; empty: it owns its
+        store."""
         # The store asks for definitions (to rebuild rows) that only the runtime can compile.
         registry: Future[Registry] = Future()
-        store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
+        try:
+            store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
+        except StoreLockedError as error:
+            special = (clock, environment, secrets)
+            if (
+                not (attach and error.address)
+                or system_tasks
+                or any(s is not None for s in special)
+            ):
+                raise
+            self._attach(error, threads)
+            return
         try:
             task_types = TASK_TYPES.extended(
                 UserSystemTask(t.task_type, t.summary, t.input_schema(), t.problems)
@@ -104,19 +130,9 @@ class Engine:
             store.close()
             raise
         self.service: Service = Service(self._runtime)
-        self.client: LocalClient = LocalClient(self.service)
-        self._workers: list[Any] = []
-        self._unsubscribe: Callable[[], None] = lambda: None
+        self.client: LocalClient | RemoteClient = LocalClient(self.service)
         if threads > 0:
-            self._register_functions()
-            workers = FunctionWorkers(
-                self.service.poll,
-                self.service.update_task,
-                self.functions,
-                threads=threads,
-                worker_id=f"{IN_PROCESS_PREFIX}{os.getpid()}",
-            )
-            self._workers.append(workers.start())
+            self._serve_functions(threads, f"{IN_PROCESS_PREFIX}{os.getpid()}")
         if http_tasks:
             from .workers.address_guard import AddressGuard
             from .workers.http import HttpTaskWorker, HttpWorker
@@ -125,6 +141,56 @@ class Engine:
             self._serve(HttpTaskWorker(HttpWorker(guard)), 1000)
         if own_tasks:
             self._serve_system_tasks(own_tasks, threads or 8)
+
+    def _attach(self, locked: StoreLockedError, threads: int) -> None:
+        """Work through the studio that owns the store.
+
+        Raises:
+            StoreLockedError: It does not answer, or can't give its history.
+        """
+        from .client.remote import RemoteClient
+        from .errors import EngineError
+        from .models.capability import Capability
+
+        client = RemoteClient(locked.address)
+        try:
+            knows_events = Capability.EVENTS in client.capabilities
+        except EngineError as error:
+            client.close()
+            raise locked from error
+        if not knows_events:
+            client.close()
+            raise locked
+        self.attached_to = locked.address
+        self.client = client
+        # The same methods, asked over HTTP.
+        self.service = cast("Service", client.service)
+        self.open_at_start = 0
+        if threads > 0:
+            self._serve_functions(threads, None)
+
+    def _serve_functions(self, threads: int, worker_id: str | None) -> None:
+        """Run the functions of this process for the tasks of the engine."""
+        from .runtime.workers import FunctionWorkers
+
+        self._register_functions()
+        workers = FunctionWorkers(
+            self.service.poll,
+            self.service.update_task,
+            self.functions,
+            threads=threads,
+            worker_id=worker_id,
+        )
+        self._workers.append(workers.start())
+
+    def publish_address(self, url: str | None) -> None:
+        """Tell processes that find the database locked where this engine's API is served.
+
+        Args:
+            url: Root of the API: ``http://localhost:8080/api``; None: nowhere any more.
+        """
+        if self._runtime is not None:
+            self._runtime.store.publish_address(url)
 
     def _serve(self, worker: SystemWorker, at_once: int) -> None:
         """Run tasks of the engine's own types with ``worker``."""
@@ -151,6 +217,7 @@ class Engine:
             if runner is not None:
                 runner.cancel(task)
 
+        assert self._runtime is not None, "system tasks run where the engine is"
         self._runtime.desk.system_task_cancelled = cancelled
         for runner in runners.values():
             self._serve(runner, threads)
@@ -219,13 +286,13 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        self._unsubscribe()
         for callback in self._at_close:
             callback()
         for workers in self._workers:
             workers.close()
         self.service.close()
-        self._runtime.close()
+        if self._runtime is not None:
+            self._runtime.close()
 
     def __enter__(self) -> Engine:
         """The engine itself."""
@@ -270,6 +337,8 @@ def rebuild_history(db: str | Path) -> int:
 def connect(target: str | Path | None = None, **settings: Any) -> Client:
     """A client of an engine in this process, or of a server.
 
+    A file that a running studio owns gives a client of that studio.
+
     Args:
         target: A database file, None for one in memory, or the address of a server:
             ``http://host:8080/api`` of a Conductor cluster or of a Conductor Studio.
@@ -278,8 +347,9 @@ def connect(target: str | Path | None = None, **settings: Any) -> Client:
     Raises:
         InvalidRequestError: The address is none, or a setting does not fit it.
     """
+    from .client.remote import RemoteClient
+
     if target is not None and str(target).startswith(("http://", "https://")):
-        from .client.remote import RemoteClient
         from .errors import InvalidRequestError
 
         unknown = settings.keys() - {"key", "secret", "token", "answer_seconds"}
@@ -291,4 +361,6 @@ def connect(target: str | Path | None = None, **settings: Any) -> Client:
     from .client.local import LocalClient
 
     engine = Engine(target or ":memory:", **settings)
+    if engine.attached_to:
+        return RemoteClient.over(engine.service, on_close=engine.close)
     return LocalClient(engine.service, on_close=engine.close)

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
+def open_engine(settings: Settings, attach: bool = True) -> Iterator[Engine]:
     """Give an engine on the database of the settings, its workers loaded; close it afterwards.
+
+    Args:
+        settings: The database and the workers.
+        attach: Whether to work through a studio that owns the database.
 
     Raises:
         InvalidRequestError: The file of workers can't be used.
@@ -28,5 +32,6 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         system_tasks = load_worker_file(settings.workers).system_tasks
     from engine import Engine
 
-    with Engine(db=settings.database(), system_tasks=system_tasks) as engine:
+    database = settings.database()
+    with Engine(db=database, system_tasks=system_tasks, attach=attach) as engine:
         yield engine

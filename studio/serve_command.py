@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .local_engine import open_engine
@@ -30,12 +30,13 @@ def serve(settings: Settings) -> int:
     # Before the database, so that a second start by mistake does not even touch it.
     if settings.port:
         check_port(settings.host, settings.port)
-    with open_engine(settings) as engine:
+    with open_engine(settings, attach=False) as engine:
         from .sample_workflows import samples_for
         from .server import StudioServer
 
         server = StudioServer(engine.service, settings.host, settings.port, samples_for(engine))
-        _run(server, settings)
+        # A notebook that opens the same file finds this studio and attaches to it.
+        _run(server, settings, lambda: engine.publish_address(f"{server.url}/api"))
     return 0
 
 
@@ -66,11 +67,14 @@ def _serve_remote(settings: Settings) -> int:
     return 0
 
 
-def _run(server: StudioServer, settings: Settings) -> None:
+def _run(
+    server: StudioServer, settings: Settings, opened: Callable[[], None] = lambda: None
+) -> None:
     from engine.runtime.interpreter import tune_for_serving
 
     def ready() -> None:
         tune_for_serving()
+        opened()
         sys.stdout.write(f"Conductor Studio is ready: {server.url}\n")
         sys.stdout.flush()
         if settings.open and _has_browser():

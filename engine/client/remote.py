@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import httpx
 
@@ -61,6 +62,20 @@ class RemoteClient(ServiceClient):
             url, credentials, answer_seconds=answer_seconds, transport=transport
         )
         super().__init__(RemoteService(connection, capabilities))
+        self._on_close: Callable[[], None] = self._service.close
+
+    @classmethod
+    def over(cls, service: Any, on_close: Callable[[], None]) -> Self:
+        """A client over a service that is there already.
+
+        Args:
+            service: A ``RemoteService``.
+            on_close: Called by ``close`` in place of closing the service.
+        """
+        client = cls.__new__(cls)
+        ServiceClient.__init__(client, service)
+        client._on_close = on_close
+        return client
 
     def __repr__(self) -> str:
         """Says only where it leads to: asking could block."""
@@ -83,4 +98,4 @@ class RemoteClient(ServiceClient):
 
     def close(self) -> None:
         """Give up the connection; the server goes on. Safe to call twice."""
-        self._service.close()
+        self._on_close()

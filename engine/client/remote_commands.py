@@ -201,8 +201,14 @@ class RemoteCommands:
         return self._do(poll)
 
     def update_task(self, result: Wire, error: Wire | None = None) -> Future[str]:
-        """Apply a worker's result. Repeating it changes nothing: the first one counts."""
-        return self._call("POST", "tasks", body=result, repeatable=True)
+        """Apply a worker's result. Repeating it changes nothing: the first one counts.
+
+        Args:
+            result: A TaskResult.
+            error: What the function raised; servers that don't know the key pass over it.
+        """
+        body = result if error is None else {**result, "error": error}
+        return self._call("POST", "tasks", body=body, repeatable=True)
 
     def update_task_by_reference(
         self,

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from ..core.state import TaskState, WorkflowState
+import msgspec
+
+from ..core.state import TaskError, TaskState, WorkflowState
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
@@ -20,6 +22,7 @@ MAX_POLL_TIMEOUT_MS: Final = 5000
 MAX_LOGS_PER_UPDATE: Final = 10
 BLOCKING_TYPES: Final = frozenset({"WAIT", "YIELD"})
 """What a signal answers, and where a synchronous caller gets its answer."""
+_FRAMES: Final = 50
 _MAX_SECONDS: Final = 2**31 - 1
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
@@ -81,7 +84,8 @@ class WorkerService(ExecutionService):
         """Apply a worker's result; resolves to the task id, also when it came too late.
 
         Args:
-            result: A TaskResult.
+            result: A TaskResult; its key ``error`` (ours: ``{type, message, frames}``) tells
+                what a function in another process raised.
             error: What the function raised, for workers in this process.
             fields: Further fields of the record that change, for the engine's own workers.
 
@@ -90,6 +94,8 @@ class WorkerService(ExecutionService):
             NotFoundError: (from the future) no such execution or task.
         """
         checked = _checked(result)
+        if error is None and "error" in result:
+            error = _told_error(result["error"])
 
         def update(desk: Desk) -> Settled:
             task = self._apply(desk, checked, error, fields=fields)
@@ -331,6 +337,16 @@ def _checked(result: Wire) -> Wire:
     wire["reasonForIncompletion"] = model.reason
     wire.setdefault("status", "IN_PROGRESS")
     return wire
+
+
+def _told_error(value: Any) -> Wire | None:
+    """What a function elsewhere raised, if it has the shape of that; nobody vouches for it."""
+    try:
+        error = msgspec.convert(value, TaskError)
+    except msgspec.ValidationError:
+        return None
+    told: Wire = msgspec.to_builtins(msgspec.structs.replace(error, frames=error.frames[-_FRAMES:]))
+    return told
 
 
 def _is_short_text(value: Any) -> bool:

@@ -76,7 +76,7 @@ class StoreLock:
             except OSError:
                 owner = _owner_in(file)
                 file.close()
-                raise StoreLockedError(_refusal(self.path, owner)) from None
+                raise StoreLockedError(_refusal(self.path, owner), _address(owner)) from None
             if self._is_current(file):
                 return file
             file.close()  # its owner removed it between our opening and locking
@@ -109,6 +109,12 @@ def _owner_in(file: IO[str]) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return owner if isinstance(owner, dict) else {}
+
+
+def _address(owner: dict[str, Any]) -> str:
+    """Where another owner's API is; nothing of this process, which has the engine itself."""
+    address = owner.get("address")
+    return address if isinstance(address, str) and owner.get("pid") != os.getpid() else ""
 
 
 def _refusal(lock_path: Path, owner: dict[str, Any]) -> str:
