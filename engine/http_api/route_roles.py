@@ -32,6 +32,10 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/health
         GET /api/version
         GET /api/capabilities
+        GET /api-docs
+        GET /openapi.json
+        GET /swagger-ui.html
+        GET /swagger-ui/{file}
         """,
     ),
     (

@@ -15,6 +15,7 @@ from . import (
     health,
     messages,
     metadata,
+    openapi,
     scheduler,
     schemas,
     search,
@@ -47,8 +48,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     *external_payloads.ROUTES,
     *scheduler.ROUTES,
     *schemas.ROUTES,
+    *openapi.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""
+
+PATHS: Final = (
+    r"/(?:(?:api|health|swagger-ui|metrics|actuator)(?:/.*)?"
+    r"|api-docs|openapi\.json|swagger-ui\.html)"
+)
+"""Paths that are the door's, whatever is below them; all others are the pages'."""
 
 
 def routes(
@@ -69,4 +77,4 @@ def routes(
             name it here so that it is not taken for a part of the route.
     """
     door = Door(service, Router(ROUTES), Guard(allowed_hosts), prefix.rstrip("/"))
-    return [(r"/(?:api|health)(?:/.*)?", ApiHandler, {"door": door})]
+    return [(PATHS, ApiHandler, {"door": door})]

@@ -157,6 +157,10 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/environment", None, 200),
     ("GET", "/api/environment/{key}", None, 200),
     ("GET", "/api/executions/{workflowId}/events", None, 404),
+    ("GET", "/api-docs", None, 200),
+    ("GET", "/openapi.json", None, 200),
+    ("GET", "/swagger-ui.html", None, 200),
+    ("GET", "/swagger-ui/{file}", None, 404),
 ]
 
 BARE_404 = [("GET", "/api/secrets/{key}")]
