@@ -4,14 +4,18 @@
 
     EngineError                      500  ENGINE_ERROR
     ├─ InvalidRequestError           400  also a ValueError
-    │  └─ InvalidDefinitionError     400  carries ``problems``
-    │     └─ UnknownTaskTypeError    400
+    │  ├─ InvalidDefinitionError     400  carries ``problems``
+    │  │  └─ UnknownTaskTypeError    400
+    │  ├─ TooLargeError              413  a body, a definition
+    │  └─ TooDeepError               422  JSON inside JSON inside JSON …
+    ├─ UnauthorizedError             401  who is asking?
     ├─ ForbiddenError                403
     ├─ NotFoundError                 404  also a LookupError
     ├─ ConflictError                 409
     │  └─ HistoryConflictError       409  retryable
     ├─ QueueFullError                429  retryable
     ├─ IllegalStateError             500  Conductor answers 500 here; its SDKs rely on it
+    ├─ TooManyRequestsError          429  retryable, after ``retry_after_seconds``
     ├─ UnsupportedError              501  names the missing capability
     ├─ UnavailableError              503  retryable
     ├─ StoreError                    500
@@ -79,6 +83,32 @@ class UnknownTaskTypeError(InvalidDefinitionError):
     code = "UNKNOWN_TASK_TYPE"
 
 
+class TooLargeError(InvalidRequestError):
+    """What was sent is larger than it may be; the message has both sizes."""
+
+    status = 413
+    code = "TOO_LARGE"
+
+
+class TooDeepError(InvalidRequestError):
+    """The JSON sent is nested deeper than it may be."""
+
+    status = 422
+    code = "TOO_DEEP"
+
+
+class UnauthorizedError(EngineError):
+    """It is not known who is asking: no log-in, or one that has run out."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+    def __init__(self, message: str, token_error: str = "") -> None:
+        """``token_error``: ``EXPIRED_TOKEN`` or ``INVALID_TOKEN``; SDKs then ask for a new one."""
+        super().__init__(message)
+        self.token_error = token_error
+
+
 class ForbiddenError(EngineError):
     """The caller may not do this."""
 
@@ -119,6 +149,19 @@ class IllegalStateError(EngineError):
     """Conductor's ``IllegalStateException``: answered with 500, as its SDKs expect."""
 
     code = "ILLEGAL_STATE"
+
+
+class TooManyRequestsError(EngineError):
+    """More than this server lets one caller do at a time."""
+
+    status = 429
+    code = "TOO_MANY_REQUESTS"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        """``retry_after_seconds``: when the same call may succeed."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnsupportedError(EngineError):

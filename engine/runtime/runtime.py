@@ -14,6 +14,7 @@ from ..core.turn import EvaluationRequest
 from ..errors import StoreClosedError
 from ..evaluators import EvaluatorPool
 from ..store.base import Store
+from .accounts import Accounts, PasswordChecks
 from .clock import Clock, SystemClock
 from .decider import Decider
 from .desk import Desk
@@ -23,6 +24,7 @@ from .polling import Polling
 from .recovery import recover
 from .registry import Registry
 from .subscriptions import Subscriptions
+from .throttle import LoginThrottle
 from .writer import Writer
 
 
@@ -51,6 +53,9 @@ class Runtime:
         self.store = store
         self.clock = clock or SystemClock()
         self.registry = Registry(store)
+        self.accounts = Accounts(store)
+        self.login_throttle = LoginThrottle()
+        self.password_checks = PasswordChecks()
         self.subscriptions = Subscriptions()
         self.writer = Writer(store, self.subscriptions)
         self.evaluators = evaluators or EvaluatorPool()
@@ -82,6 +87,7 @@ class Runtime:
         self.decider.close()
         self.writer.close()
         self.subscriptions.close()
+        self.password_checks.close()
         self.evaluators.close()
         self.store.close()
 

@@ -171,6 +171,31 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "schedule_executions": VIEWER,
     "schedules": VIEWER,
     "search_schedules": VIEWER,
+    # who may come in: the doors ask on nobody's behalf
+    "caller_of_link": NOBODY,
+    "caller_of_session": NOBODY,
+    "caller_of_token": NOBODY,
+    "exchange_key": NOBODY,
+    "has_users": NOBODY,
+    "log_in": NOBODY,
+    "log_out": NOBODY,
+    "needs_login": NOBODY,
+    "open_link": NOBODY,
+    "session_of": NOBODY,
+    # administration
+    "add_user": ADMIN,
+    "api_keys": ADMIN,
+    "audit": ADMIN,
+    "change_password": ADMIN,
+    "change_user_role": ADMIN,
+    "create_api_key": ADMIN,
+    "remove_user": ADMIN,
+    "revoke_api_key": ADMIN,
+    "revoke_share_link": OPERATOR,
+    "share_board": OPERATOR,
+    "share_execution": OPERATOR,
+    "share_links": OPERATOR,
+    "users": ADMIN,
     # secrets and environment
     "environment": AUTHOR,
     "secret_names": AUTHOR,
@@ -180,7 +205,9 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
 WRITES_DEFINITION: Final = frozenset({"start_workflow", "execute_workflow", "test_workflow"})
 """Operations whose request may bring a definition of its own: then an author is needed."""
 
-_LOOKS: Final = frozenset({"environment", "health", "secret_names"})
+_LOOKS: Final = frozenset(
+    {"api_keys", "audit", "environment", "health", "secret_names", "share_links", "users"}
+)
 """Operations that change nothing though they need more than a viewer, or less."""
 _TOLD_BY_HISTORY: Final = frozenset(
     {"decide", "execute_workflow", "publish_event", "requeue", "start_workflow", "sweep"}
@@ -241,7 +268,9 @@ class Caller:
     scope: Scope | None = None
     """Only this may be seen; None: everything the role allows."""
     key_id: str = ""
-    """Which API key or share link; empty for users."""
+    """Which API key or share link; of a user, which of their passwords they came in with."""
+    expires_ms: int = 0
+    """When what they came in with runs out, in epoch milliseconds; 0: never."""
 
     @property
     def actor(self) -> str:

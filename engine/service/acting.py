@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ForbiddenError
-from .access import OPERATIONS, Caller, CallerKind, is_audited, needed_for
+from ..errors import ForbiddenError, UnauthorizedError
+from ..runtime.accounts import Accounts
+from .access import OPERATIONS, Caller, CallerKind, Role, is_audited, needed_for
 from .auditing import Note, about
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class ActingService:
         """Use ``Service.acting_as``, which keeps types."""
         self._service = service
         self._caller = caller
+        self._generation = service._runtime.accounts.generation
 
     @property
     def caller(self) -> Caller:
@@ -53,13 +56,14 @@ class ActingService:
         return call
 
     def _checked(self, name: str) -> Callable[..., Any]:
-        caller, service = self._caller, self._service
-        method = getattr(service._for_caller(caller), name)
-        audited = is_audited(name, caller.kind)
+        service = self._service
+        method = getattr(service._for_caller(self._caller), name)
+        audited = is_audited(name, self._caller.kind)
 
         @wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
             given = args or tuple(kwargs.values())
+            caller = self._present()
             check(caller, name, given)
             if not audited:
                 return method(*args, **kwargs)
@@ -67,6 +71,42 @@ class ActingService:
             return getattr(twin, name)(*args, **kwargs)
 
         return call
+
+    def _present(self) -> Caller:
+        """The caller as they stand now: a page may stay open longer than they are welcome.
+
+        Raises:
+            UnauthorizedError: They were taken out, or what they came in with has run out.
+        """
+        runtime = self._service._runtime
+        if self._generation != runtime.accounts.generation:
+            generation = runtime.accounts.generation
+            self._caller = current(runtime.accounts, self._caller)
+            self._generation = generation
+        expires_ms = self._caller.expires_ms
+        if expires_ms and expires_ms <= runtime.clock.now().wall_ms:
+            raise UnauthorizedError("Time is up; log in again.", "EXPIRED_TOKEN")
+        return self._caller
+
+
+def current(accounts: Accounts, caller: Caller) -> Caller:
+    """The caller as their account stands now.
+
+    Raises:
+        UnauthorizedError: It is gone, or was renewed since they came in.
+    """
+    table = {
+        CallerKind.USER: accounts.users,
+        CallerKind.KEY: accounts.api_keys,
+        CallerKind.LINK: accounts.share_links,
+    }.get(caller.kind)
+    if table is None:
+        return caller
+    key = caller.name if caller.kind is CallerKind.USER else caller.key_id
+    account = table.get(key)
+    if account is None or account.get("stamp", caller.key_id) != caller.key_id:
+        raise UnauthorizedError(f"{caller.kind} '{caller.name}' may not come in any more.")
+    return replace(caller, role=Role(account.get("role", caller.role)))
 
 
 def check(caller: Caller, operation: str, arguments: tuple[Any, ...] = ()) -> None:

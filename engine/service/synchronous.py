@@ -13,16 +13,16 @@ from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResultStatus
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
+from .accounts import AccountService
 from .administration import write_variables
 from .base import Wire
-from .schedules import ScheduleService
 from .trial import WorkflowTrial
 from .work import BLOCKING_TYPES, open_task
 
 RETURN_STRATEGIES = ("TARGET_WORKFLOW", "BLOCKING_WORKFLOW", "BLOCKING_TASK", "BLOCKING_TASK_INPUT")
 
 
-class Service(ScheduleService):
+class Service(AccountService):
     """The one service layer behind every door.
 
     Commands return futures that resolve after what they did is durable. Methods that ask the
