@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-from ..errors import EngineError, InvalidRequestError
+from ..errors import (
+    EngineError,
+    InvalidRequestError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
 from ..models.codec import dumps
 from ..models.problems import VALIDATION_FAILED, validation_errors
 
@@ -16,6 +22,14 @@ TEXT: Final = "text/plain;charset=UTF-8"
 
 INSTANCE: Final = "conductor-studio"
 """``instance`` of every error body. Conductor writes its host name; ours is nobody's business."""
+
+SAFE_HEADERS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+"""On every answer: a browser shows it as data, to nobody else's page, and keeps no copy."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +42,8 @@ class Answer(NamedTuple):
     content_type: str | None = None
     allow: str | None = None
     """Methods the path has, for ``Allow`` on 405 and OPTIONS."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More headers, few answers need any; they come in place of ``SAFE_HEADERS``' own."""
 
 
 class Stream(NamedTuple):
@@ -90,7 +106,14 @@ def error_answer(error: BaseException, argument: str = "") -> Answer:
             body["message"] = text
         body["instance"] = INSTANCE
     body["retryable"] = error.retryable
-    return Answer(error.status, dumps(body), JSON)
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, TooManyRequestsError):
+        headers = (("Retry-After", str(math.ceil(error.retry_after_seconds))),)
+    elif isinstance(error, UnauthorizedError):
+        headers = (("WWW-Authenticate", "Bearer"),)
+        if error.token_error:  # what SDKs look for before they ask for another token
+            body["error"] = error.token_error
+    return Answer(error.status, dumps(body), JSON, headers=headers)
 
 
 def _validation_errors(error: InvalidRequestError, argument: str) -> list[dict[str, str]]:

@@ -33,23 +33,26 @@ class Call:
     """One request: what was asked, and the service that can do it.
 
     Lives on the event loop. ``waiting`` is the future the request waits for, so that a poll
-    can be given up when its client goes away.
+    can be given up when its client goes away. ``service`` is what the sender may use of it: the
+    door sets it once it knows who that is.
     """
 
-    __slots__ = ("_body", "_query", "headers", "service", "waiting")
+    __slots__ = ("_body", "_query", "address", "headers", "service", "waiting")
+
+    service: Service
 
     def __init__(
         self,
-        service: Service,
         query: Mapping[str, Sequence[bytes]],
         body: bytes,
         headers: Mapping[str, str] = _NO_HEADERS,
+        address: str = "",
     ) -> None:
         """A request with its query (decoded keys, raw values), its whole body and its headers."""
-        self.service = service
         self._query = query
         self._body = body
         self.headers = headers
+        self.address = address
         self.waiting: Future[Any] | None = None
 
     def text(self, name: str, default: str | None = None) -> str | None:

@@ -28,7 +28,7 @@ from tornado.escape import parse_qs_bytes
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
-from .answers import Answer
+from .answers import SAFE_HEADERS, Answer
 from .call import Call
 from .handler import Door
 from .routing import Match
@@ -47,6 +47,7 @@ _KEPT_ALIVE: Final = frozenset({"keep-alive"})
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
 }
+_SAFE_HEADERS: Final = "".join(f"{name}: {value}\r\n" for name, value in SAFE_HEADERS)
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 HandleStream = Callable[[IOStream, Any], None]
@@ -205,7 +206,8 @@ class _Connection:
     # -- answering -----------------------------------------------------------------------
 
     def _run(self, request: _Request) -> None:
-        self._call = Call(self._lane.door.service, request.query, self._body, request.headers)
+        address = str(self._address[0]) if self._address else ""
+        self._call = Call(request.query, self._body, request.headers, address)
         self._body = b""
         self._task = self._loop.create_task(self._answer(request, self._call))
 
@@ -312,6 +314,14 @@ def _encoded(answer: Answer) -> bytes:
         head += f"Content-Type: {answer.content_type}\r\n"
     if answer.allow is not None:
         head += f"Allow: {answer.allow}\r\n"
+    for name, value in answer.headers:
+        head += f"{name}: {value}\r\n"
     if answer.status not in _WITHOUT_BODY:
         head += f"Content-Length: {len(answer.body)}\r\n"
+    head += _SAFE_HEADERS if not answer.headers else _safe_headers(answer)
     return f"{head}\r\n".encode("latin-1") + answer.body
+
+
+def _safe_headers(answer: Answer) -> str:
+    own = {name for name, _ in answer.headers}
+    return "".join(f"{name}: {value}\r\n" for name, value in SAFE_HEADERS if name not in own)

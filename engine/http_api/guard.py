@@ -5,7 +5,8 @@ close that way in; SDKs, which send neither ``Origin`` nor ``Sec-Fetch-Site``, n
 
   1. The ``Host`` must be a known local name, so that a page that rebinds its own DNS name to
      127.0.0.1 is not let in.
-  2. A request that changes something, polls included, must not come from another origin.
+  2. A request must not come from another origin. The one exception is a link that a person
+     follows to what only reads: nothing of the answer is told to the page it stood on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..errors import ForbiddenError
+from .route_roles import is_reading
+from .routing import Route
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """Host names that are let in by default, with any port."""
@@ -33,28 +36,42 @@ class Guard:
             None if allowed_hosts is None else frozenset(name.lower() for name in allowed_hosts)
         )
 
-    def check(self, method: str, path: str, host: str, headers: Mapping[str, str]) -> None:
-        """Let the request pass, or raise.
+    def check_host(self, host: str) -> None:
+        """Let a request for this host name pass, or raise.
 
         Raises:
-            ForbiddenError: An unknown host name, or another site's page that would change
-                something.
+            ForbiddenError: The server does not go by that name.
         """
-        if self.allowed_hosts is not None and _name(host) not in self.allowed_hosts:
+        if self.allowed_hosts is not None and host_name(host) not in self.allowed_hosts:
             raise ForbiddenError(
                 f"This server does not answer to the host name {host[:80]!r}; "
                 "add it to the allowed hosts to let it in."
             )
-        if method in _SAFE_METHODS and "/poll/" not in path:
-            return
+
+    def check_origin(
+        self, method: str, route: Route, host: str, headers: Mapping[str, str]
+    ) -> None:
+        """Let a request for a route pass, or raise.
+
+        Raises:
+            ForbiddenError: Another site's page has sent it.
+        """
         origin = headers.get("Origin")
-        if origin is not None and origin.lower().partition("://")[2] != host.lower():
-            raise ForbiddenError("Pages of other sites may not change anything here.")
-        if headers.get("Sec-Fetch-Site", "none") not in _OWN_SITE:
-            raise ForbiddenError("Pages of other sites may not change anything here.")
+        if origin is not None and not is_same_origin(origin, host):
+            raise ForbiddenError("Pages of other sites may not use this server.")
+        if headers.get("Sec-Fetch-Site", "none") in _OWN_SITE:
+            return
+        is_link = headers.get("Sec-Fetch-Mode") == "navigate" and method in _SAFE_METHODS
+        if not (is_link and is_reading(route)):
+            raise ForbiddenError("Pages of other sites may not use this server.")
 
 
-def _name(host: str) -> str:
+def is_same_origin(origin: str, host: str) -> bool:
+    """Whether the ``Origin`` of a request is the host it is sent to. ``null`` never is."""
+    return bool(host) and origin.lower().partition("://")[2] == host.lower()
+
+
+def host_name(host: str) -> str:
     """The host without its port, in lower case."""
     host = host.lower()
     if host.startswith("["):

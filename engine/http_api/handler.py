@@ -14,10 +14,14 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
-from .answers import Answer, Stream, error_answer, status_answer
+from ..errors import ForbiddenError
+from ..service.access import ANYONE
+from .answers import SAFE_HEADERS, Answer, Stream, error_answer, status_answer
 from .call import Call
 from .guard import Guard
-from .routing import Match, Router
+from .identity import Identity
+from .route_roles import route_needs
+from .routing import Match, Route, Router
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -29,11 +33,11 @@ _log = logging.getLogger(__name__)
 class Door:
     """What every request of one door shares. Immutable."""
 
-    __slots__ = ("_prefix_length", "guard", "router", "service")
+    __slots__ = ("_prefix_length", "guard", "identity", "router")
 
-    def __init__(self, service: Service, router: Router, guard: Guard, prefix: str = "") -> None:
+    def __init__(self, identity: Identity, router: Router, guard: Guard, prefix: str = "") -> None:
         """``prefix``: what stands before ``/api`` when the door is mounted below a path."""
-        self.service = service
+        self.identity = identity
         self.router = router
         self.guard = guard
         self._prefix_length = len(prefix)
@@ -55,12 +59,34 @@ class Door:
             match: The route that ``router`` found for method and path.
         """
         try:
-            self.guard.check(method, path, host, call.headers)
+            self.guard.check_host(host)
             if match is None:
                 return _unrouted(self.router, method, path)
+            self.guard.check_origin(method, match.route, host, call.headers)
+            call.service = self._service(match.route, call)
             return await match.route.endpoint(call, *match.variables)
         except Exception as error:
             return error_answer(error, match.route.argument if match is not None else "")
+
+    def _service(self, route: Route, call: Call) -> Service:
+        """The service as the sender has it, if the route is theirs.
+
+        Raises:
+            UnauthorizedError: It is not known who they are.
+            ForbiddenError: Their role is not enough.
+        """
+        needed = route_needs(route)
+        if needed is ANYONE:  # these endpoints look after themselves
+            return self.identity.service
+        view = self.identity.view(call.headers, call.address)
+        caller = view.caller
+        if caller.is_known and not caller.role.may(needed):
+            roles = " or ".join(sorted(needed)) or "of nobody"
+            raise ForbiddenError(
+                f"{route.method} {route.path} needs the role {roles}; "
+                f"{caller.words} has not got it. An admin can grant it."
+            )
+        return view
 
 
 class ApiHandler(RequestHandler):
@@ -103,6 +129,8 @@ class ApiHandler(RequestHandler):
             self.set_header("Content-Type", answer.content_type)
         if answer.allow is not None:
             self.set_header("Allow", answer.allow)
+        for name, value in (*SAFE_HEADERS, *answer.headers):
+            self.set_header(name, value)
         self.finish(answer.body or None)
 
     head = post = put = delete = patch = options = get
@@ -123,11 +151,14 @@ class ApiHandler(RequestHandler):
             message = self._reason
         answer = status_answer(status_code, message)
         self.set_header("Content-Type", answer.content_type or "")
+        for name, value in SAFE_HEADERS:
+            self.set_header(name, value)
         self.finish(answer.body)
 
     async def _send_stream(self, stream: Stream) -> None:
         self.set_header("Content-Type", stream.content_type)
-        self.set_header("Cache-Control", "no-store")
+        for name, value in SAFE_HEADERS:
+            self.set_header(name, value)
         self.set_header("X-Accel-Buffering", "no")  # proxies would hold it back otherwise
         if self.request.method == "HEAD":
             self.finish()
@@ -155,7 +186,8 @@ class ApiHandler(RequestHandler):
         request, door = self.request, self._door
         path = door.path(request.path)
         method = request.method or "GET"
-        self._call = Call(door.service, request.query_arguments, request.body, request.headers)
+        address = request.remote_ip or ""
+        self._call = Call(request.query_arguments, request.body, request.headers, address)
         match = door.router.match(method, path)
         return await door.answer(method, path, request.host, self._call, match)
 

@@ -31,6 +31,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /health
         GET /api/health
         GET /api/version
+        POST /api/token
         GET /api/capabilities
         GET /api-docs
         GET /openapi.json
@@ -42,6 +43,8 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         VIEWER,
         """
         POST /api/metadata/workflow/validate
+        GET /api/token/userInfo
+        GET /api/access/me
         GET /api/metadata/workflow
         GET /api/metadata/workflow/names
         GET /api/metadata/workflow/names-and-versions
@@ -130,6 +133,9 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         POST /api/workflow/{name}
         POST /api/workflow/execute/{name}/{version}
         POST /api/workflow/test
+        GET /api/access/links
+        POST /api/access/links
+        DELETE /api/access/links/{linkId}
         DELETE /api/workflow/{workflowId}
         POST /api/executions/{workflowId}/tasks/{taskId}/branch
         POST /api/workflow/{workflowId}/variables
@@ -193,6 +199,14 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
     (
         ADMIN,
         """
+        GET /api/access/users
+        POST /api/access/users
+        PUT /api/access/users/{name}
+        DELETE /api/access/users/{name}
+        GET /api/access/keys
+        POST /api/access/keys
+        DELETE /api/access/keys/{keyId}
+        GET /api/access/audit
         PUT /api/secrets/{key}
         DELETE /api/secrets/{key}
         """,

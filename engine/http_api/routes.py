@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from . import (
+    access,
     admin,
     bulk,
     event_handlers,
@@ -26,6 +27,7 @@ from . import (
 )
 from .guard import LOOPBACK_HOSTS, Guard
 from .handler import ApiHandler, Door
+from .identity import REQUESTS_PER_SECOND, Identity
 from .routing import Route, Router
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 ROUTES: Final[tuple[Route, ...]] = (
     *health.ROUTES,
+    *access.ROUTES,
     *metadata.ROUTES,
     *workflows.ROUTES,
     *bulk.ROUTES,
@@ -64,6 +67,7 @@ def routes(
     *,
     allowed_hosts: Iterable[str] | None = LOOPBACK_HOSTS,
     prefix: str = "",
+    requests_per_second: float = REQUESTS_PER_SECOND,
 ) -> list[tuple[str, type[ApiHandler], dict[str, Any]]]:
     """Tornado routes of Conductor's HTTP API.
 
@@ -75,6 +79,8 @@ def routes(
             name in: only for a server that others on the network are meant to reach.
         prefix: Path before ``/api``. Panel's own ``prefix`` is added to the patterns by Panel;
             name it here so that it is not taken for a part of the route.
+        requests_per_second: How much one caller may ask once callers have to say who they are.
     """
-    door = Door(service, Router(ROUTES), Guard(allowed_hosts), prefix.rstrip("/"))
+    identity = Identity(service, requests_per_second)
+    door = Door(identity, Router(ROUTES), Guard(allowed_hosts), prefix.rstrip("/"))
     return [(PATHS, ApiHandler, {"door": door})]

@@ -14,8 +14,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from ..models.codec import MAX_BODY_BYTES
+from .exposure import check_exposure, is_loopback
 from .fast_lane import take_over
 from .guard import LOOPBACK_HOSTS
+from .identity import REQUESTS_PER_SECOND
 from .routes import routes
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class ApiServer:
         host: str = "127.0.0.1",
         port: int = 8080,
         allowed_hosts: Iterable[str] | None = None,
+        requests_per_second: float = REQUESTS_PER_SECOND,
     ) -> None:
         """Start serving; the port is open when this returns.
 
@@ -49,12 +52,16 @@ class ApiServer:
             port: Port, 0 for any free one.
             allowed_hosts: Names to answer to besides the local ones. None: on a loopback
                 address only the local ones, on any other address every name.
+            requests_per_second: How much one caller may ask once callers say who they are.
 
         Raises:
             OSError: The port is taken.
+            InvalidRequestError: Others could reach it and nobody is configured.
         """
         self.host = host
-        api = routes(service, allowed_hosts=_names(host, allowed_hosts))
+        check_exposure(service, host, allowed_hosts)
+        names = _names(host, allowed_hosts)
+        api = routes(service, allowed_hosts=names, requests_per_second=requests_per_second)
         # There are no pages here: a path outside the API is answered like an unknown one in it.
         self._application = Application([*api, *((".*", kind, given) for _, kind, given in api)])
         sockets = bind_sockets(port, host)
@@ -121,7 +128,6 @@ def serve_api(
 
 
 def _names(host: str, allowed_hosts: Iterable[str] | None) -> frozenset[str] | None:
-    local = host in ("localhost", "::1") or host.startswith("127.")
     if allowed_hosts is None:
-        return LOOPBACK_HOSTS if local else None
+        return LOOPBACK_HOSTS if is_loopback(host) else None
     return LOOPBACK_HOSTS | frozenset(allowed_hosts)

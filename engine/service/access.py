@@ -278,6 +278,11 @@ class Caller:
         return "user" if self.kind is CallerKind.LOCAL else f"user:{self.name}"
 
     @property
+    def is_known(self) -> bool:
+        """Whether they had to say who they are."""
+        return self.kind is not CallerKind.LOCAL
+
+    @property
     def words(self) -> str:
         """For messages: ``user 'ann' (viewer)``."""
         return f"{self.kind} '{self.name}' ({self.role})"

@@ -36,8 +36,12 @@ class ActingService:
 
     @property
     def caller(self) -> Caller:
-        """For whom it acts."""
-        return self._caller
+        """For whom it acts, as they stand now.
+
+        Raises:
+            UnauthorizedError: They may not come in any more.
+        """
+        return self._present()
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -105,7 +109,9 @@ def current(accounts: Accounts, caller: Caller) -> Caller:
     key = caller.name if caller.kind is CallerKind.USER else caller.key_id
     account = table.get(key)
     if account is None or account.get("stamp", caller.key_id) != caller.key_id:
-        raise UnauthorizedError(f"{caller.kind} '{caller.name}' may not come in any more.")
+        raise UnauthorizedError(
+            f"{caller.kind} '{caller.name}' may not come in any more.", "INVALID_TOKEN"
+        )
     return replace(caller, role=Role(account.get("role", caller.role)))
 
 

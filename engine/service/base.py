@@ -50,6 +50,11 @@ class ServiceBase:
         return twin
 
     @property
+    def caller(self) -> Caller:
+        """For whom this view acts; of the service itself: the local person."""
+        return self._caller
+
+    @property
     def _actor(self) -> str:
         return self._caller.actor
 

@@ -190,14 +190,15 @@ def test_suggestion_stands_beside_its_problem(send: Send) -> None:
 
 
 def test_fault_of_ours_is_500_without_its_text(
-    send: Send,
     service: Service,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(service, "task_defs", lambda keep_unknown: 1 / 0)
 
-    reply = send("GET", "/api/metadata/taskdefs")
+    # A server of its own: views of the service keep the methods that they have looked up.
+    with ApiServer(service, port=0) as server, sender(server.port) as send:
+        reply = send("GET", "/api/metadata/taskdefs")
 
     assert reply.status == 500
     assert "division" not in reply.text
@@ -360,8 +361,16 @@ def test_unknown_host_name_is_refused(send: Send, host: str) -> None:
     assert (reply.status, reply.json["status"]) == (403, 403)
 
 
-def test_host_names_can_be_allowed(service: Service) -> None:
-    with ApiServer(service, port=0, allowed_hosts=["studio.example"]) as server:
+def _configured(service: Service) -> Service:
+    service.create_api_key("somebody", "viewer").result(10)
+    return service
+
+
+def test_host_names_can_be_allowed() -> None:
+    with (
+        Engine(functions=FunctionRegistry()) as engine,
+        ApiServer(_configured(engine.service), port=0, allowed_hosts=["studio.example"]) as server,
+    ):
         for host in ("studio.example:80", "localhost"):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
             connection.request("GET", "/health", headers={"Host": host})
@@ -439,7 +448,7 @@ def test_cancelled_command_is_told_to_try_again(service: Service) -> None:
     given_up.cancel()
 
     with pytest.raises(UnavailableError):
-        asyncio.run(Call(service, {}, b"").wait(given_up))
+        asyncio.run(Call({}, b"").wait(given_up))
 
 
 def test_door_can_stand_below_a_path(service: Service) -> None:
