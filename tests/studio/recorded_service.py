@@ -13,6 +13,7 @@ import duckdb
 
 from engine.errors import NotFoundError
 from engine.models.capability import EVERY_CAPABILITY
+from engine.service.access import LOCAL_CALLER, Caller
 
 EXECUTION_COLUMNS = """
     workflow_id VARCHAR, version BIGINT, workflow_type VARCHAR, workflow_version INTEGER,
@@ -36,6 +37,13 @@ class RecordedService:
     """The part of the service that pages read, over rows a test puts in."""
 
     capabilities = EVERY_CAPABILITY
+    caller = LOCAL_CALLER
+
+    def acting_as(self, caller: Caller) -> RecordedService:
+        return self
+
+    def needs_login(self) -> bool:
+        return False
 
     def __init__(self) -> None:
         self._database = duckdb.connect(":memory:")
