@@ -39,7 +39,7 @@ MODELS: Final = {
 }
 """Models of ``engine.models`` that the document describes, by module."""
 
-_EVERYWHERE: Final = (400, 401, 403, 405, 413, 429, 503)
+_EVERYWHERE: Final = (400, 401, 403, 405, 413, 422, 429, 503)
 """Errors that any route may answer: a mistake in the request, a refusal, too much, an engine that
 is closing."""
 _ERROR: Final = {
@@ -71,6 +71,13 @@ _KINDS: Final[Mapping[str, dict[str, Any]]] = {
 _PATH_NUMBERS: Final = frozenset({"version"})
 _STATUSES: Final = ("IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED")
 _PAGE: Final = Path(__file__).with_name("page")
+_PAGE_HEADERS: Final = (
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("Referrer-Policy", "no-referrer"),
+)
 _FORWARD: Final = (
     b'<!doctype html><meta http-equiv="refresh" content="0; url=swagger-ui/index.html">'
 )
@@ -215,7 +222,7 @@ async def api_docs(call: Call) -> Answer:
 
 async def old_page(call: Call) -> Answer:
     """Where the page was in former servers: goes on to where it is."""
-    return Answer(200, _FORWARD, _PAGE_TYPES["index.html"])
+    return Answer(200, _FORWARD, _PAGE_TYPES["index.html"], headers=_PAGE_HEADERS)
 
 
 async def page_file(call: Call, file: str) -> Answer:
@@ -223,7 +230,7 @@ async def page_file(call: Call, file: str) -> Answer:
     kind = _PAGE_TYPES.get(file)
     if kind is None:
         return status_answer(404, f"No static resource swagger-ui/{file}.")
-    return Answer(200, await call.query(_page_bytes, file), kind)
+    return Answer(200, await call.query(_page_bytes, file), kind, headers=_PAGE_HEADERS)
 
 
 @cache

@@ -90,6 +90,13 @@ _META = "/api/metadata"
 _SCHED = "/api/scheduler"
 _EXEC = "/api/executions"
 
+_ACCESS = "/api/access"
+_CREDENTIALS: Final[Schema] = {
+    "type": "object",
+    "properties": {"keyId": {"type": "string"}, "keySecret": {"type": "string"}},
+    "required": ["keyId", "keySecret"],
+}
+
 _JSON = Document(answer=_OBJECT)
 _EMPTY = Document()
 _STEER = Document(errors=(404, 409))
@@ -105,6 +112,34 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "GET /health": _JSON._replace(errors=(503,)),
     "GET /api/health": _JSON._replace(errors=(503,)),
     "GET /api/version": Document(answer=TEXT_BODY, answer_type="text/plain"),
+    # who is asking, and who may
+    "POST /api/token": Document(body=_CREDENTIALS, answer=_OBJECT, errors=(404,)),
+    "GET /api/token/userInfo": _JSON._replace(errors=(404,)),
+    f"GET {_ACCESS}/me": _JSON,
+    f"GET {_ACCESS}/users": Document(answer=many(_OBJECT)),
+    f"POST {_ACCESS}/users": Document(body=_OBJECT, errors=(409,)),
+    f"PUT {_ACCESS}/users/{{name}}": Document(body=_OBJECT, errors=(404,)),
+    f"DELETE {_ACCESS}/users/{{name}}": Document(errors=(404,)),
+    f"GET {_ACCESS}/keys": Document(answer=many(_OBJECT)),
+    f"POST {_ACCESS}/keys": Document(body=_OBJECT, answer=_OBJECT),
+    f"DELETE {_ACCESS}/keys/{{keyId}}": Document(errors=(404,)),
+    f"GET {_ACCESS}/links": Document(
+        (text("workflowId", "Only those to this execution."),), answer=many(_OBJECT)
+    ),
+    f"POST {_ACCESS}/links": Document(
+        body=_OBJECT, body_required=False, answer=_OBJECT, errors=(404,)
+    ),
+    f"DELETE {_ACCESS}/links/{{linkId}}": Document(errors=(404,)),
+    f"GET {_ACCESS}/audit": Document(
+        (
+            number("before", "Only rows with smaller numbers; 0 from the newest.", 0),
+            number("limit", "How many; at most 500.", 100),
+            text("actor", "Only of this one: user, or user:NAME."),
+            text("operation", "Only this operation."),
+            text("object", "Only objects whose name begins so."),
+        ),
+        answer=many(_OBJECT),
+    ),
     # definitions
     f"POST {_META}/workflow": Document(
         (flag("overwrite", "Replace the version if it is there."),),
