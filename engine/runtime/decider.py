@@ -19,6 +19,7 @@ from ..errors import EngineError, StoreClosedError
 from ..store.faults import fault_point
 from .desk import Desk
 from .faults import DECIDED
+from .paging import page_out
 from .scheduler import TIMER_PREFIX
 from .writer import Outbox, Writer
 
@@ -73,6 +74,8 @@ class Decider:
         """Held while a letter is put in, so that none comes after the last one."""
         self._waiting: dict[str, list[tuple[Future[Any], Any]]] = {}
         self._closing = False
+        self._submitted = 0
+        """Outboxes handed to the writer so far."""
         self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
 
     def start(self) -> None:
@@ -163,7 +166,9 @@ class Decider:
             left_over = True
         self._hand_out(desk)
         self._answer_settled(outbox)
+        page_out(desk, self._submitted + 1, self._writer.settled_count)
         if not outbox.is_empty():
+            self._submitted += 1
             fault_point(DECIDED)
             self._writer.submit(outbox)
         return left_over

@@ -215,6 +215,11 @@ class Desk(Filing):
                 logger.exception("%s of %s failed.", effect, workflow_id)
         return bool(self._effects)
 
+    @property
+    def has_effects(self) -> bool:
+        """Whether something is still to be carried out, in the next batch."""
+        return bool(self._effects)
+
     def go_on_unfinished(self) -> None:
         """Give turns that had to stop early their next share."""
         for _ in range(len(self.unfinished)):

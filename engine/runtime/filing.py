@@ -16,11 +16,12 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn
-from ..errors import NotFoundError
+from ..errors import NotFoundError, StoreCorruptError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
 from .limits import HandOffLimits
+from .paging import OpenExecutions, Page
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .start_keys import StartKeys
@@ -68,7 +69,7 @@ class Filing:
         self.unfinished: deque[str] = deque()
         """Executions that the decider has to go on with in the next batch."""
         self.outbox = Outbox()
-        self.executions: dict[str, WorkflowState] = {}
+        self.executions = OpenExecutions(self._fold_again)
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
         self.task_home: dict[str, str] = {}
         self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
@@ -88,6 +89,18 @@ class Filing:
                 raise NotFoundError(f"No such workflow found by id: {workflow_id}")
             state = fold(events, self.registry.definition_of)
             self._keep_ended(state)
+        return state
+
+    def _fold_again(self, workflow_id: str, page: Page) -> WorkflowState:
+        """The working state of an open execution that was paged out."""
+        state = fold(self.store.events(workflow_id), self.registry.definition_of)
+        if state.last_event != page.last_event:
+            raise StoreCorruptError(
+                f"Execution {workflow_id} had {page.last_event} events, the store has "
+                f"{state.last_event}. Stop the engine and put the files back from one backup."
+            )
+        for task_id in state.tasks:
+            self.task_home[task_id] = workflow_id
         return state
 
     def adopt(self, workflow_id: str, events: Sequence[HistoryEvent]) -> None:

@@ -35,6 +35,14 @@ class HandOffLimits:
             holders[task.task_id] = None
         return True
 
+    def has_slot(self, task: TaskState) -> bool:
+        """Whether the task holds a slot."""
+        return task.task_id in self._holders.get(task.task_def_name, ())
+
+    def keep(self, name: str, task_id: str) -> None:
+        """After a start: give a task the slot of a definition that it held before."""
+        self._holders.setdefault(name, {})[task_id] = None
+
     def free(self, task: TaskState) -> bool:
         """Give a slot back when its task has ended; True when others may get it."""
         holders = self._holders.get(task.task_def_name)

@@ -14,6 +14,7 @@ from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
 from .faults import TAKEN_UP
 from .filing import waits_for_worker
+from .paging import IdleSummary, take_up_idle
 from .polling import IN_PROCESS_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -25,23 +26,33 @@ def recover(desk: Desk) -> int:
     Queues, timers and running scripts are derived from the histories. A task that an in-process
     worker held when the last process ended goes back to its queue: that worker is gone.
     """
-    for workflow_id in desk.store.open_executions():
+    idle: dict[str, IdleSummary] = {}
+    for workflow_id, body in desk.store.idle_executions():
+        known = take_up_idle(desk, workflow_id, body) if body is not None else None
+        if known is not None:
+            idle[workflow_id] = known
+            continue
         state = fold(desk.store.events(workflow_id), desk.registry.definition_of)
         desk.executions[workflow_id] = state
         desk.start_keys.opened(state)
         desk.start_slots.opened(state)
         for task_id in state.tasks:
             desk.task_home[task_id] = workflow_id
-    for state in list(desk.executions.values()):
+    folded = desk.executions.resident()
+    for state in folded:
         _take_up(desk, state)
-    _mend_families(desk)
+    for state in folded:
+        _mend_family(desk, state)
+    for workflow_id, known in idle.items():
+        if _family_differs(desk, known):
+            _mend_family(desk, desk.executions[workflow_id])
     desk.event_queue.recover(desk)
     desk.scheduler.recover(desk)
     while desk.carry_out_effects():
         pass
     fault_point(TAKEN_UP)
     if desk.executions:
-        logger.info("Took up %d open executions.", len(desk.executions))
+        logger.info("Took up %d open executions, %d of them idle.", len(desk.executions), len(idle))
     return len(desk.executions)
 
 
@@ -69,17 +80,26 @@ def _held_by_a_dead_worker(state: WorkflowState, task: TaskState) -> bool:
     return (task.worker_id or "").startswith(IN_PROCESS_PREFIX)
 
 
-def _mend_families(desk: Desk) -> None:
+def _mend_family(desk: Desk, state: WorkflowState) -> None:
     """Parents and children agree even if the last process ended between two commits."""
-    for state in list(desk.executions.values()):
-        for task in list(state.open_tasks()):
-            if task.task_type != "SUB_WORKFLOW" or task.awaiting_check:
-                continue
-            if task.sub_workflow_id or not task.not_before_ms:
-                resume_children(desk, state, task)
-        parent_id, task_id = state.parent_workflow_id, state.parent_workflow_task_id
-        if parent_id and task_id and parent_id not in desk.executions:
-            _end_orphan(desk, state, parent_id, task_id)
+    for task in list(state.open_tasks()):
+        if task.task_type != "SUB_WORKFLOW" or task.awaiting_check:
+            continue
+        if task.sub_workflow_id or not task.not_before_ms:
+            resume_children(desk, state, task)
+    parent_id, task_id = state.parent_workflow_id, state.parent_workflow_task_id
+    if parent_id and task_id and parent_id not in desk.executions:
+        _end_orphan(desk, state, parent_id, task_id)
+
+
+def _family_differs(desk: Desk, known: IdleSummary) -> bool:
+    """Whether a parent or child of an idle execution has ended, or a child has to be started."""
+    if known.parent_id and known.parent_id not in desk.executions:
+        return True
+    launchers = [task for task in known.tasks if task.task_type == "SUB_WORKFLOW"]
+    return any(task.child_id not in desk.executions for task in launchers if task.child_id) or any(
+        not task.child_id and not task.deadline_ms for task in launchers
+    )
 
 
 def _end_orphan(desk: Desk, state: WorkflowState, parent_id: str, task_id: str) -> None:

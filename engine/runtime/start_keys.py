@@ -30,6 +30,10 @@ class StartKeys:
             self._ended.pop(state.workflow_id, None)
             self._by_key.setdefault(key, {})[state.workflow_id] = None
 
+    def noted(self, workflow_id: str, name: str, key: str) -> None:
+        """After a start: an open execution of a workflow has a key."""
+        self._by_key.setdefault((name, key), {})[workflow_id] = None
+
     def ended(self, state: WorkflowState) -> None:
         """An open execution ended: it is remembered until the history surely has it."""
         key = _key_of(state)

@@ -7,6 +7,11 @@ are never taken back. A deadline that moved later rings once for nothing and is 
 from __future__ import annotations
 
 import heapq
+from typing import Final
+
+_SPARE_ENTRIES: Final = 1_000
+_RINGS_AT_ONCE: Final = 200
+"""Timers of one batch: each is a turn, and may fold an execution that was paged out."""
 
 
 class Timers:
@@ -26,7 +31,7 @@ class Timers:
         self._set[key] = moment_ms
         heapq.heappush(self._heap, (moment_ms, workflow_id, task_id))
 
-    def due(self, now_ms: int, limit: int = 1000) -> dict[str, list[str]]:
+    def due(self, now_ms: int, limit: int = _RINGS_AT_ONCE) -> dict[str, list[str]]:
         """Take out what has rung: task ids by execution ("" for the execution itself)."""
         rung: dict[str, list[str]] = {}
         taken = 0
@@ -46,3 +51,7 @@ class Timers:
     def forget(self, workflow_id: str, task_id: str = "") -> None:
         """A task or execution has ended: its entry will be passed over."""
         self._set.pop((workflow_id, task_id), None)
+        if len(self._heap) > 2 * len(self._set) + _SPARE_ENTRIES:
+            # Most tasks end long before their time-outs: without this, all of an hour's would wait.
+            self._heap = [(moment, *key) for key, moment in self._set.items()]
+            heapq.heapify(self._heap)

@@ -43,6 +43,7 @@ class Outbox:
             or c.metadata
             or c.removed
             or c.definitions
+            or c.idle
             or c.protected
             or c.audit
         )
@@ -50,6 +51,9 @@ class Outbox:
 
 class Writer:
     """Commits outboxes in order; several that wait share one transaction."""
+
+    settled_count = 0
+    """How many outboxes are durable."""
 
     def __init__(self, store: Store, subscriptions: Subscriptions, max_waiting: int = 4) -> None:
         """Start the thread. At most ``max_waiting`` batches wait; the decider pauses then."""
@@ -114,6 +118,7 @@ class Writer:
             logger.exception("The journal can't be written; the engine stops.")
             _refuse(batch, self.failure)
             return
+        self.settled_count += len(batch)
         for outbox in batch:
             for future, value in outbox.answers:
                 _answer(future, value)
@@ -134,6 +139,7 @@ def _writes(commit: Commit) -> bool:
         or commit.definitions
         or commit.protected
         or commit.audit
+        or commit.idle
     )
 
 
@@ -149,6 +155,7 @@ def _merge(commits: list[Commit]) -> Commit:
         _last_word(merged.reopened, merged.closed, commit.reopened)
         _last_word(merged.closed, merged.reopened, commit.closed)
         merged.removed += commit.removed
+        merged.idle += commit.idle
         merged.protected += commit.protected
         merged.audit += commit.audit
     return merged

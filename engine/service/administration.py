@@ -24,15 +24,18 @@ class AdministrationService(InspectionService):
 
         def read(desk: Desk) -> list[Wire]:
             now_ms = desk.clock.now().wall_ms
+            first, last = max(start, 0), max(start, 0) + max(count, 0)
+            pending = desk.executions.pending(task_type)
             found = [
-                (task.scheduled_time, state, task)
-                for state in desk.executions.values()
+                (task.scheduled_time, workflow_id, state, task)
+                # Those of the page only: others need not come into memory.
+                for workflow_id in dict.fromkeys(key for _, key in pending[:last])
+                for state in (desk.executions[workflow_id],)
                 for task in state.open_tasks()
                 if task.task_type == task_type
             ]
-            found.sort(key=lambda entry: entry[0])
-            page = found[max(start, 0) : max(start, 0) + max(count, 0)]
-            return [task_wire(state, task, now_ms) for _, state, task in page]
+            found.sort(key=lambda entry: entry[:2])
+            return [task_wire(state, task, now_ms) for _, _, state, task in found[first:last]]
 
         return self._submit(read)
 

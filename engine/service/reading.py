@@ -82,7 +82,13 @@ class ReadingService(MetadataService):
         def found(rows: list[dict[str, Any]]) -> None:
             if not rows:
                 raise NotFoundError(missing)
-            chain(self._with_execution(rows[0]["workflow_id"], command), answer)
+            workflow_id = rows[0]["workflow_id"]
+
+            def command_there(desk: Desk) -> Any:
+                desk.state(workflow_id)  # paged out, it is known by its open tasks only
+                return command(desk)
+
+            chain(self._with_execution(workflow_id, command_there), answer)
 
         def look_up() -> list[dict[str, Any]]:
             sql = "SELECT workflow_id FROM tasks WHERE task_id = ? LIMIT 1"
@@ -104,9 +110,8 @@ class ReadingService(MetadataService):
 
     def running(self, name: str) -> list[str]:
         """Ids of the open executions of a definition, newest first."""
-        states = list(self._runtime.desk.executions.values())
-        mine = [s for s in states if s.definition is not None and s.definition.name == name]
-        return [s.workflow_id for s in sorted(mine, key=lambda s: -s.create_time)]
+        mine = [one for one in self._runtime.desk.executions.running() if one.name == name]
+        return [one.workflow_id for one in sorted(mine, key=lambda one: -one.create_time)]
 
     def events(self, workflow_id: str, after: int = 0) -> Future[list[HistoryEvent]]:
         """Committed events of an execution with numbers above ``after``.

@@ -287,7 +287,7 @@ class WorkerService(ExecutionService):
 
         def run(desk: Desk) -> int:
             count = 0
-            for state in desk.executions.values():
+            for state in desk.executions.resident():  # what is paged out stands in its queue
                 for task in state.open_tasks():
                     waits = task.task_type == task_type and task.status == "SCHEDULED"
                     if waits and not desk.queues.contains(task.task_id):

@@ -19,6 +19,7 @@ __all__ = [
     "AuditRow",
     "Commit",
     "ExecutionRow",
+    "IdleRow",
     "LogRow",
     "MetadataRow",
     "Project",
@@ -73,6 +74,15 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     """The definition afterwards; None: it is gone, or the object is no definition."""
 
 
+class IdleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What spares a start the folding of one open execution that waits. Derived, never truth."""
+
+    workflow_id: str
+    last_event: int
+    """Number of the newest event it takes into account: with a newer one it counts for nothing."""
+    body: bytes
+
+
 class Commit(msgspec.Struct, kw_only=True):
     """Everything one group commit makes durable, all or none, in this order."""
 
@@ -90,6 +100,8 @@ class Commit(msgspec.Struct, kw_only=True):
     """Executions that these events reopened: the journal takes their whole history back."""
     removed: list[str] = []
     """Executions deleted for good."""
+    idle: list[IdleRow] = []
+    """Summaries of open executions; they take no position, and no history knows them."""
     protected: list[MetadataRow] = []
     """Users, keys, links, secrets: kept in the journal alone, never fed, never in a query."""
     audit: list[AuditRow] = []
@@ -112,6 +124,14 @@ class Store(Protocol):
 
     def open_executions(self) -> list[str]:
         """Ids of the executions that have not ended, oldest first. Read from the journal only."""
+        ...
+
+    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+        """The same, each with its summary if that takes the newest event into account.
+
+        Raises:
+            StoreCorruptError: A summary does not match its checksum.
+        """
         ...
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:

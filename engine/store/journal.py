@@ -52,6 +52,8 @@ _COURTESY_SECONDS: Final = 0.0005
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """Answers one row: whether it was kept from its work, pages gathered, pages moved of those."""
 
+_OPENED: Final = "INSERT {how} INTO open_executions (workflow_id, position) VALUES (?, ?)"
+
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
 NumberedEvents = Sequence[tuple[int, HistoryEvent]]
@@ -150,6 +152,8 @@ class Journal:
                 self._insert_rest(commit, first + len(commit.events))
                 self._insert_apart(commit)
                 self._note_open(commit, opened, shut, last)
+                if commit.idle:
+                    self._note_idle(commit)
                 self._writer.execute(
                     "UPDATE info SET value = ? WHERE key = 'last_position'", (last,)
                 )
@@ -179,9 +183,7 @@ class Journal:
             for numbered in open_histories:
                 self._insert_events(numbered)
                 began, event = numbered[0]
-                self._writer.execute(
-                    "INSERT INTO open_executions VALUES (?, ?)", (event.workflow_id, began)
-                )
+                self._writer.execute(_OPENED.format(how=""), (event.workflow_id, began))
                 self._open.add(event.workflow_id)
             for place, row in metadata:
                 self._insert_metadata(row, place)
@@ -283,7 +285,7 @@ class Journal:
         """Record which executions opened and which ended; ended ones may be pruned later."""
         many = self._writer.executemany
         if opened:
-            many("INSERT OR IGNORE INTO open_executions VALUES (?, ?)", opened.items())
+            many(_OPENED.format(how="OR IGNORE"), opened.items())
         if commit.reopened:
             many("DELETE FROM ended_executions WHERE workflow_id = ?", _single(opened))
         if shut:
@@ -298,6 +300,14 @@ class Journal:
         if ended:
             rows = [(workflow_id, last) for workflow_id in ended]
             many("INSERT OR REPLACE INTO ended_executions VALUES (?, ?)", rows)
+
+    def _note_idle(self, commit: Commit) -> None:
+        """Keep summaries with the executions they are of; they go when those end."""
+        self._writer.executemany(
+            "UPDATE open_executions SET idle_event = ?, idle_crc = ?, idle_body = ? "
+            "WHERE workflow_id = ?",
+            [(r.last_event, zlib.crc32(r.body), r.body, r.workflow_id) for r in commit.idle],
+        )
 
     # -- pruning -------------------------------------------------------------------------
 

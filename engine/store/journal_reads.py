@@ -39,6 +39,16 @@ class JournalReads:
             query = "SELECT workflow_id FROM open_executions ORDER BY position"
             return [row[0] for row in reader.execute(query)]
 
+    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+        """The same, each with its summary if that takes the newest event into account."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT workflow_id, idle_crc, CASE WHEN idle_event = ("
+                "SELECT max(number) FROM events AS e WHERE e.workflow_id = o.workflow_id"
+                ") THEN idle_body END FROM open_executions AS o ORDER BY position"
+            ).fetchall()
+        return [(workflow_id, self._summary(crc, body)) for workflow_id, crc, body in rows]
+
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Events the journal still has, in order; those before may have been pruned."""
         return [event for _, event in self.numbered_events(workflow_id, after)]
@@ -187,6 +197,11 @@ class JournalReads:
         query = f"SELECT workflow_id FROM removals {within}"
         batch.removed += [row[0] for row in reader.execute(query, span)]
         return batch
+
+    def _summary(self, crc: int, body: bytes | None) -> bytes | None:
+        if body is not None and (not isinstance(body, bytes) or zlib.crc32(body) != crc):
+            raise damaged(self.path, "a summary does not match its checksum")
+        return body
 
     def _event(self, crc: int, body: bytes) -> HistoryEvent:
         if not isinstance(body, bytes) or zlib.crc32(body) != crc:

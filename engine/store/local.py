@@ -140,7 +140,7 @@ class LocalStore:
 
     def commit(self, commit: Commit) -> None:
         """Make one group durable. See ``Store.commit``."""
-        apart = commit.protected or commit.audit
+        apart = commit.protected or commit.audit or commit.idle
         if not (record_count(commit) or commit.closed or commit.reopened or apart):
             return
         if commit.reopened:
@@ -171,6 +171,10 @@ class LocalStore:
     def open_executions(self) -> list[str]:
         """Ids of open executions, oldest first."""
         return self._journal.reads.open_executions()
+
+    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+        """The same, each with its summary where that is up to date. See ``Store``."""
+        return self._journal.reads.idle_executions()
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Committed events of one execution. See ``Store.events``."""

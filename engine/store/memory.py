@@ -88,6 +88,10 @@ class MemoryStore:
             self._check_open()
             return list(self._open)
 
+    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+        """The same without summaries: nothing survives this process that could need them."""
+        return [(workflow_id, None) for workflow_id in self.open_executions()]
+
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Committed events of one execution. See ``Store.events``."""
         with self._guard:

@@ -317,7 +317,7 @@ class InlineEngine:
             if self.desk.queues.contains(task.task_id) or task.worker_id:
                 if task.not_before_ms <= self.clock.now().wall_ms:
                     return task
-            elif task.sub_workflow_id in self.desk.executions:
+            elif task.sub_workflow_id and task.sub_workflow_id in self.desk.executions:
                 found = self._next_open(task.sub_workflow_id)
                 if found is not None:
                     return found

@@ -108,4 +108,13 @@ JOURNAL_STEPS: Final = (
             """,
         ),
     ),
+    Step(
+        3,
+        "what spares a start the folding of idle executions",
+        (
+            "ALTER TABLE open_executions ADD COLUMN idle_event INTEGER",
+            "ALTER TABLE open_executions ADD COLUMN idle_crc INTEGER",
+            "ALTER TABLE open_executions ADD COLUMN idle_body BLOB",
+        ),
+    ),
 )

@@ -25,6 +25,8 @@ from engine.runtime.workers import FunctionWorkers
 
 _AT_ONCE = 12
 _FINISH_SECONDS = 45.0
+_RESIDENT = 4
+"""Fewer executions than are open stay in memory: being paged out is part of what is tried."""
 
 
 def main(folder: Path, first: int, count: int, finish: bool) -> int:
@@ -32,6 +34,7 @@ def main(folder: Path, first: int, count: int, finish: bool) -> int:
     side = SideFile(folder / "child.jsonl")
     with Engine(folder / "crash.duckdb", threads=0, http_tasks=False) as engine:
         service = engine.service
+        engine._runtime.desk.executions.resident_limit = _RESIDENT
         service.create_task_defs([*task_defs(), *_functions().definitions()]).result(30)
         for definition in workflow_defs():
             service.create_workflow_def(definition, overwrite=True).result(30)
