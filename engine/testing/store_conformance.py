@@ -24,7 +24,7 @@ from ..errors import (
     StoreCorruptError,
 )
 from ..models.codec import loads
-from ..store.base import AuditRow, Commit, LogRow, MetadataRow, Store
+from ..store.base import AuditRow, Commit, IdleRow, LogRow, MetadataRow, Store
 from .store_records import commit_of, ending, event, history, rows_of
 
 
@@ -82,6 +82,21 @@ class StoreConformance:
         for name in ("c", "a", "b"):
             store.commit(commit_of(history(name, ended=False)))
         assert store.open_executions() == ["c", "a", "b"]
+
+    def test_a_summary_counts_only_for_the_newest_event(self, store: Store) -> None:
+        for name in ("b", "a"):
+            store.commit(commit_of(history(name, ended=False)))
+        newest = store.events("a")[-1].number
+        row = IdleRow(workflow_id="a", last_event=newest, body=b"in short")
+        store.commit(Commit(idle=[row]))
+        known = dict(store.idle_executions())
+        assert list(known) == ["b", "a"]
+        assert (known["b"], known["a"] in (None, b"in short")) == (None, True)
+        update = event("a", newest + 1, EventKind.WORKFLOW_PAUSED, {})
+        store.commit(Commit(events=[update]))
+        assert store.idle_executions() == [("b", None), ("a", None)]
+        store.commit(commit_of([ending("a", newest + 2)]))
+        assert store.idle_executions() == [("b", None)]
 
     def test_an_ended_execution_is_open_no_more(self, store: Store) -> None:
         store.commit(commit_of(history("a"), history("b", ended=False)))
