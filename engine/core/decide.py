@@ -29,7 +29,14 @@ from .ending import (
     successful_terminate,
 )
 from .events import EventKind, HistoryEvent, Moment
-from .mapping import map_first, map_node, missing_dynamic_join, placement_of
+from .mapping import (
+    all_skipped,
+    map_first,
+    map_node,
+    missing_dynamic_branches,
+    missing_dynamic_join,
+    placement_of,
+)
 from .retries import retry_or_end
 from .state import TaskState, WorkflowState
 from .tasks.base import TaskType
@@ -186,13 +193,19 @@ def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
     if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
         case = str(task.input_data.get("case"))
         branch = node.cases.get(case) or node.default_case
-        if branch:  # the key alone proves nothing: the input may have one of that name
+        # The key alone proves nothing (the input may have one of that name), and a branch whose
+        # tasks an operator skipped, all of them, is done.
+        if branch and not all_skipped(turn, branch, place):
             return map_first(turn, branch, place)
     if node.branches:
         return _missing_branches(turn, node, place)
+    if node.type == "FORK_JOIN_DYNAMIC":
+        missing = missing_dynamic_branches(turn, task)
+        if missing:
+            return [draft for first in missing for draft in map_node(turn, first, place)]
     following = node.successor
     if following is None and task.workflow_task is not None:
-        return _dynamic_join(turn, task, place)
+        return _dynamic_join(turn, task)
     while following is not None:
         if following.type == "DO_WHILE" and _encloses(following, node):
             return []
@@ -217,12 +230,12 @@ def _encloses(loop: Node, node: Node) -> bool:
     return False
 
 
-def _dynamic_join(turn: Turn, task: TaskState, place: Placement) -> list[Draft]:
+def _dynamic_join(turn: Turn, task: TaskState) -> list[Draft]:
     """The JOIN of a dynamic fork, if a rerun has taken it away; normally it exists."""
-    found = missing_dynamic_join(turn, task, place)
+    found = missing_dynamic_join(turn, task)
     if found is None:
         return []
-    join, forked = found
+    join, forked, place = found
     drafts = map_node(turn, join, place)
     for draft in drafts[:1]:
         draft.data["input"] = {**join.input_parameters, "joinOn": forked}

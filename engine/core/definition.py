@@ -257,7 +257,7 @@ def _link(tasks: list[Node], after: Node | None) -> None:
     """Set successors; ``after`` follows the last task of the list."""
     for position, node in enumerate(tasks):
         following = tasks[position + 1] if position + 1 < len(tasks) else after
-        node.successor = None if node.type == "TERMINATE" else following
+        node.successor = following  # of a TERMINATE too: it may be skipped, or optional and fail
         # Inside a loop the body's last task leads back to the loop; elsewhere to what follows.
         inner_after = node if node.type == "DO_WHILE" else following
         for inner in node.lists():

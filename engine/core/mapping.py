@@ -6,7 +6,8 @@ that is how several fork branches that meet at one JOIN create it once.
 
 from __future__ import annotations
 
-from .definition import SWITCH_TYPES, Node
+from ..models.enums import TaskStatus
+from .definition import SWITCH_TYPES, Node, make_node
 from .state import TaskState
 from .turn import Draft, Placement, Turn
 
@@ -22,12 +23,20 @@ def map_node(turn: Turn, node: Node, place: Placement) -> list[Draft]:
 def map_first(turn: Turn, nodes: list[Node], place: Placement) -> list[Draft]:
     """Draft the first node of a list that is not skipped."""
     for node in nodes:
-        reference = f"{node.reference}__{place.iteration}" if place.iteration else node.reference
-        task = turn.existing(reference, node)
-        if task is not None and task.status == "SKIPPED":
-            continue
-        return map_node(turn, node, place)
+        if not _is_skipped(turn, node, place):
+            return map_node(turn, node, place)
     return []
+
+
+def all_skipped(turn: Turn, nodes: list[Node], place: Placement) -> bool:
+    """Whether an operator has skipped every node of a list."""
+    return all(_is_skipped(turn, node, place) for node in nodes)
+
+
+def _is_skipped(turn: Turn, node: Node, place: Placement) -> bool:
+    reference = f"{node.reference}__{place.iteration}" if place.iteration else node.reference
+    task = turn.existing(reference, node)
+    return task is not None and task.status is TaskStatus.SKIPPED
 
 
 def placement_of(turn: Turn, task: TaskState, node: Node) -> Placement:
@@ -57,32 +66,48 @@ def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
 
     if node.type == "FORK_JOIN_DYNAMIC":
         # Its join comes back with the end of a branch, which knows what is to be joined.
-        return not task.input_data.get("forkedTasks") and missing(node.successor)
+        empty = not task.input_data.get("forkedTasks")
+        return missing(node.successor) if empty else bool(missing_dynamic_branches(turn, task))
     if node.successor is None and task.workflow_task is not None:
-        return missing_dynamic_join(turn, task, place) is not None
+        return missing_dynamic_join(turn, task) is not None
     if node.branches:
         firsts = [branch[0] for branch in node.branches if branch]
         return any(missing(first) for first in firsts) or (not firsts and missing(node.successor))
     if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
         case = str(task.input_data.get("case"))
         branch = node.cases.get(case) or node.default_case
-        return bool(branch) and missing(branch[0])
+        if branch and not all_skipped(turn, branch, place):
+            return missing(branch[0])
     return missing(node.successor)
 
 
-def missing_dynamic_join(
-    turn: Turn, task: TaskState, place: Placement
-) -> tuple[Node, list[str]] | None:
-    """The JOIN that a task of a dynamic fork leads to, with what it joins, if it has no record."""
-    suffix = f"__{place.iteration}" if place.iteration else ""
+def missing_dynamic_branches(turn: Turn, task: TaskState) -> list[Node]:
+    """First tasks of a dynamic fork's branches that have no record: a rerun has taken them away."""
+    fork = turn.node_of(task)
+    if fork is None:
+        return []
+    iteration = placement_of(turn, task, fork).iteration
+    suffix = f"__{iteration}" if iteration else ""
+    forked = task.input_data.get("forkedTaskDefs") or ()
+    firsts = [make_node(wire, fork.parent) for wire in forked]
+    return [first for first in firsts if turn.existing(first.reference + suffix, first) is None]
+
+
+def missing_dynamic_join(turn: Turn, task: TaskState) -> tuple[Node, list[str], Placement] | None:
+    """The JOIN that a task of a dynamic fork leads to, what it joins and where, if it is missing.
+
+    The task's own node was made at run time and knows no loop around it; the fork's does.
+    """
     for fork in turn.state.definition.dynamic_forks:
+        place = placement_of(turn, task, fork)
+        suffix = f"__{place.iteration}" if place.iteration else ""
         join = fork.successor
         if join is None or turn.existing(f"{join.reference}{suffix}", join) is not None:
             continue
         record = turn.existing(f"{fork.reference}{suffix}", fork)
         forked = [] if record is None else record.input_data.get("forkedTasks") or []
         if task.node in forked:
-            return join, list(forked)
+            return join, list(forked), place
     return None
 
 

@@ -18,6 +18,7 @@ from .mapping import lacks_successor, placement_of
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
 from .tasks.do_while import reopened_in
+from .timeouts import LAUNCHERS
 from .turn import Turn, hold_for_check
 
 _RETRYABLE = (
@@ -71,6 +72,9 @@ def reset_callbacks(turn: Turn) -> None:
     if state.status.is_terminal:
         raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
     for task in list(state.open_tasks()):
+        # The delay of a sub-workflow's next attempt is no worker's callback.
+        if task.task_type in LAUNCHERS:
+            continue
         if task.not_before_ms and task.callback_after_seconds:
             data = {"callback_after_seconds": 0, "not_before_ms": 0}
             turn.emit(EventKind.TASK_UPDATED, data, task)
@@ -241,12 +245,17 @@ def rerun_from_task(
     fork above it looks for missing branches.
 
     Raises:
-        InvalidRequestError: The task is a fork: rerun from a task of one of its branches.
+        InvalidRequestError: The task is a fork (rerun from a task of one of its branches), or was
+            skipped.
     """
     check_rerun(turn.state)
     if task.task_type == "FORK":
         raise InvalidRequestError(
             f"Task {task.task_id} is a fork, which has no run of its own; rerun from a task in it."
+        )
+    if task.status is TaskStatus.SKIPPED and not task.seq:
+        raise InvalidRequestError(
+            f"Task {task.task_id} was skipped and has never run; rerun from another task."
         )
     data: dict[str, Any] = {}
     _rerun_data(turn, data, workflow_input, correlation_id)

@@ -47,8 +47,14 @@ def task_deadline_ms(state: WorkflowState, task: TaskState) -> int:
         due += [
             moment + TOTAL_GRACE_MS if which == "total" else moment
             for moment, which, *_ in _timers(task, settings)
+            if _acts(settings, which)
         ]
     return min(due, default=0)
+
+
+def _acts(settings: TaskSettings, which: str) -> bool:
+    """Whether a timer that has run down does anything; a late response always does."""
+    return which == "response" or settings.timeout_policy != TaskTimeoutPolicy.ALERT_ONLY
 
 
 def _timers(task: TaskState, settings: TaskSettings) -> list[tuple[int, str, int, int]]:
@@ -106,7 +112,7 @@ def check_task_timeouts(turn: Turn, task: TaskState, node: Node | None) -> None:
     if settings is None or task.awaiting_check == OUTPUT:  # the worker's part is done
         return
     for moment, which, limit, begun in _timers(task, settings):
-        if turn.now.wall_ms >= moment:
+        if turn.now.wall_ms >= moment and _acts(settings, which):
             elapsed = (turn.now.wall_ms - begun) // 1000
             _time_out(turn, task, settings, which, limit, elapsed)
             return
@@ -122,8 +128,6 @@ def _time_out(
             f"with Task Definition: {task.task_def_name}"
         )
         _emit(turn, task, reason, which)
-        return
-    if policy == TaskTimeoutPolicy.ALERT_ONLY:
         return
     if which == "total":
         reason = (

@@ -240,7 +240,8 @@ class Filing:
             task.task_id,
             queue_name(task.task_type, task.domain),
             task.workflow_priority,
-            max(task.not_before_ms, task.scheduled_time),
+            # A clock that was set back holds back only what asked for a delay.
+            max(task.not_before_ms, min(task.scheduled_time, now_ms)),
         )
         known = self.queues.entry(task.task_id)
         if known is None or known.visible_ms != entry.visible_ms or known.queue != entry.queue:

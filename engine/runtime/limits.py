@@ -64,8 +64,8 @@ class HandOffLimits:
             return 0
         window_ms = max(settings.rate_limit_frequency_in_seconds, 1) * 1000
         times = self._handed_out.setdefault(task.task_def_name, deque())
-        while times and times[0] <= now_ms - window_ms:
-            times.popleft()
+        while times and not now_ms - window_ms < times[0] <= now_ms:
+            times.popleft()  # long ago, or noted before the clock was set back
         if len(times) < settings.rate_limit_per_frequency:
             times.append(now_ms)
             return 0

@@ -42,7 +42,7 @@ def audit_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -
         elif event.kind in _REOPENING:
             ended = False
         elif event.kind is EventKind.TASK_COMPLETED and event.actor == "engine":
-            _check_join(state, event)
+            check_join(state, event)
         fold([event], definition_of, state)
         if event.kind is EventKind.TASK_SCHEDULED:
             _check_new_attempt(state, state.tasks[event.task_id])
@@ -59,7 +59,8 @@ def audit_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -
     return state
 
 
-def _check_join(before: WorkflowState, event: HistoryEvent) -> None:
+def check_join(before: WorkflowState, event: HistoryEvent) -> None:
+    """Check that a JOIN which completes by ``event`` had all its branches in the state before."""
     task = before.tasks.get(event.task_id)
     if task is None or task.task_type != "JOIN" or task.status.is_terminal:
         return

@@ -178,10 +178,10 @@ def _decide_again(
 
 
 def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:
-    """The task definitions that tasks made at run time were given."""
+    """The task definitions that the branches of dynamic forks were given."""
     for event in recorded:
-        for wire in (event.data.get("workflow_task"), *_forked(event)):
-            if wire and wire.get("taskDefinition"):
+        for wire in _forked(event):
+            if wire.get("taskDefinition"):
                 yield wire["name"], wire["taskDefinition"]
 
 

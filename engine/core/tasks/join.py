@@ -156,7 +156,8 @@ class ExclusiveJoinTask(TaskType):
                 complete(turn, task, dict(found.output_data), parent=found.last_event)
                 return
             if found.status.is_terminal:
-                all_ended = all(r is not None and r.status.is_terminal for r in records)
+                # What the switch did not choose has no record, and never will have one.
+                all_ended = all(r is None or r.status.is_terminal for r in records)
                 if not found.permissive or all_ended:
                     reason = found.reason_for_incompletion or ""
                     fail(turn, task, reason, parent=found.last_event)

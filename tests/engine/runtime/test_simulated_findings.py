@@ -1,0 +1,136 @@
+"""What simulated worlds have found (tests/engine/simulation), each told again by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import InvalidRequestError
+from engine.testing.audit import audit_engine, audit_history
+from engine.testing.definitions import (
+    limited,
+    loop,
+    node,
+    simple,
+    sub,
+    switch,
+    terminate,
+    workflow,
+)
+from engine.testing.inline import InlineEngine
+
+
+def dynamic_fork() -> list[dict[str, object]]:
+    given = {
+        "tasks": [{**simple(f"branch_{n}"), "name": "branch"} for n in range(3)],
+        "inputs": {f"branch_{n}": {} for n in range(3)},
+    }
+    keys = {"dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "inputs"}
+    return [
+        node("spread", "FORK_JOIN_DYNAMIC", inputParameters=given, **keys),
+        node("gather", "JOIN", joinOn=[]),
+    ]
+
+
+def test_an_alert_does_not_keep_a_response_time_out_from_ringing() -> None:
+    limits = {"timeoutSeconds": 60, "timeoutPolicy": "ALERT_ONLY", "responseTimeoutSeconds": 90}
+    with InlineEngine(workflow("slow", limited("work", **limits))) as engine:
+        workflow_id = engine.start("slow")
+        engine.take("work")
+        engine.clock.move(seconds=61)
+        engine.clock.move(seconds=28)
+        assert engine.state(workflow_id).status == "RUNNING"
+        engine.clock.move(seconds=1)
+        assert engine.state(workflow_id).status == "TIMED_OUT"
+
+
+def test_a_clock_set_back_holds_no_waiting_task_up() -> None:
+    with InlineEngine(workflow("plain", "work")) as engine:
+        workflow_id = engine.start("plain")
+        engine.clock.move(seconds=-3600)
+        engine.reopen()
+        engine.complete("work")
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_a_clock_set_back_does_not_use_a_rate_limit_up() -> None:
+    limits = {"rateLimitPerFrequency": 1, "rateLimitFrequencyInSeconds": 5}
+    with InlineEngine(workflow("plain", limited("work", **limits))) as engine:
+        engine.start("plain")
+        engine.complete("work")
+        engine.clock.move(seconds=-3600)
+        engine.start("plain")
+        engine.complete("work")
+
+
+@pytest.mark.parametrize("looped", [False, True])
+def test_a_rerun_in_a_dynamic_fork_brings_siblings_and_join_back(looped: bool) -> None:
+    tasks = [loop("round", *dynamic_fork(), times=1)] if looped else dynamic_fork()
+    with InlineEngine(workflow("wide", *tasks)) as engine:
+        workflow_id = engine.start("wide")
+        for _ in range(3):
+            engine.complete("branch")
+        state = engine.state(workflow_id)
+        assert state.status == "COMPLETED"
+        first = next(t for t in state.tasks.values() if t.node == "branch_0")
+        engine.service.rerun(workflow_id, {"reRunFromTaskId": first.task_id}).result(5)
+        for _ in range(3):
+            audit_engine(engine)
+            engine.complete("branch")
+        state = engine.state(workflow_id)
+        assert state.status == "COMPLETED"
+        gathered = next(t for t in state.tasks.values() if t.node == "gather")
+        assert len(gathered.input_data["joinOn"]) == 3
+        audit_history(engine.events(workflow_id), engine.registry.definition_of)
+
+
+def test_a_skipped_task_can_not_be_rerun() -> None:
+    with InlineEngine(workflow("plain", "first", "second")) as engine:
+        workflow_id = engine.start("plain")
+        engine.service.skip_task(workflow_id, "second", {}).result(5)
+        engine.complete("first")
+        skipped = next(t for t in engine.state(workflow_id).tasks.values() if t.node == "second")
+        with pytest.raises(InvalidRequestError, match="was skipped"):
+            engine.service.rerun(workflow_id, {"reRunFromTaskId": skipped.task_id}).result(5)
+
+
+def test_a_branch_whose_tasks_are_all_skipped_is_done() -> None:
+    tasks = ["first", switch("choose", {"1": ["inside"]}, value="1"), "last"]
+    with InlineEngine(workflow("plain", *tasks)) as engine:
+        workflow_id = engine.start("plain")
+        engine.service.skip_task(workflow_id, "inside", {}).result(5)
+        engine.complete("first")
+        engine.complete("last")
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_the_flow_goes_on_behind_a_skipped_terminate() -> None:
+    with InlineEngine(workflow("plain", "first", terminate("stop"), "last")) as engine:
+        workflow_id = engine.start("plain")
+        engine.service.skip_task(workflow_id, "stop", {}).result(5)
+        engine.complete("first")
+        engine.complete("last")
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_an_exclusive_join_fails_with_its_only_candidate_however_permissive() -> None:
+    tasks = [
+        switch("choose", {"1": [simple("one", permissive=True)]}, ["two"], value="1"),
+        node("either", "EXCLUSIVE_JOIN", joinOn=["one", "two"]),
+    ]
+    with InlineEngine(workflow("plain", *tasks)) as engine:
+        workflow_id = engine.start("plain")
+        engine.fail("one", terminal=True)
+        assert engine.state(workflow_id).status == "FAILED"
+
+
+def test_resetting_callbacks_leaves_the_delay_of_a_sub_workflow_alone() -> None:
+    child = workflow("child", "work")
+    limits = {"name": "part", "retryCount": 1, "retryDelaySeconds": 30, "responseTimeoutSeconds": 0}
+    with InlineEngine(workflow("parent", sub("part", child, taskDefinition=limits))) as engine:
+        workflow_id = engine.start("parent")
+        engine.fail("work", terminal=True)
+        engine.service.reset_callbacks(workflow_id).result(5)
+        audit_engine(engine)
+        engine.clock.move(seconds=30)
+        engine.complete("work")
+        assert engine.state(workflow_id).status == "COMPLETED"

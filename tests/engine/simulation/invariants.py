@@ -1,0 +1,173 @@
+"""What holds in every simulated world, checked without the code under test where that matters.
+
+I1 every acknowledged start exists · I2 (path, attempt) is unique · I3 one open attempt at most per
+path · I4 what has ended changes by an operator's action only · I5 events are numbered without a
+gap · I6 the folded history is the working state · I7 the engine schedules at most 1 + retryCount
+attempts · I8 no timer rings early, late or never · I9 what is open can go on · I10 deciding again
+from the history gives the same inputs and decisions, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from engine.core.apply import DefinitionOf, apply
+from engine.core.events import EventKind, HistoryEvent
+from engine.core.state import TaskState, WorkflowState
+from engine.core.turn import node_of
+from engine.testing.audit import check_join
+from engine.testing.histories import replay
+
+_ENDS: Final = frozenset(
+    {EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_TIMED_OUT,
+     EventKind.TASK_CANCELED}
+)  # fmt: skip
+_CHANGES: Final = _ENDS | {EventKind.TASK_STARTED, EventKind.TASK_UPDATED, EventKind.LEASE_EXTENDED}
+_REOPENING: Final = frozenset(
+    {EventKind.WORKFLOW_RETRIED, EventKind.WORKFLOW_RESTARTED, EventKind.WORKFLOW_RERUN,
+     EventKind.WORKFLOW_REVIVED}
+)  # fmt: skip
+TOTAL_GRACE_MS: Final = 30_000
+"""Decision 7: a used-up total budget is noticed by itself this much later."""
+
+
+def check_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -> WorkflowState:
+    """I2 to I5, I7 and the early half of I8 in one pass; returns what the history folds to."""
+    first = events[0]
+    state = WorkflowState(first.workflow_id)
+    places: dict[str, str] = {}
+    attempts: dict[tuple[str, int], str] = {}
+    ended = False
+    for number, event in enumerate(events, 1):
+        assert event.number == number, f"I5: {event.workflow_id} has {event.number} at {number}"
+        kind = event.kind
+        if kind is EventKind.TASK_SCHEDULED or kind is EventKind.TASK_REUSED:
+            place = (event.path, event.attempt)
+            # A skipped task has no place yet: its record says that nothing will be scheduled.
+            if event.data.get("status") != "SKIPPED":
+                assert place not in attempts, f"I2: {place} is scheduled twice, at {number}"
+                other = state.tasks.get(places.get(event.path, ""))
+                assert other is None or other.status.is_terminal, f"I3: two of {event.path}"
+                attempts[place] = event.task_id
+                places[event.path] = event.task_id
+            assert not state.status.is_terminal, f"scheduled in an ended execution, at {number}"
+            _check_attempt(state, event)
+        elif kind in _CHANGES:
+            _check_change(state, event)
+            if kind is EventKind.TASK_COMPLETED and event.actor == "engine":
+                check_join(state, event)
+        elif kind is EventKind.WORKFLOW_ENDED:
+            by_operator = event.actor.startswith("user")
+            assert not ended or by_operator, f"{event.workflow_id} ends twice, again at {number}"
+            ended = True
+        elif kind in _REOPENING:
+            ended = False
+            if kind is EventKind.WORKFLOW_RESTARTED or event.data.get("from_start"):
+                places.clear()
+                attempts.clear()
+        elif kind is EventKind.TASKS_REMOVED:
+            gone = set(event.data["task_ids"])
+            attempts = {place: task for place, task in attempts.items() if task not in gone}
+            places = {path: task for path, task in places.items() if task not in gone}
+        apply(state, event, definition_of)
+        if kind is EventKind.TASK_RESET:
+            # An operator reopens in place: the record may carry another attempt number from now on.
+            task = state.tasks[event.task_id]
+            attempts[(task.path, task.retry_count)] = task.task_id
+    return state
+
+
+def _check_attempt(state: WorkflowState, event: HistoryEvent) -> None:
+    """The engine's own next attempts; those in a loop that was reopened inherit its number."""
+    if not event.data.get("retried_task_id") or event.data.get("by_operator"):
+        return
+    wire = event.data.get("workflow_task") or state.definition.nodes[event.data["node"]].wire
+    own = wire.get("retryCount")
+    allowed = own if own is not None else (wire.get("taskDefinition") or {}).get("retryCount", 0)
+    assert event.attempt <= allowed, f"I7: attempt {event.attempt} of {event.path}, {allowed} due"
+
+
+def _check_change(state: WorkflowState, event: HistoryEvent) -> None:
+    task = state.tasks.get(event.task_id)
+    assert task is not None, f"I4: {event.kind} {event.number} is about no task"
+    if task.status.is_terminal:
+        mended = event.data.get("status") in ("COMPLETED_WITH_ERRORS", "COMPLETED")
+        allowed = mended and (task.optional or task.task_type == "SUB_WORKFLOW")
+        assert allowed, f"I4: {event.kind} {event.number} changes {task.path}, which has ended"
+    if event.kind is EventKind.TASK_TIMED_OUT and "timeout" in event.data:
+        moment = dict(_timers(state, task)).get(event.data["timeout"])
+        assert moment is not None, f"I8: {task.path} has no {event.data['timeout']} timer"
+        assert event.wall_ms >= moment, f"I8: {task.path} timed out {moment - event.wall_ms} early"
+    elif event.kind is EventKind.TASK_COMPLETED and event.actor == "engine" and task.wait_until_ms:
+        early = task.wait_until_ms - event.wall_ms
+        assert early <= 0, f"I8: {task.path} stopped waiting {early} ms early"
+
+
+def check_end(
+    events: Sequence[HistoryEvent], definition_of: DefinitionOf, working: WorkflowState
+) -> None:
+    """I6, and I10 by deciding the whole history again."""
+    folded = check_history(events, definition_of)
+    for name in ("tasks", "status", "input", "output", "variables", "last_event", "latest",
+                 "unprocessed", "open_task_ids", "revisited", "evaluations", "end_time",
+                 "reason_for_incompletion", "failed_reference_task_names"):  # fmt: skip
+        kept, made = getattr(working, name), getattr(folded, name)
+        assert kept == made, f"I6: {name} of {folded.workflow_id} is {kept}, folded {made}"
+    replay(events, definition_of)
+
+
+# -- timers --------------------------------------------------------------------------------
+
+
+def due_moments(state: WorkflowState) -> Iterable[tuple[int, str]]:
+    """Every moment at which something of an open execution is due by itself, with what it is.
+
+    Worked out from the definitions as they were registered, not from compiled settings.
+    """
+    definition = state.definition.wire
+    if definition.get("timeoutPolicy") == "TIME_OUT_WF" and definition.get("timeoutSeconds"):
+        begun = state.last_retried_time or state.create_time
+        yield begun + definition["timeoutSeconds"] * 1000, "workflow"
+    paused = state.status == "PAUSED"
+    for task in state.open_tasks():
+        if task.wait_until_ms and not paused:
+            yield task.wait_until_ms, f"wait {task.path}"
+        for which, moment in _timers(state, task):
+            policy = _limits(state, task).get("timeoutPolicy")
+            if policy == "ALERT_ONLY" and which != "response":
+                continue
+            late = TOTAL_GRACE_MS if which == "total" else 0
+            yield moment + late, f"{which} {task.path}"
+
+
+def _limits(state: WorkflowState, task: TaskState) -> dict[str, Any]:
+    node = node_of(state, task)
+    wire = {} if node is None else node.wire
+    found: dict[str, Any] = wire.get("taskDefinition") or {}
+    return found
+
+
+def _timers(state: WorkflowState, task: TaskState) -> Iterable[tuple[str, int]]:
+    limits = _limits(state, task)
+    if not limits:
+        return
+    if limits.get("totalTimeoutSeconds"):
+        yield "total", task.first_scheduled_time + limits["totalTimeoutSeconds"] * 1000
+    if limits.get("timeoutSeconds") and task.start_time:
+        begun = task.start_time + task.start_delay_in_seconds * 1000
+        yield "task", begun + limits["timeoutSeconds"] * 1000
+    if limits.get("pollTimeoutSeconds") and task.status == "SCHEDULED":
+        delay = task.start_delay_in_seconds + task.callback_after_seconds
+        yield "poll", task.scheduled_time + (delay + limits["pollTimeoutSeconds"]) * 1000
+    response = limits.get("responseTimeoutSeconds")
+    if response and task.status == "IN_PROGRESS" and task.task_type != "SUB_WORKFLOW":
+        if not task.async_complete:
+            yield "response", task.update_time + (response + task.callback_after_seconds) * 1000
+
+
+def check_timers(states: Iterable[WorkflowState], now_ms: int) -> None:
+    """The late half of I8: at rest, nothing that was due is still open."""
+    for state in states:
+        for moment, what in due_moments(state):
+            assert moment > now_ms, f"I8: {what} was due {now_ms - moment} ms ago"

@@ -1,0 +1,67 @@
+"""Seeded worlds: a decider, workers that misbehave, operators, a clock, crashes, one thread."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from simulate import play_again
+from world import World
+
+_SIMULATE = Path(__file__).with_name("simulate.py")
+_ROOT = _SIMULATE.parents[3]
+_GATE_SEEDS = 2000
+_NIGHTLY_SEEDS = 200_000
+_NIGHTLY_SECONDS = 600
+
+
+def _play(*options: str, processes: int = 2) -> int:
+    """Play seeds in some processes; how many were played without a fault."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(_SIMULATE), "--first", str(n), "--step", str(processes), *options],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(processes)
+    ]
+    texts = [process.communicate()[0] for process in running]
+    print(*texts)
+    assert [process.returncode for process in running] == [0] * processes, "\n".join(texts)
+    return sum(int(re.findall(r"^(\d+) seeds", text, re.M)[0]) for text in texts)
+
+
+@pytest.mark.timeout(300)
+def test_two_thousand_worlds_keep_every_invariant() -> None:
+    assert _play("--seeds", str(_GATE_SEEDS // 2)) == _GATE_SEEDS
+
+
+@pytest.mark.long
+@pytest.mark.timeout(_NIGHTLY_SECONDS + 120)
+def test_as_many_worlds_as_fit_into_ten_minutes_keep_every_invariant() -> None:
+    seeds = str(_NIGHTLY_SEEDS // 2)
+    assert _play("--seeds", seeds, "--seconds", str(_NIGHTLY_SECONDS)) > _GATE_SEEDS
+
+
+def test_a_seed_gives_the_same_world_every_time() -> None:
+    histories = []
+    for _ in range(2):
+        world = World(7)
+        try:
+            world.run()
+            histories.append({known: world.engine.events(known) for known in world.known()})
+        finally:
+            world.close()
+    assert histories[0] == histories[1]
+    assert sum(len(events) for events in histories[0].values()) >= 150
+
+
+def test_a_failing_seed_names_the_command_that_plays_it_again() -> None:
+    command = play_again(7, 60).split()
+    done = subprocess.run([sys.executable, *command[1:]], cwd=_ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("1 seeds")

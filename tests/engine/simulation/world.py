@@ -1,0 +1,457 @@
+"""A simulated world: the real engine without threads, workers, operators, a clock, crashes.
+
+Everything happens on one thread in an order that a seed chooses; several commands share a batch,
+as they do under load. Time stops at every moment at which something is due.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from invariants import check_end, check_history, check_timers, due_moments
+from random_flows import LEAF, WORKER_TYPES, FlowMaker, event_handler, leaf
+
+from engine.core.decide import decide
+from engine.core.state import TaskState, WorkflowState
+from engine.core.tasks.registry import TASK_TYPES
+from engine.errors import EngineError, StoreError
+from engine.runtime.decider import Decider
+from engine.runtime.desk import Desk
+from engine.store.base import Commit
+from engine.store.memory import MemoryStore
+from engine.testing.audit import audit_engine
+from engine.testing.inline import InlineEngine
+
+Wire = dict[str, Any]
+
+_MOVES: dict[str, int] = {
+    "work": 30,
+    "fail": 6,
+    "fail_for_good": 1,
+    "die_after_poll": 4,
+    "answer_twice": 4,
+    "answer_late": 5,
+    "put_back": 3,
+    "heartbeat": 2,
+    "complete_open": 6,
+    "script": 12,
+    "pass_time": 8,
+    "jump_back": 1,
+    "start": 4,
+    "pause": 1,
+    "resume": 3,
+    "terminate": 1,
+    "retry": 4,
+    "restart": 1,
+    "rerun": 2,
+    "skip": 1,
+    "decide": 1,
+    "signal": 2,
+    "reset_callbacks": 1,
+    "crash": 2,
+}
+_OWN = frozenset(
+    {"JOIN", "EXCLUSIVE_JOIN", "DO_WHILE", "SUB_WORKFLOW", "START_WORKFLOW", "FORK", "SWITCH"}
+)
+"""Task types whose records no worker reports on."""
+_MOST_EXECUTIONS = 30
+
+
+class SimulatedStore(MemoryStore):
+    """A store in memory that sees to it that nobody is answered before the commit."""
+
+    waiting: Callable[[], list[tuple[Future[Any], Any]]] = staticmethod(lambda: [])
+    """The answers that may leave after the commit."""
+
+    def commit(self, commit: Commit) -> None:
+        """Commit, while everybody who asked for it still waits."""
+        early = [future for future, _ in self.waiting() if future.done()]
+        assert not early, "durable, then visible: an answer left before its commit"
+        super().commit(commit)
+
+
+class World:
+    """One seed's world."""
+
+    def __init__(self, seed: int, most_events: int = 200) -> None:
+        self.seed = seed
+        self.most_events = most_events
+        self.chance = random.Random(seed)
+        # Ids break ties here and there: they have to come from the seed as well.
+        ids = random.Random(seed)
+        self._ids = mock.patch("uuid.uuid4", lambda: _uuid(ids))
+        self._ids.start()
+        self.acknowledged: list[str] = []
+        self.moves: list[str] = []
+        """What has been done, for people."""
+        maker = FlowMaker(self.chance)
+        self.definition = maker.definition()
+        self.store = SimulatedStore()
+        self.engine = InlineEngine(self.definition, leaf(), store=self.store, hold_scripts=True)
+        self._asked: list[Future[Any]] = []
+        self.store.waiting = lambda: self.engine.desk.outbox.answers
+        self.engine.service.create_event_handler(event_handler()).result(0)
+        self._held: list[tuple[str, str]] = []
+        """(execution, task) that some worker was once given."""
+        self._names = list(_MOVES)
+        self._weights = list(_MOVES.values())
+
+    @property
+    def events(self) -> int:
+        """How many events have been committed."""
+        return int(self.store.health()["committed"])
+
+    def close(self) -> None:
+        """End it."""
+        self.engine.close()
+        self._ids.stop()
+
+    # -- running -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Play until there are enough events, checking on the way; the world is at rest after."""
+        self._start()
+        self._rest()
+        check_every = 12
+        for turn in range(self.most_events * 4):
+            if self.events >= self.most_events:
+                break
+            for name in self.chance.choices(self._names, self._weights, k=3):
+                self.moves.append(name)
+                self._try(getattr(self, f"_{name}"))
+            self._rest()
+            if turn % check_every == 0:
+                audit_engine(self.engine)
+                self._check_states()
+
+    def check(self) -> None:
+        """Every invariant, over everything that happened."""
+        engine = self.engine
+        audit_engine(engine)
+        self._check_states()
+        self._note_answers()
+        for workflow_id in self.acknowledged:
+            assert engine.events(workflow_id), f"I1: {workflow_id} was acknowledged and is lost"
+        now = engine.clock.now()
+        for workflow_id in self.known():
+            working = engine.desk.state(workflow_id)
+            check_end(engine.events(workflow_id), engine.registry.definition_of, working)
+            if not engine.desk.evaluating.get(workflow_id):
+                again = decide(working, now, TASK_TYPES, engine.registry.definition_of)
+                # A used-up total budget is noticed by whoever asks, before its timer rings.
+                more = [event for event in again[:1] if event.data.get("timeout") != "total"]
+                assert not more, f"{workflow_id} at rest, yet there is {more[0].kind} to decide"
+
+    def finish(self, rounds: int = 400) -> None:
+        """Let everything go well: every execution has to end."""
+        engine = self.engine
+        for turn in range(rounds):
+            if not engine.desk.executions:
+                return
+            while engine.run_script():
+                pass
+            for workflow_id, state in list(engine.desk.executions.items()):
+                if state.status == "PAUSED":
+                    self._ask(engine.service.resume(workflow_id))
+            moved = False
+            for kind in WORKER_TYPES:
+                for task in engine.poll(kind, count=20):
+                    engine.report(task, "COMPLETED")
+                    moved = True
+            for workflow_id, state in list(engine.desk.executions.items()):
+                for task in list(state.open_tasks()):
+                    waits = task.task_type in ("WAIT", "HUMAN", "EVENT")
+                    if waits or task.worker_id or task.poll_count:
+                        self._report(workflow_id, task.task_id, "COMPLETED")
+                        moved = True
+            self._rest()
+            if not moved:
+                self._pass_time(6_000 if turn % 8 else 4_000_000)
+        left = [
+            (str(task.path), str(task.status))
+            for state in engine.desk.executions.values()
+            for task in state.open_tasks()
+        ]
+        raise AssertionError(f"{len(engine.desk.executions)} never end; open: {left[:8]}")
+
+    def known(self) -> list[str]:
+        """Ids of all executions, oldest first."""
+        return list(self.store._events)
+
+    def _try(self, move: Callable[[], None]) -> None:
+        try:
+            move()
+        except EngineError as error:
+            # A refusal is of a class of its own; the plain one wraps a programming error.
+            if type(error) is EngineError or isinstance(error, StoreError):
+                raise
+
+    def _rest(self) -> None:
+        self.engine.run_until_idle()
+        if len(self._asked) > 50:
+            self._note_answers()
+
+    def _note_answers(self) -> None:
+        waiting = []
+        for future in self._asked:
+            if not future.done():
+                waiting.append(future)
+                continue
+            error = future.exception()
+            if error is not None and (
+                type(error) is EngineError or not isinstance(error, EngineError)
+            ):
+                raise error
+        self._asked[:] = waiting
+
+    def _check_states(self) -> None:
+        now_ms = self.engine.clock.now().wall_ms
+        states = [
+            state
+            for workflow_id, state in self.engine.desk.executions.items()
+            if workflow_id not in self.engine.desk.evaluating
+        ]
+        check_timers(states, now_ms)
+
+    # -- asking --------------------------------------------------------------------------
+
+    def _submit(self, command: Callable[[Desk], Any]) -> Future[Any]:
+        """Put a command into the mailbox; it runs with whatever else is there."""
+        future = Decider.submit(self.engine.decider, command)
+        self._asked.append(future)
+        return future
+
+    def _ask(self, future: Future[Any]) -> None:
+        """Take note of a question that was put through the service."""
+        self._asked.append(future)
+
+    def _execution(self, ended: bool | None = None) -> WorkflowState | None:
+        desk = self.engine.desk
+        pool = (
+            list(desk.executions.values())
+            if ended is False
+            else list(desk.ended.values())
+            if ended
+            else [*desk.executions.values(), *desk.ended.values()]
+        )
+        return self.chance.choice(pool) if pool else None
+
+    def _report(self, workflow_id: str, task_id: str, status: str, **more: Any) -> None:
+        result = {"workflowInstanceId": workflow_id, "taskId": task_id, "workerId": "w",
+                  "status": status, **more}  # fmt: skip
+        polling = self.engine.polling
+
+        def update(desk: Desk) -> None:
+            if desk.knows(workflow_id) and task_id in desk.state(workflow_id).tasks:
+                polling.update(desk, result)
+
+        self._submit(update)
+
+    def _take(self, count: int = 1) -> list[Wire]:
+        sizes = self.engine.desk.queues.size
+        kinds = [kind for kind in WORKER_TYPES if sizes(kind)] or WORKER_TYPES[:1]
+        kind = self.chance.choice(kinds)
+        polling, worker = self.engine.polling, f"w{self.chance.randrange(3)}"
+        given: list[list[Wire]] = []
+
+        def take(desk: Desk) -> None:
+            given.append(polling.poll(desk, kind, worker, None, count, 0, Future()) or [])
+
+        self._submit(take)
+        self.engine.run_until_idle()
+        tasks = given[0]
+        self._held += [(task["workflowInstanceId"], task["taskId"]) for task in tasks]
+        return tasks
+
+    def _done(self, task: Wire, status: str, **more: Any) -> None:
+        self._report(task["workflowInstanceId"], task["taskId"], status, **more)
+
+    # -- moves: workers ------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if len(self.known()) >= _MOST_EXECUTIONS:
+            return
+        given = {"x": self.chance.randrange(3), "case": self.chance.choice(["1", "2"])}
+        name = LEAF if self.chance.random() < 0.2 else "any"
+        request = {"name": name, "input": given, "priority": self.chance.choice([0, 0, 5])}
+        future = self.engine.service.start_workflow(request)
+        future.add_done_callback(self._acknowledge)
+        self._ask(future)
+
+    def _acknowledge(self, future: Future[str]) -> None:
+        if future.exception() is None:
+            self.acknowledged.append(future.result())
+
+    def _work(self) -> None:
+        for task in self._take(self.chance.randint(1, 4)):
+            self._done(task, "COMPLETED", outputData={"k": self.chance.randrange(9)})
+
+    def _fail(self) -> None:
+        for task in self._take():
+            self._done(task, "FAILED", reasonForIncompletion="no")
+
+    def _fail_for_good(self) -> None:
+        for task in self._take():
+            self._done(task, "FAILED_WITH_TERMINAL_ERROR")
+
+    def _die_after_poll(self) -> None:
+        self._take(2)
+
+    def _answer_twice(self) -> None:
+        for task in self._take():
+            self._done(task, "COMPLETED", outputData={"k": 1})
+            self._done(task, self.chance.choice(["COMPLETED", "FAILED"]), outputData={"k": 2})
+
+    def _answer_late(self) -> None:
+        if self._held:
+            status = self.chance.choice(["COMPLETED", "FAILED"])
+            self._report(*self.chance.choice(self._held), status, outputData={"late": 1})
+
+    def _put_back(self) -> None:
+        for task in self._take():
+            self._done(task, "IN_PROGRESS", callbackAfterSeconds=self.chance.choice([0, 3]))
+
+    def _heartbeat(self) -> None:
+        if self._held:
+            self._report(*self.chance.choice(self._held), "IN_PROGRESS", extendLease=True)
+
+    def _complete_open(self) -> None:
+        state = self._execution(ended=False)
+        tasks = [] if state is None else [t for t in state.open_tasks() if _is_reported(t)]
+        if state is not None and tasks:
+            status = self.chance.choice(["COMPLETED", "COMPLETED", "FAILED", "CANCELED"])
+            self._report(state.workflow_id, self.chance.choice(tasks).task_id, status)
+
+    def _script(self) -> None:
+        waiting = self.engine.waiting_scripts
+        if waiting:
+            waiting.rotate(self.chance.randrange(len(waiting)))
+            self.engine.run_script()
+
+    # -- moves: time and crashes ---------------------------------------------------------
+
+    def _pass_time(self, ms: int = 0) -> None:
+        """Move on, with a stop at every moment at which something is due."""
+        clock = self.engine.clock
+        now = clock.now().wall_ms
+        target = now + (ms or self.chance.choice([500, 1_000, 6_000, 25_000, 110_000, 3_700_000]))
+        for _ in range(200):
+            self.engine.run_until_idle()
+            moments = (
+                moment
+                for state in self.engine.desk.executions.values()
+                for moment, _ in due_moments(state)
+            )
+            stop = min([target, *(m for m in moments if m > now)])
+            clock.move(ms=stop - now)
+            now = stop
+            self._check_states()
+            if now >= target:
+                return
+
+    def _jump_back(self) -> None:
+        self.engine.clock.move(seconds=-3600)
+
+    def _crash(self) -> None:
+        self.engine.run_until_idle()
+        self._note_answers()
+        self._asked.clear()  # whoever still waited is never answered
+        before = self.engine
+        before.reopen()
+
+    # -- moves: operators ----------------------------------------------------------------
+
+    def _operate(self, ended: bool | None, action: Callable[[WorkflowState], Future[Any]]) -> None:
+        state = self._execution(ended)
+        if state is not None:
+            self._ask_and_forgive(action(state))
+
+    def _ask_and_forgive(self, future: Future[Any]) -> None:
+        self._ask(future)
+
+    def _pause(self) -> None:
+        self._operate(False, lambda s: self.engine.service.pause(s.workflow_id))
+
+    def _resume(self) -> None:
+        self._operate(False, lambda s: self.engine.service.resume(s.workflow_id))
+
+    def _terminate(self) -> None:
+        self._operate(None, lambda s: self.engine.service.terminate(s.workflow_id, "enough"))
+
+    def _retry(self) -> None:
+        with_children = self.chance.random() < 0.5
+        self._operate(True, lambda s: self.engine.service.retry(s.workflow_id, with_children))
+
+    def _restart(self) -> None:
+        self._operate(True, lambda s: self.engine.service.restart(s.workflow_id))
+
+    def _rerun(self) -> None:
+        def rerun(state: WorkflowState) -> Future[Any]:
+            request: Wire = {}
+            if state.tasks and self.chance.random() < 0.8:
+                request["reRunFromTaskId"] = self.chance.choice(list(state.tasks))
+            return self.engine.service.rerun(state.workflow_id, request)
+
+        self._operate(True, rerun)
+
+    def _skip(self) -> None:
+        def skip(state: WorkflowState) -> Future[Any]:
+            # A join over a skipped fork or switch waits for ever, as on the real server.
+            joined = {
+                reference
+                for node in state.definition.nodes.values()
+                if node.type == "EXCLUSIVE_JOIN"
+                for reference in node.join_on
+            }
+            leaves = [
+                name
+                for name, node in state.definition.nodes.items()
+                if name not in joined
+                and not any(node.lists())
+                and not node.type.endswith("JOIN")
+                and node.type != "FORK_JOIN_DYNAMIC"
+            ]
+            reference = self.chance.choice(leaves or ["nothing"])
+            return self.engine.service.skip_task(state.workflow_id, reference, {})
+
+        self._operate(False, skip)
+
+    def _decide(self) -> None:
+        self._operate(False, lambda s: self.engine.service.decide(s.workflow_id))
+
+    def _signal(self) -> None:
+        self._operate(False, lambda s: self.engine.service.signal(s.workflow_id, "COMPLETED", {}))
+
+    def _reset_callbacks(self) -> None:
+        self._operate(False, lambda s: self.engine.service.reset_callbacks(s.workflow_id))
+
+
+def _is_reported(task: TaskState) -> bool:
+    return task.task_type not in _OWN and task.status != "SCHEDULED"
+
+
+def _uuid(chance: random.Random) -> UUID:
+    return UUID(int=chance.getrandbits(128), version=4)
+
+
+def play(seed: int, most_events: int = 200) -> int:
+    """Run one seed's world with all checks; returns how many events it made.
+
+    Raises:
+        AssertionError: An invariant does not hold.
+    """
+    world = World(seed, most_events)
+    try:
+        world.run()
+        world.check()
+        world.finish()
+        for workflow_id in world.known():
+            check_history(world.engine.events(workflow_id), world.engine.registry.definition_of)
+        return world.events
+    finally:
+        world.close()
