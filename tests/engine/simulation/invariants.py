@@ -161,9 +161,9 @@ def _timers(state: WorkflowState, task: TaskState) -> Iterable[tuple[str, int]]:
         delay = task.start_delay_in_seconds + task.callback_after_seconds
         yield "poll", task.scheduled_time + (delay + limits["pollTimeoutSeconds"]) * 1000
     response = limits.get("responseTimeoutSeconds")
-    if response and task.status == "IN_PROGRESS" and task.task_type != "SUB_WORKFLOW":
-        if not task.async_complete:
-            yield "response", task.update_time + (response + task.callback_after_seconds) * 1000
+    exempt = task.task_type == "SUB_WORKFLOW" or task.async_complete
+    if response and task.status == "IN_PROGRESS" and not exempt:
+        yield "response", task.update_time + (response + task.callback_after_seconds) * 1000
 
 
 def check_timers(states: Iterable[WorkflowState], now_ms: int) -> None:

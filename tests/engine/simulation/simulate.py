@@ -16,7 +16,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[3])]
 
-from world import World, play  # noqa: E402  (found beside this file)
+from world import World, play
 
 
 @dataclasses.dataclass

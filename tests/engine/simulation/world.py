@@ -65,7 +65,7 @@ _MOST_EXECUTIONS = 30
 class SimulatedStore(MemoryStore):
     """A store in memory that sees to it that nobody is answered before the commit."""
 
-    waiting: Callable[[], list[tuple[Future[Any], Any]]] = staticmethod(lambda: [])
+    waiting: Callable[[], list[tuple[Future[Any], Any]]] = staticmethod(list)
     """The answers that may leave after the commit."""
 
     def commit(self, commit: Commit) -> None:
@@ -84,7 +84,7 @@ class World:
         self.chance = random.Random(seed)
         # Ids break ties here and there: they have to come from the seed as well.
         ids = random.Random(seed)
-        self._ids = mock.patch("uuid.uuid4", lambda: _uuid(ids))
+        self._ids = mock.patch("uuid.uuid4", side_effect=lambda: _uuid(ids))
         self._ids.start()
         self.acknowledged: list[str] = []
         self.moves: list[str] = []
