@@ -94,6 +94,11 @@ _open: Final[set[_News]] = set()
 """The streams of this process."""
 
 
+def open_stream_count() -> int:
+    """How many streams this process serves."""
+    return len(_open)
+
+
 def _check_room() -> None:
     if len(_open) >= MOST_STREAMS:
         raise UnavailableError(

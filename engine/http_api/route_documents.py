@@ -487,6 +487,8 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "DELETE /api/schema/{name}": Document(errors=(404,)),
     "DELETE /api/schema/{name}/{version}": Document(errors=(404,)),
     # this document and figures
+    "GET /metrics": Document(answer=TEXT_BODY, answer_type="text/plain"),
+    "GET /actuator/prometheus": Document(answer=TEXT_BODY, answer_type="text/plain"),
     "GET /api-docs": _JSON,
     "GET /openapi.json": _JSON,
     "GET /swagger-ui.html": Document(answer=TEXT_BODY, answer_type="text/html"),

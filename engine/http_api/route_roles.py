@@ -84,6 +84,8 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/tasks/queue/polldata/all
         GET /api/event
         GET /api/event/{event}
+        GET /metrics
+        GET /actuator/prometheus
         GET /api/executions/events
         GET /api/executions/{workflowId}/events
         GET /api/executions/{workflowId}/history

@@ -16,6 +16,7 @@ from . import (
     health,
     messages,
     metadata,
+    metrics,
     openapi,
     scheduler,
     schemas,
@@ -51,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *external_payloads.ROUTES,
     *scheduler.ROUTES,
     *schemas.ROUTES,
+    *metrics.ROUTES,
     *openapi.ROUTES,
 )
 """Every documented route. A path not listed here is 404, a method not listed 405."""

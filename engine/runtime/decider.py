@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import perf_counter
 from typing import Any, Final
 
 from ..errors import EngineError, StoreClosedError
@@ -156,6 +157,7 @@ class Decider:
 
     def _batch(self, letters: list[_Letter]) -> bool:
         desk = self._desk
+        begun = perf_counter()
         outbox = desk.outbox = Outbox()
         for letter in letters:
             self._execute(letter, outbox)
@@ -167,6 +169,7 @@ class Decider:
         self._hand_out(desk)
         self._answer_settled(outbox)
         page_out(desk, self._submitted + 1, self._writer.settled_count)
+        desk.measures.deciding.add(perf_counter() - begun)
         if not outbox.is_empty():
             self._submitted += 1
             fault_point(DECIDED)

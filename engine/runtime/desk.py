@@ -122,6 +122,7 @@ class Desk(Filing):
             self.pass_slot_on(state)
             raise
         self.start_keys.opened(state)
+        self.measures.started += 1
         text = self.registry.text_if_new(state.definition)
         if text is not None:
             self.outbox.commit.definitions[state.definition_hash] = text
@@ -268,6 +269,7 @@ class Desk(Filing):
     ) -> None:
         """Remember that somebody asked for this kind of work."""
         self._last_polls[(task_type, domain)] = (worker_id, now_ms)
+        self.measures.polls.add(task_type)
 
     def last_polls(self) -> dict[tuple[str, str | None], tuple[str | None, int]]:
         """Last poll by (task type, domain): worker and epoch milliseconds. A copy."""

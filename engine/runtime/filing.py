@@ -21,6 +21,7 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
 from .limits import HandOffLimits
+from .measures import Measures
 from .paging import OpenExecutions, Page
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
@@ -64,6 +65,7 @@ class Filing:
         self.queues = TaskQueues()
         self.timers = Timers()
         self.limits = HandOffLimits()
+        self.measures = Measures()
         self.start_keys = StartKeys()
         self.start_slots = StartSlots()
         self.unfinished: deque[str] = deque()
@@ -182,6 +184,7 @@ class Filing:
         if state.status.is_terminal:
             if self.executions.pop(workflow_id, None) is not None:
                 self._keep_ended(state)
+                self.measures.ended.add(str(state.status))
                 self.start_keys.ended(state)
                 self.pass_slot_on(state)
                 self.evaluating.pop(workflow_id, None)

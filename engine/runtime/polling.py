@@ -80,6 +80,8 @@ class Polling:
             task = start_task(turn, task, worker_id)
             desk.file(turn)
             tasks.append(self._wire(state, task))
+        if tasks:
+            desk.measures.handed_out.add(tasks[0]["taskType"], len(tasks))
         return tasks
 
     def give_back(self, desk: Desk, tasks: list[Wire]) -> None:

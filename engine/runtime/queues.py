@@ -182,6 +182,19 @@ class TaskQueues:
         """Tasks by queue, sorted by name."""
         return {name: self._sizes.get(name, 0) for name in sorted(self._queues)}
 
+    def oldest(self) -> dict[str, int]:
+        """When the task that waits longest became visible (epoch ms), by queue. Any thread."""
+        found: dict[str, int] = {}
+        for entry in list(self._entries.values()):
+            known = found.get(entry.queue)
+            if known is None or entry.visible_ms < known:
+                found[entry.queue] = entry.visible_ms
+        return found
+
+    def waiting_polls(self) -> int:
+        """Long polls that wait for a task. Any thread."""
+        return sum(len(queue.waiters) for queue in list(self._queues.values()))
+
     def entries(self, condition: Callable[[Entry], bool]) -> list[Entry]:
         """Waiting tasks that meet a condition."""
         return [entry for entry in list(self._entries.values()) if condition(entry)]

@@ -10,12 +10,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import perf_counter
 from typing import Any
 
 from ..errors import EngineError, StoreError
 from ..store.base import Commit, Store
 from ..store.faults import fault_point
 from .faults import ANSWERED, HALF_ANSWERED
+from .measures import Histogram
 from .subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Writer:
         self._made_room = threading.Event()
         self.failure: EngineError | None = None
         self.commit_count = 0
+        self.committing = Histogram()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -104,7 +107,9 @@ class Writer:
         commit = batch[0].commit if len(batch) == 1 else _merge([o.commit for o in batch])
         try:
             if _writes(commit):
+                begun = perf_counter()
                 self._store.commit(commit)
+                self.committing.add(perf_counter() - begun)
                 self.commit_count += 1
         except Exception as error:
             self.failure = (

@@ -79,6 +79,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "events": VIEWER,
     "failure": VIEWER,
     "family": VIEWER,
+    "figures": VIEWER,
     "history": VIEWER,
     "last_position": VIEWER,
     "logs": VIEWER,

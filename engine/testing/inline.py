@@ -21,6 +21,7 @@ from ..core.turn import EvaluationRequest
 from ..runtime.decider import Command, Decider
 from ..runtime.desk import Desk
 from ..runtime.effects import carry_out
+from ..runtime.measures import Histogram
 from ..runtime.polling import Polling
 from ..runtime.recovery import recover
 from ..runtime.registry import Registry
@@ -46,6 +47,7 @@ class _InlineWriter(Writer):
         self._subscriptions = subscriptions
         self.failure = None
         self.commit_count = 0
+        self.committing = Histogram()
 
     def submit(self, outbox: Outbox) -> None:
         self._commit([outbox])

@@ -172,6 +172,8 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/environment/{key}", None, 200),
     ("GET", "/api/executions/{workflowId}/events", None, 404),
     ("GET", "/api-docs", None, 200),
+    ("GET", "/metrics", None, 200),
+    ("GET", "/actuator/prometheus", None, 200),
     ("GET", "/openapi.json", None, 200),
     ("GET", "/swagger-ui.html", None, 200),
     ("GET", "/swagger-ui/{file}", None, 404),
