@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .facade import Engine, connect
     from .models.definitions import TaskDef, WorkflowDef, WorkflowTask
     from .models.execution import Task, Workflow
+    from .publishers import EventMessage, EventPublisher
     from .system_tasks import Elsewhere, InProgress, SystemTask, SystemTaskContext
 
 __version__ = "0.1.0"
@@ -29,6 +30,8 @@ _LAZY = {
     "Client": ".client.base",
     "Elsewhere": ".system_tasks",
     "Engine": ".facade",
+    "EventMessage": ".publishers",
+    "EventPublisher": ".publishers",
     "Execution": ".execution",
     "InProgress": ".system_tasks",
     "SystemTask": ".system_tasks",
@@ -45,6 +48,8 @@ __all__ = [
     "Client",
     "Elsewhere",
     "Engine",
+    "EventMessage",
+    "EventPublisher",
     "Execution",
     "InProgress",
     "SystemTask",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .errors import StoreLockedError
     from .execution import Execution
     from .models.execution import Workflow
+    from .publishers import EventPublisher
     from .runtime.clock import Clock
     from .runtime.registry import Registry
     from .runtime.runtime import Runtime
@@ -54,6 +55,7 @@ class Engine:
         http_tasks: bool = True,
         allow_private_addresses: bool = True,
         system_tasks: Sequence[SystemTask] = (),
+        event_publishers: Mapping[str, EventPublisher] | None = None,
         attach: bool = True,
     ) -> None:
         """Open the store, take up what is open, and start working.
@@ -70,29 +72,33 @@ class Engine:
             clock: The machine's by default; tests hand in their own.
             environment: ``${workflow.env.NAME}``; by default variables ``CONDUCTOR_ENV_NAME``.
             secrets: ``${workflow.secrets.NAME}``; by default variables ``CONDUCTOR_SECRET_NAME``.
-            http_tasks: Whether HTTP tasks run here.
-            allow_private_addresses: Whether HTTP tasks may call this machine and its network.
+            http_tasks: Whether HTTP and KAFKA_PUBLISH tasks run here.
+            allow_private_addresses: Whether those may reach this machine and its network.
             system_tasks: Task types of your own that run in this process, besides those that
                 installed packages bring.
+            event_publishers: Where EVENT tasks publish to, by queue type; the same.
             attach: Whether to attach to the studio that owns the file. An engine with a clock,
-                an environment, secrets or system tasks of its own never does.
+                an environment, secrets, system tasks or publishers of its own never does.
 
         Raises:
-            InvalidRequestError: A system task can't be used.
+            InvalidRequestError: A system task or a publisher can't be used.
             StoreLockedError: Another process owns the file, and there is no attaching to it.
             StoreCorruptError: The journal is damaged.
         """
         from .client.local import LocalClient
         from .core.projection import projector
+        from .core.tasks.event import EventTask
         from .core.tasks.registry import TASK_TYPES
         from .core.tasks.user_system import UserSystemTask
         from .errors import StoreLockedError
+        from .publishers import event_publishers as find_publishers
         from .runtime.polling import IN_PROCESS_PREFIX
         from .runtime.runtime import Runtime
         from .service import Service
         from .store import open_store
         from .system_tasks import check_system_tasks, installed_system_tasks
 
+        publishers = find_publishers(event_publishers or {})
         own_tasks = check_system_tasks([*installed_system_tasks(), *system_tasks], TASK_TYPES)
         self.functions = DEFAULT_REGISTRY if functions is None else functions
         self._closed = False
@@ -109,12 +115,8 @@ class Engine:
         try:
             store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
         except StoreLockedError as error:
-            special = (clock, environment, secrets)
-            if (
-                not (attach and error.address)
-                or system_tasks
-                or any(s is not None for s in special)
-            ):
+            special = (clock, environment, secrets, system_tasks or None, event_publishers)
+            if not (attach and error.address) or any(one is not None for one in special):
                 raise
             self._attach(error, threads)
             return
@@ -122,7 +124,7 @@ class Engine:
             task_types = TASK_TYPES.extended(
                 UserSystemTask(t.task_type, t.summary, t.input_schema(), t.problems)
                 for t in own_tasks
-            )
+            ).extended([EventTask(publishers)])
             self._runtime = Runtime(store, clock, environment, secrets, task_types=task_types)
             registry.set_result(self._runtime.registry)
             self.open_at_start = self._runtime.start()
@@ -136,9 +138,15 @@ class Engine:
         if http_tasks:
             from .workers.address_guard import AddressGuard
             from .workers.http import HttpTaskWorker, HttpWorker
+            from .workers.kafka import KafkaProducers, KafkaTaskWorker
 
             guard = AddressGuard(allow_private=allow_private_addresses)
             self._serve(HttpTaskWorker(HttpWorker(guard)), 1000)
+            self._serve(KafkaTaskWorker(KafkaProducers(guard)), 100)
+        if publishers:
+            from .runtime.event_publishing import EventWorker
+
+            self._serve(EventWorker(publishers), 100)
         if own_tasks:
             self._serve_system_tasks(own_tasks, threads or 8)
 

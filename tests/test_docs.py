@@ -65,7 +65,11 @@ def test_extending_runs_as_printed(tmp_path: Path) -> None:
 
     output = run("import runpy; runpy.run_path('extending.py')", tmp_path)
 
-    assert output == "{'number': 'R-o7', 'paid': True}\n"
+    assert output.splitlines() == [
+        "{'number': 'R-o7', 'paid': True}",
+        "to kitchen/light 3",
+        "COMPLETED",
+    ]
 
 
 def test_the_reference_of_task_types_is_what_they_say_of_themselves() -> None:

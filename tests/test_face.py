@@ -14,6 +14,8 @@ def test_the_face_of_the_engine_is_this() -> None:
         "Client",
         "Elsewhere",
         "Engine",
+        "EventMessage",
+        "EventPublisher",
         "Execution",
         "InProgress",
         "SystemTask",

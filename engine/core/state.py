@@ -73,7 +73,8 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     permissive: bool = False
     async_complete: bool = False
     begun: bool = False
-    """``start`` of a user's system task has returned: ``execute`` is what comes next."""
+    """The engine's own worker has done its part: the rest is ``execute`` of a user's system task,
+    or somebody else's (asyncComplete)."""
     revisit: bool = False
     """The decider itself moves the task on: every decision looks at it while it is open."""
     awaiting_check: str = ""

@@ -75,7 +75,9 @@ def _take_up(desk: Desk, state: WorkflowState) -> None:
 
 
 def _held_by_a_dead_worker(state: WorkflowState, task: TaskState) -> bool:
-    if task.status is not TaskStatus.IN_PROGRESS or task.async_complete or task.awaiting_check:
+    if task.status is not TaskStatus.IN_PROGRESS or task.awaiting_check:
+        return False
+    if task.async_complete and task.begun:  # its part is done; somebody else completes it
         return False
     return (task.worker_id or "").startswith(IN_PROCESS_PREFIX)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from ..core.apply import DefinitionOf, fold, reindex
 from ..core.events import EventKind, HistoryEvent
 from ..core.state import TaskState, WorkflowState
+from ..core.tasks.base import TaskType
+from ..core.tasks.registry import TASK_TYPES
 from ..models.enums import WorkflowStatus
 from .histories import essence, replay
 from .inline import InlineEngine
@@ -24,7 +26,11 @@ _REOPENING = frozenset(
 _CONTAINERS = frozenset({"JOIN", "EXCLUSIVE_JOIN", "DO_WHILE"})
 
 
-def audit_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -> WorkflowState:
+def audit_history(
+    events: Sequence[HistoryEvent],
+    definition_of: DefinitionOf,
+    task_types: Mapping[str, TaskType] = TASK_TYPES,
+) -> WorkflowState:
     """Check one history by itself; returns the state it folds to.
 
     Numbers without a gap; never two endings without an operator's action between; no join before
@@ -55,7 +61,7 @@ def audit_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -
     assert read == list(events)
     assert essence(fold(read, definition_of)) == essence(state)
     _check_indexes(state)
-    assert essence(replay(events, definition_of)) == essence(state)
+    assert essence(replay(events, definition_of, None, task_types)) == essence(state)
     return state
 
 

@@ -20,6 +20,8 @@ from ..core.decide import advance
 from ..core.definition import compile_definition
 from ..core.events import EventKind, HistoryEvent, Moment
 from ..core.state import WorkflowState
+from ..core.tasks.base import TaskType
+from ..core.tasks.event import EventTask
 from ..core.tasks.registry import TASK_TYPES
 from ..core.turn import Turn
 from ..errors import ReplayMismatchError
@@ -54,12 +56,18 @@ class Recording(msgspec.Struct, kw_only=True):
 
     title: str
     environment: dict[str, str] = {}
+    event_publishers: list[str] = []
+    """Queue types that EVENT tasks had a publisher for."""
     definitions: dict[str, Wire]
     """Snapshots by hash."""
     executions: list[list[HistoryEvent]]
     """All events of each execution, in order."""
     states: list[Wire] = []
     """What each execution folded to when it was recorded; see ``essence``."""
+
+    def task_types(self) -> Mapping[str, TaskType]:
+        """What each task type did."""
+        return TASK_TYPES.extended([EventTask(self.event_publishers)])
 
     def definition_of(self) -> DefinitionOf:
         """Finds the compiled snapshots."""
@@ -97,6 +105,7 @@ def replay(
     events: Sequence[HistoryEvent],
     definitions: DefinitionOf,
     environment: Mapping[str, str] | None = None,
+    task_types: Mapping[str, TaskType] = TASK_TYPES,
 ) -> WorkflowState:
     """Decide again along a recorded history; returns the state it ends in.
 
@@ -104,6 +113,7 @@ def replay(
         events: All events of one execution, in order.
         definitions: Finds the definition snapshots that the events name.
         environment: What ``${workflow.env.NAME}`` read at that time.
+        task_types: What each task type does.
 
     Raises:
         ReplayMismatchError: Today's decider decides otherwise; names the first difference.
@@ -119,14 +129,18 @@ def replay(
         decisions = recorded[outside:]
         if not decisions and recorded[-1].kind in _NOT_DECIDED_AFTER and not cut_short:
             continue
-        cut_short = _decide_again(state, recorded[-1], decisions, definitions, environment or {})
+        cut_short = _decide_again(
+            state, recorded[-1], decisions, definitions, environment or {}, task_types
+        )
     return state
 
 
 def _is_from_outside(state: WorkflowState, event: HistoryEvent, position: int) -> bool:
     if event.kind is EventKind.TASK_UPDATED and event.actor == "engine":
-        # Without a status the decider notes an output; with a check, it waits for one.
-        return "status" in event.data and not event.data.get("awaiting_check")
+        # Without a status the decider notes an output; with a check, it waits for one; it alone
+        # says that it will not look at a task any more.
+        decided = event.data.get("awaiting_check") or "revisit" in event.data
+        return "status" in event.data and not decided
     if event.actor != "engine" or event.kind in _FROM_OUTSIDE:
         return True
     # A child that can't be started, or an unlinked one that has been: told by the runtime.
@@ -146,6 +160,7 @@ def _decide_again(
     recorded: list[HistoryEvent],
     definitions: DefinitionOf,
     environment: Mapping[str, str],
+    task_types: Mapping[str, TaskType],
 ) -> bool:
     """Compare one turn's decisions; whether the turn stopped early at its limit of events."""
     moment = Moment(last.wall_ms, last.monotonic_ns)
@@ -159,7 +174,7 @@ def _decide_again(
     turn = Turn(
         state,
         moment,
-        TASK_TYPES,
+        task_types,
         definitions,
         environment,
         last_polls=polled,

@@ -7,7 +7,7 @@ stands until it is moved. Only the evaluator processes and the writer thread are
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -15,8 +15,8 @@ from ..core.apply import fold
 from ..core.events import HistoryEvent
 from ..core.schemas import EVALUATOR
 from ..core.state import TaskState, WorkflowState
-from ..core.tasks.base import TaskType
-from ..core.tasks.registry import TASK_TYPES
+from ..core.tasks.event import EventTask
+from ..core.tasks.registry import TASK_TYPES, TaskTypes
 from ..core.turn import EvaluationRequest
 from ..runtime.decider import Command, Decider
 from ..runtime.desk import Desk
@@ -88,7 +88,8 @@ class InlineEngine:
         hold_scripts: bool = False,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
-        task_types: Mapping[str, TaskType] = TASK_TYPES,
+        task_types: TaskTypes = TASK_TYPES,
+        event_publishers: Collection[str] = (),
     ) -> None:
         """An engine with registered definitions.
 
@@ -102,6 +103,7 @@ class InlineEngine:
             environment: ``${workflow.env.NAME}``.
             secrets: ``${workflow.secrets.NAME}``.
             task_types: What each task type does.
+            event_publishers: Queue types that somebody publishes EVENT tasks to.
         """
         from ..store.memory import MemoryStore
 
@@ -113,7 +115,8 @@ class InlineEngine:
         self._evaluator = evaluator
         self._environment = dict(environment or {})
         self._secrets = dict(secrets or {})
-        self._task_types = task_types
+        self.event_publishers = frozenset(event_publishers)
+        self._task_types = task_types.extended([EventTask(event_publishers)])
         self._started = 0
         self._open()
         self.clock.on_move(self.run_until_idle)

@@ -282,7 +282,9 @@ def _outcome(answer: _Answer, waits: bool, request: HttpRequest) -> TaskOutcome:
         }
     }
     if 200 <= answer.status < 300:
-        return TaskOutcome(status="IN_PROGRESS" if waits else "COMPLETED", output=output)
+        if waits:
+            return TaskOutcome(status="IN_PROGRESS", output=output, fields={"begun": True})
+        return TaskOutcome(status="COMPLETED", output=output)
     return TaskOutcome(
         status="FAILED", output=output, reason=answer.text[:_REASON_LENGTH] or _NO_RESPONSE
     )

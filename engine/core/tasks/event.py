@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
+from ...models.enums import TaskStatus
 from ..definition import Node
 from ..effects import PublishEvent
+from ..events import EventKind
 from ..state import TaskState
 from ..turn import Draft, Placement, Turn
 from .base import TaskType, complete, fail
@@ -14,7 +17,10 @@ CONDUCTOR: Final = "conductor"
 
 
 class EventTask(TaskType):
-    """Publishes its input; ``conductor:`` sinks reach event handlers of this engine."""
+    """Publishes its input; ``conductor:`` sinks reach event handlers of this engine.
+
+    Other sinks go to the publisher of their queue type, which works outside the decider.
+    """
 
     name = "EVENT"
     summary = "Publish a message for event handlers or a queue."
@@ -24,6 +30,10 @@ class EventTask(TaskType):
         "asyncComplete": "Stay open after publishing; somebody else completes the task.",
     }
     output = "The message: the input, with the execution's identity and `event_produced`."
+
+    def __init__(self, publishers: Collection[str] = ()) -> None:
+        """``publishers``: queue types that somebody publishes to, besides ``conductor``."""
+        self._publishers = frozenset(publishers)
 
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
         """The record's input is the message, with its sink resolved."""
@@ -54,6 +64,11 @@ class EventTask(TaskType):
         }
         if not queue.startswith(CONDUCTOR) or queue.startswith(f"{CONDUCTOR}:"):
             output["event_produced"] = queue
+        if queue.partition(":")[0] in self._publishers and ":" in queue:
+            # From here on a task like any other that does I/O: it stands in a queue.
+            queued = {"status": str(TaskStatus.SCHEDULED), "revisit": False, "output": output}
+            turn.emit(EventKind.TASK_UPDATED, queued, task)
+            return
         problem = _problem(queue, task)
         if problem:
             fail(turn, task, problem, output=output)

@@ -13,6 +13,7 @@ from .http import HttpTask
 from .inline import InlineTask, LambdaTask
 from .join import ExclusiveJoinTask, JoinTask
 from .jq import JsonJqTransformTask
+from .kafka import KafkaPublishTask
 from .pull_messages import PullWorkflowMessagesTask
 from .set_variable import SetVariableTask
 from .simple import SimpleTask, UserDefinedTask
@@ -73,5 +74,6 @@ TASK_TYPES = TaskTypes(
         NoopTask(),
         YieldTask(),
         PullWorkflowMessagesTask(),
+        KafkaPublishTask(),
     ]
 )

@@ -271,6 +271,31 @@ def messages_pulled() -> InlineEngine:
     return engine
 
 
+def event_to_a_publisher() -> InlineEngine:
+    """Events to a publisher: published, failed and retried, left to somebody else, and unknown."""
+    message = {"n": "${workflow.input.n}"}
+    engine = InlineEngine(
+        workflow(
+            "w",
+            node("a", "EVENT", sink="pigeon:home", inputParameters=message, retryCount=1),
+            node("b", "EVENT", sink="pigeon:away", asyncComplete=True),
+            node("c", "EVENT", sink="raven:north", optional=True),
+            node("d", "EVENT", sink="conductor:mine"),
+        ),
+        event_publishers=["pigeon"],
+    )
+    engine.start("w", {"n": 5})
+    told(engine, engine.take("EVENT"), "FAILED", reasonForIncompletion="fog")
+    engine.clock.move(seconds=60)
+    task = engine.take("EVENT")
+    told(engine, task, "COMPLETED", outputData=task["outputData"])
+    task = engine.take("EVENT")
+    told(engine, task, "IN_PROGRESS", {"begun": True}, outputData=task["outputData"])
+    engine.reopen()
+    engine.report(task, "COMPLETED", outputData={"back": True})
+    return engine
+
+
 def told(
     engine: InlineEngine, task: Wire, status: str, fields: Wire | None = None, **more: Any
 ) -> None:
@@ -293,6 +318,7 @@ STORIES: tuple[Story, ...] = (
     children_attempted_again,
     system_task_of_a_user,
     messages_pulled,
+    event_to_a_publisher,
 )
 
 
@@ -310,6 +336,7 @@ def recording_of(story: Story) -> Recording:
         return Recording(
             title=(story.__doc__ or "").strip(),
             definitions={key: engine.registry.definition_of(key).wire for key in sorted(hashes)},
+            event_publishers=sorted(engine.event_publishers),
             executions=histories,
             states=[essence(engine.state(workflow_id)) for workflow_id in ids],
         )

@@ -33,15 +33,15 @@ def test_a_recorded_history_folds_to_the_same_state_and_decides_the_same(path: P
         for task, recorded in zip(now.pop("tasks"), then.pop("tasks"), strict=True):
             assert {key: task.get(key) for key in recorded} == recorded
         assert {key: now[key] for key in then} == then
-        replay(events, definition_of, recording.environment)
-        audit_history(events, definition_of)
+        replay(events, definition_of, recording.environment, recording.task_types())
+        audit_history(events, definition_of, recording.task_types())
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_a_story_told_today_replays(story: object) -> None:
     recording = recording_of(story)  # type: ignore[arg-type]
     for events in recording.executions:
-        replay(events, recording.definition_of())
+        replay(events, recording.definition_of(), task_types=recording.task_types())
 
 
 def test_replay_names_the_first_decision_that_differs() -> None:
