@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import ConflictError, InvalidRequestError
+from ..models.codec import dumps
 from ..models.enums import TaskStatus
 from .checks import OUTPUT, hold_output, output_schema
 from .decide import task_type_of
 from .events import EventKind
-from .limits import output_refusal
+from .limits import SIZE_LIMITS, output_refusal
 from .state import TaskState
 from .turn import Turn
 
@@ -109,3 +111,21 @@ def _put_back(turn: Turn, task: TaskState, data: dict[str, Any], actor: str) -> 
         data["status"] = str(TaskStatus.SCHEDULED)
         data["not_before_ms"] = turn.now.wall_ms + callback * 1000 if callback else 0
     turn.emit(EventKind.TASK_UPDATED, data, task, actor=actor)
+
+
+def write_variables(turn: Turn, variables: Mapping[str, Any]) -> None:
+    """Merge workflow variables on somebody's behalf, with SET_VARIABLE's limit.
+
+    Raises:
+        ConflictError: The execution has ended.
+        InvalidRequestError: The variables would be too large.
+    """
+    state = turn.state
+    if state.status.is_terminal:
+        raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
+    size = len(dumps({**state.variables, **variables}))
+    limit = SIZE_LIMITS.variables_kilobytes
+    if size > limit * 1024:
+        raise InvalidRequestError(f"The variables would have {size} bytes; {limit} KB are allowed.")
+    if variables:
+        turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})

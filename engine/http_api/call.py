@@ -96,6 +96,11 @@ class Call:
         text = self.text(name)
         return int(path_number(name, text)) if text else None
 
+    @property
+    def has_body(self) -> bool:
+        """Whether there is a body with anything in it."""
+        return bool(self._body.strip())
+
     def header(self, name: str) -> str | None:
         """A header of the request, or None."""
         return self.headers.get(name)

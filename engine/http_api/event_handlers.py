@@ -11,14 +11,14 @@ from .routing import Route
 
 
 async def create(call: Call) -> Answer:
-    """Register a handler; a list of one is taken as well, since one SDK sends it so."""
-    await call.wait(call.service.create_event_handler(await _handler(call)))
+    """Register a handler, or a list of them, all or none: one SDK sends a list."""
+    await call.wait(call.service.create_event_handlers(await _handlers(call)))
     return EMPTY
 
 
 async def update(call: Call) -> Answer:
-    """Replace a handler, which must exist."""
-    await call.wait(call.service.update_event_handler(await _handler(call)))
+    """Replace a handler or a list of them; each must exist."""
+    await call.wait(call.service.update_event_handlers(await _handlers(call)))
     return EMPTY
 
 
@@ -38,13 +38,12 @@ async def delete(call: Call, name: str) -> Answer:
     return EMPTY
 
 
-async def _handler(call: Call) -> dict[str, Any]:
+async def _handlers(call: Call) -> list[dict[str, Any]]:
     value = await call.body()
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, dict):
-        raise InvalidRequestError("The body must be one event handler.")
-    return value
+    found = value if isinstance(value, list) and value else [value]
+    if not all(isinstance(handler, dict) for handler in found):
+        raise InvalidRequestError("The body must be one event handler or a list of them.")
+    return found
 
 
 _BASE: Final = "/api/event"

@@ -24,6 +24,7 @@ from .describing import (
     text,
     texts,
 )
+from .tags import PLACES as TAG_PLACES
 
 _OBJECT: Final[Schema] = {"type": "object", "additionalProperties": True}
 _IDS: Final[Schema] = {
@@ -33,6 +34,17 @@ _IDS: Final[Schema] = {
     "maxItems": 1000,
 }
 
+
+_TAG: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "key": {"type": "string"},
+        "value": {"type": ["string", "number", "boolean"]},
+        "type": {"type": "string"},
+    },
+    "required": ["key", "value"],
+}
+_TAG_CHANGE = Document(body={"anyOf": [_TAG, many(_TAG)]}, errors=(404,))
 
 _KEEP = flag("keepUnknown", "Give back every key it was registered with (ours).")
 _TASKS = flag("includeTasks", "Whether the tasks are part of it.")
@@ -351,6 +363,24 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "GET /api/secrets/{key}/exists": Document(answer={"type": "boolean"}, bare_errors=(400,)),
     "GET /api/environment": Document(answer=many(_OBJECT)),
     "GET /api/environment/{key}": Document(answer=TEXT_BODY, answer_type="text/plain"),
+    "PUT /api/environment/{key}": Document(body=TEXT_BODY, body_type="text/plain"),
+    "DELETE /api/environment/{key}": Document(errors=(404, 409)),
+    # tags
+    "GET /api/metadata/tags": Document(answer=many(_TAG)),
+    "GET /api/scheduler/schedules/tags": Document(
+        (text("tag", "`key:value`, or the key alone.", required=True),),
+        answer=many(model("WorkflowSchedule")),
+    ),
+    **{
+        f"{method} {path}": document
+        for path in TAG_PLACES
+        for method, document in (
+            ("GET", Document(answer=many(_TAG), errors=(404,))),
+            ("POST", _TAG_CHANGE),
+            ("PUT", _TAG_CHANGE),
+            ("DELETE", _TAG_CHANGE._replace(body_required=False)),
+        )
+    },
     # events
     "POST /api/event": Document(
         body={"anyOf": [model("EventHandler"), many(model("EventHandler"))]}, errors=(409,)

@@ -84,6 +84,13 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/tasks/queue/polldata/all
         GET /api/event
         GET /api/event/{event}
+        GET /api/metadata/tags
+        GET /api/scheduler/schedules/tags
+        GET /api/metadata/workflow/{name}/tags
+        GET /api/metadata/tags/workflow/{name}
+        GET /api/metadata/task/{name}/tags
+        GET /api/scheduler/schedules/{name}/tags
+        GET /api/event/{name}/tags
         GET /metrics
         GET /actuator/prometheus
         GET /api/executions/events
@@ -170,6 +177,23 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
     (
         AUTHOR,
         """
+        POST /api/metadata/workflow/{name}/tags
+        PUT /api/metadata/workflow/{name}/tags
+        DELETE /api/metadata/workflow/{name}/tags
+        POST /api/metadata/tags/workflow/{name}
+        PUT /api/metadata/tags/workflow/{name}
+        DELETE /api/metadata/tags/workflow/{name}
+        POST /api/metadata/task/{name}/tags
+        PUT /api/metadata/task/{name}/tags
+        DELETE /api/metadata/task/{name}/tags
+        POST /api/scheduler/schedules/{name}/tags
+        PUT /api/scheduler/schedules/{name}/tags
+        DELETE /api/scheduler/schedules/{name}/tags
+        POST /api/event/{name}/tags
+        PUT /api/event/{name}/tags
+        DELETE /api/event/{name}/tags
+        PUT /api/environment/{key}
+        DELETE /api/environment/{key}
         POST /api/metadata/workflow
         PUT /api/metadata/workflow
         DELETE /api/metadata/workflow/{name}/{version}

@@ -23,6 +23,7 @@ from . import (
     search,
     secrets,
     synchronous,
+    tags,
     tasks,
     workflows,
 )
@@ -52,6 +53,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *external_payloads.ROUTES,
     *scheduler.ROUTES,
     *schemas.ROUTES,
+    *tags.ROUTES,
     *metrics.ROUTES,
     *openapi.ROUTES,
 )

@@ -54,6 +54,19 @@ async def environment_value(call: Call, key: str) -> Answer:
     return EMPTY if value is None else text_answer(value)
 
 
+async def set_environment_value(call: Call, key: str) -> Answer:
+    """Write one value: the body as it stands, whatever its content type."""
+    value = call.raw_body().decode("utf-8", "replace")
+    await call.wait(call.service.set_environment_variable(key, value))
+    return EMPTY
+
+
+async def delete_environment_value(call: Call, key: str) -> Answer:
+    """Take a written value back."""
+    await call.wait(call.service.delete_environment_variable(key))
+    return EMPTY
+
+
 ROUTES: Final = (
     Route("GET", "/api/secrets", names),
     Route("POST", "/api/secrets", names),
@@ -64,4 +77,6 @@ ROUTES: Final = (
     Route("GET", "/api/secrets/{key}/exists", exists),
     Route("GET", "/api/environment", environment),
     Route("GET", "/api/environment/{key}", environment_value),
+    Route("PUT", "/api/environment/{key}", set_environment_value),
+    Route("DELETE", "/api/environment/{key}", delete_environment_value),
 )

@@ -17,7 +17,7 @@ EVALUATORS: Final = ("javascript", "graaljs", "value-param")
 
 
 class ActionType(StrEnum):
-    """What an action does. Only the first three are carried out, as in Conductor."""
+    """What an action does. ``start_agent`` is known and not carried out."""
 
     START_WORKFLOW = "start_workflow"
     COMPLETE_TASK = "complete_task"

@@ -60,7 +60,9 @@ class Desk(Filing):
             task_types: What each task type does.
         """
         super().__init__(store, registry, clock)
-        self.environment = environment
+        self._given_environment = environment
+        self.environment: Mapping[str, str] = environment
+        self._refresh_environment()
         self.task_types = task_types
         self.system_task_cancelled: Callable[[dict[str, Any]], None] | None = None
         """Told of a cancelled task of a user's system task, in wire form, once that is durable."""
@@ -263,6 +265,19 @@ class Desk(Filing):
         return workflow_id not in self.evaluating and workflow_id not in self.unfinished
 
     # -- polls ---------------------------------------------------------------------------
+
+    def set_environment(self, name: str, value: str | None) -> None:
+        """Write a variable of ``workflow.env``, or take a written one back with None."""
+        if value is None:
+            self.registry.environment.drop(self, name)
+        else:
+            self.registry.environment.put(self, name, {"value": value})
+        self._refresh_environment()
+
+    def _refresh_environment(self) -> None:
+        written = self.registry.environment.objects
+        values = {name: str(body["value"]) for name, body in written.items()}
+        self.environment = {**self._given_environment, **values}
 
     def note_poll(
         self, task_type: str, domain: str | None, worker_id: str | None, now_ms: int

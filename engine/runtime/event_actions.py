@@ -1,4 +1,8 @@
-"""What an event handler's action does: start an execution, complete or fail a task."""
+"""What an event handler's action does: start, end or fill an execution, complete or fail a task.
+
+Conductor declares ``terminate_workflow`` and ``update_workflow_variables`` without carrying them
+out; here they are.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..core import starting
+from ..core import operations, starting
 from ..core.expressions import resolve
 from ..core.state import TaskState, WorkflowState
 from ..core.turn import Terminate
-from ..core.updates import update_task
+from ..core.updates import update_task, write_variables
 from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.event_handlers import ActionType, EventAction
 
@@ -88,7 +92,7 @@ def _start_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
         event=occasion.queue,
         cause=occasion.cause,
     )
-    desk.begin(workflow_id, lambda turn: starting.start(turn, data), f"event:{occasion.handler}")
+    desk.begin(workflow_id, lambda turn: starting.start(turn, data), _actor(occasion))
     return {"workflowId": workflow_id}
 
 
@@ -118,6 +122,43 @@ def _update_task(desk: Desk, given: Wire, occasion: Occasion, status: str) -> Wi
     }
     desk.act(state.workflow_id, lambda turn: update_task(turn, task, result))
     return {"workflowId": state.workflow_id, "taskId": task.task_id}
+
+
+def _terminate_workflow(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
+    workflow_id = _owner(given)
+    reason = _text(given.get("terminationReason"))
+    desk.act(workflow_id, lambda turn: operations.terminate(turn, reason), _actor(occasion))
+    return {"workflowId": workflow_id}
+
+
+def _update_workflow_variables(desk: Desk, given: Wire, occasion: Occasion) -> Wire:
+    """Merge variables; with ``appendArray`` lists grow by what is given instead."""
+    workflow_id = _owner(given)
+    variables = given.get("variables") or {}
+    if not isinstance(variables, dict):
+        raise InvalidRequestError("The variables of update_workflow_variables must be an object.")
+    if given.get("appendArray"):
+        known = desk.state(workflow_id).variables
+        variables = {name: _appended(known.get(name), value) for name, value in variables.items()}
+    desk.act(workflow_id, lambda turn: write_variables(turn, variables), _actor(occasion))
+    return {"workflowId": workflow_id}
+
+
+def _appended(known: Any, value: Any) -> Any:
+    if not isinstance(known, list):
+        return value
+    return [*known, *value] if isinstance(value, list) else [*known, value]
+
+
+def _owner(given: Wire) -> str:
+    workflow_id = _text(given.get("workflowId"))
+    if not workflow_id:
+        raise InvalidRequestError("The action says no workflowId.")
+    return workflow_id
+
+
+def _actor(occasion: Occasion) -> str:
+    return f"event:{occasion.handler}"
 
 
 def _find(
@@ -152,4 +193,6 @@ _ACTIONS: Final = {
     ActionType.START_WORKFLOW: _start_workflow,
     ActionType.COMPLETE_TASK: _complete_task,
     ActionType.FAIL_TASK: _fail_task,
+    ActionType.TERMINATE_WORKFLOW: _terminate_workflow,
+    ActionType.UPDATE_WORKFLOW_VARIABLES: _update_workflow_variables,
 }

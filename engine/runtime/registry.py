@@ -17,6 +17,7 @@ from ..errors import NotFoundError
 from ..models.codec import dumps, loads, payload_hash
 from ..models.definitions import TaskDef
 from ..store.base import MetadataRow, Store
+from .collection import Collection
 from .schema_registry import COLLECTION, SchemaRegistry
 
 Wire = dict[str, Any]
@@ -34,6 +35,10 @@ class Registry:
         self.event_handlers: dict[str, Wire] = {
             row.key: row.body for row in store.metadata("event_handlers") if row.body is not None
         }
+        self.tags = Collection(store, "tags")
+        """By ``kind/name`` of what they hang on."""
+        self.environment = Collection(store, "environment")
+        """Written variables of ``workflow.env``: ``{"value": text}``."""
         self.schemas = SchemaRegistry(store.metadata(COLLECTION))
         self._run_time_task_defs: dict[str, Wire] | None = None
         self._snapshots: dict[tuple[str, int], CompiledDefinition] = {}

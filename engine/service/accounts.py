@@ -22,9 +22,9 @@ from ..runtime.desk import Desk
 from ..runtime.signatures import read, sign
 from ..store.base import AuditRow, MetadataRow
 from .access import Caller, CallerKind, Role, Scope
+from .annotations import AnnotationService
 from .auditing import Note
 from .base import Wire
-from .schedules import ScheduleService
 
 SESSION_SECONDS: Final = 12 * 3600
 TOKEN_SECONDS: Final = 3600
@@ -41,7 +41,7 @@ _DUMMY_HASH: Final = (
 """Checked when there is no such user, so that both cases take the same time."""
 
 
-class AccountService(ScheduleService):
+class AccountService(AnnotationService):
     """Who may come in. Nothing here gives out a hash, and secrets only once, when made."""
 
     @property

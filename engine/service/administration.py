@@ -5,12 +5,9 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from ..core.events import EventKind
-from ..core.limits import SIZE_LIMITS
-from ..core.turn import Turn
+from ..core.updates import write_variables
 from ..core.wire import task_wire, workflow_wire
-from ..errors import ConflictError, InvalidRequestError, NotFoundError
-from ..models.codec import dumps
+from ..errors import NotFoundError
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from ..runtime.measures import Histogram, Measures
@@ -103,21 +100,3 @@ class AdministrationService(InspectionService):
             return Settled(workflow_id, shown)
 
         return self._with_execution(workflow_id, run)
-
-
-def write_variables(turn: Turn, variables: Wire) -> None:
-    """Merge workflow variables on somebody's behalf, with SET_VARIABLE's limit.
-
-    Raises:
-        ConflictError: The execution has ended.
-        InvalidRequestError: The variables would be too large.
-    """
-    state = turn.state
-    if state.status.is_terminal:
-        raise ConflictError(f"Workflow is in terminal state. Status = {state.status}")
-    size = len(dumps({**state.variables, **variables}))
-    limit = SIZE_LIMITS.variables_kilobytes
-    if size > limit * 1024:
-        raise InvalidRequestError(f"The variables would have {size} bytes; {limit} KB are allowed.")
-    if variables:
-        turn.emit(EventKind.VARIABLES_SET, {"variables": dict(variables)})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 
-from ..errors import ConflictError, NotFoundError
+from ..errors import ConflictError, InvalidRequestError, NotFoundError
 from ..models.event_handlers import EventHandler
 from ..runtime.desk import Desk
 from ..runtime.events import publish
@@ -24,12 +25,18 @@ class EventService(AdministrationService):
             InvalidRequestError: It breaks a rule; ``problems`` says which and where.
             ConflictError: (from the future) the name is taken.
         """
-        handler = _checked(body)
+        return self.create_event_handlers([body])
+
+    def create_event_handlers(self, bodies: Sequence[Wire]) -> Future[None]:
+        """Register several handlers, all or none. See ``create_event_handler``."""
+        handlers = _all_checked(bodies)
 
         def put(desk: Desk) -> None:
-            if handler.name in desk.registry.event_handlers:
-                raise ConflictError(f"EventHandler with name {handler.name} already exists!")
-            _put(desk, handler)
+            for handler in handlers:
+                if handler.name in desk.registry.event_handlers:
+                    raise ConflictError(f"EventHandler with name {handler.name} already exists!")
+            for handler in handlers:
+                _put(desk, handler)
 
         return self._submit(put)
 
@@ -40,11 +47,17 @@ class EventService(AdministrationService):
             InvalidRequestError: It breaks a rule.
             NotFoundError: (from the future) it is not registered.
         """
-        handler = _checked(body)
+        return self.update_event_handlers([body])
+
+    def update_event_handlers(self, bodies: Sequence[Wire]) -> Future[None]:
+        """Replace several handlers, all or none. See ``update_event_handler``."""
+        handlers = _all_checked(bodies)
 
         def put(desk: Desk) -> None:
-            _check_known(desk, handler.name)
-            _put(desk, handler)
+            for handler in handlers:
+                _check_known(desk, handler.name)
+            for handler in handlers:
+                _put(desk, handler)
 
         return self._submit(put)
 
@@ -100,6 +113,15 @@ class EventService(AdministrationService):
             }
 
         return self._submit(read)
+
+
+def _all_checked(bodies: Sequence[Wire]) -> list[EventHandler]:
+    handlers = [_checked(body) for body in bodies]
+    names = [handler.name for handler in handlers]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidRequestError(f"The list has two handlers named '{twice}'.")
+    return handlers
 
 
 def _checked(body: Wire) -> EventHandler:

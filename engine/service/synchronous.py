@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from ..core.state import TaskState, WorkflowState
+from ..core.updates import write_variables
 from ..core.wire import task_run_wire, workflow_run_wire
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResultStatus
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from .accounts import AccountService
-from .administration import write_variables
 from .base import Wire
 from .trial import WorkflowTrial
 from .work import BLOCKING_TYPES, open_task

@@ -45,7 +45,7 @@ def test_unknown_path_is_404_in_json(send: Send, method: str, path: str, message
         ("GET", "/api/workflow"),
         ("PUT", "/api/tasks"),
         ("DELETE", "/api/metadata/taskdefs"),
-        ("GET", "/api/metadata/workflow/some/tags"),
+        ("GET", "/api/metadata/workflow/some/1"),
         ("PUT", "/api/version"),
     ],
 )

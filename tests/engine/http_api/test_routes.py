@@ -9,6 +9,7 @@ import pytest
 from door_client import Send
 
 from engine.http_api import ROUTES
+from engine.http_api.tags import PLACES as TAG_PLACES
 
 DEFINITION = {"name": "w", "tasks": [{"name": "t", "taskReferenceName": "t"}]}
 RESULT = {"workflowInstanceId": "none", "taskId": "none", "status": "COMPLETED"}
@@ -171,6 +172,15 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/environment", None, 200),
     ("GET", "/api/environment/{key}", None, 200),
     ("GET", "/api/executions/{workflowId}/events", None, 404),
+    ("PUT", "/api/environment/{key}", "value", 200),
+    ("DELETE", "/api/environment/{key}", None, 200),
+    ("GET", "/api/metadata/tags", None, 200),
+    ("GET", "/api/scheduler/schedules/tags?tag=none", None, 200),
+    *(
+        (method, path, [], 404)
+        for path in TAG_PLACES
+        for method in ("GET", "POST", "PUT", "DELETE")
+    ),
     ("GET", "/api-docs", None, 200),
     ("GET", "/metrics", None, 200),
     ("GET", "/actuator/prometheus", None, 200),
