@@ -46,14 +46,16 @@ def test_every_package_is_listed():
 
 
 def test_what_the_program_reads_is_packaged():
-    folders = {"studio": ROOT / "studio", "studio.assets": ROOT / "assets"}
+    elsewhere = SETTINGS["package-dir"]
     packaged = {
         str(path.relative_to(ROOT))
         for package, patterns in SETTINGS["package-data"].items()
         for pattern in patterns
-        for path in folders[package].glob(pattern)
+        for path in (ROOT / elsewhere.get(package, package.replace(".", "/"))).glob(pattern)
     }
-    read = files_below("assets/samples", "studio/frontend/dist", "studio/views/browser")
+    read = files_below(
+        "assets/samples", "studio/frontend/dist", "studio/views/browser", "engine/http_api/page"
+    )
     assert packaged >= read | {"assets/tokens.css"}
 
 
