@@ -13,6 +13,8 @@ from engine.errors import EngineError, InvalidRequestError, Problem
 
 from .settings import PREFIX, Settings
 
+MOST_IMPORTED: Final = 1_000
+"""Executions that one import takes unless told otherwise."""
 USAGE_EXIT: Final = 2
 """Exit status of everything that stops the command before it has done anything."""
 
@@ -31,6 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .rebuild_command import rebuild
 
             return rebuild(settings)
+        if command == "import":
+            from .import_command import import_executions
+
+            return import_executions(
+                settings,
+                arguments["source"],
+                arguments.get("query") or "",
+                arguments.get("limit") or MOST_IMPORTED,
+            )
+        if command == "publish":
+            from .publish_command import publish_definitions
+
+            return publish_definitions(settings, arguments["what"], arguments.get("yes", False))
         from .serve_command import serve
 
         return serve(settings)
@@ -59,6 +74,23 @@ def _parser() -> argparse.ArgumentParser:
         "--input", metavar="JSON", help="input of the execution, or @FILE; default: {}"
     )
     _add_options(run, ("db", "workers"))
+    bring = commands.add_parser(
+        "import", help="take over executions of a server or a file, with their sub-workflows"
+    )
+    bring.add_argument("source", metavar="URL|FILE.json", help="http://HOST:8080/api, or a file")
+    bring.add_argument("--query", help="which ones: \"workflowType='etl' AND status='FAILED'\"")
+    bring.add_argument(
+        "--limit", type=int, metavar="N", help=f"at most so many; default: {MOST_IMPORTED}"
+    )
+    _add_options(bring, ("db",))
+    publish = commands.add_parser(
+        "publish", help="write definitions to the server of --connect, after showing the difference"
+    )
+    publish.add_argument(
+        "what", nargs="+", metavar="NAME|FILE.json", help="definitions of the database or of files"
+    )
+    publish.add_argument("--yes", action="store_true", help="don't ask")
+    _add_options(publish, ("db", "connect"))
     rebuild = commands.add_parser(
         "rebuild", help="recompute the tables of a database from its events"
     )

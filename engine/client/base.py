@@ -301,6 +301,21 @@ class HistoryClient(Protocol):
         """The original of an execution and all branches of it."""
         ...
 
+    def import_execution(self, workflow: Workflow | Wire, source: str = "") -> str:
+        """Take over an execution of another server; ``imported``, ``updated`` or ``unchanged``.
+
+        It keeps its id and ends here as far as it has come. Import parents before their
+        sub-workflows; ``engine.copying`` does all that.
+
+        Args:
+            workflow: The execution with its tasks.
+            source: Where it comes from, for people.
+
+        Raises:
+            ConflictError: The id is an execution of this engine, or was changed here since.
+        """
+        ...
+
     def subscribe(
         self,
         callback: Callable[[list[HistoryEvent]], None],

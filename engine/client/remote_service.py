@@ -162,6 +162,17 @@ class RemoteService(RemoteCommands):
         ids = [workflow_id] if isinstance(workflow_id, str) else workflow_id
         return self._news.add(callback, ids, None if self._is_exact() else self._histories)
 
+    def import_execution(self, workflow: Wire, source: str = "") -> Future[str]:
+        """Have the server take over an execution; see ``ImportingService``."""
+        self._need(Capability.IMPORT)
+        body = {"workflow": workflow, "source": source}
+
+        def send() -> str:
+            path = ("executions", "import")
+            return str(self._connection.call("POST", *path, body=body, repeatable=True)["outcome"])
+
+        return self._do(send)
+
     # -- questions in SQL ----------------------------------------------------------------
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Wire]:

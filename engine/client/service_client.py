@@ -292,6 +292,10 @@ class ServiceClient(Drawn):
         """The original of an execution and all branches of it."""
         return self._service.family(workflow_id)
 
+    def import_execution(self, workflow: Workflow | Wire, source: str = "") -> str:
+        """Take over an execution of another server."""
+        return self._service.import_execution(_wire(workflow), source).result()
+
     def subscribe(
         self,
         callback: Callable[[list[HistoryEvent]], None],

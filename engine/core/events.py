@@ -14,7 +14,9 @@ WorkflowStarted      name, version, definition_hash, input, variables, correlati
                      parent_workflow_id, parent_workflow_task_id, task_to_domain, event,
                      created_by, idempotency_key, cause,
                      check_input (its schema has still to be applied), rate_limit_key,
-                     branch {workflow_id, event_number, task_id, reference, path, edits, root_id}
+                     branch {workflow_id, event_number, task_id, reference, path, edits, root_id},
+                     imported {source, at}: made from what another server showed; the last event
+                     of such an import has seen: the hash of what was shown
 TaskScheduled        one new attempt: every field of ``TaskState`` it starts with
                      (task_type, task_def_name, node, status, input, seq, start_delay_seconds,
                      callback_after_seconds, not_before_ms, retried_task_id, domain, …),

@@ -11,6 +11,8 @@ Contract
   ``GET …/{workflowId}/tasks/{taskId}/plan``           what a branch from the task would run
   ``POST …/{workflowId}/tasks/{taskId}/branch``        body ``{inputEdits?, workflowInput?}``:
       starts the branch, answers its id as bare text
+  ``POST /api/executions/import``                      body ``{workflow, source?}``: takes over an
+      execution of another server, ``{workflowId, outcome}`` with imported, updated or unchanged
   ``POST /api/executions/query``                       body ``{sql, parameters?}``: one read-only
       SELECT over the history, ``{columns, rows}``; at most 100,000 rows
 
@@ -88,6 +90,16 @@ async def branch(call: Call, workflow_id: str, task_id: str) -> Answer:
     )
 
 
+async def import_execution(call: Call) -> Answer:
+    """Take over an execution of another server, as its ``GET /workflow/{id}`` shows it."""
+    body = await call.body_object()
+    workflow, source = body.get("workflow"), body.get("source") or ""
+    if not isinstance(workflow, dict) or not isinstance(source, str):
+        raise InvalidRequestError("workflow must be an object, source a text.")
+    outcome = await call.checked(call.service.import_execution, workflow, source[:500])
+    return json_answer({"workflowId": workflow.get("workflowId"), "outcome": outcome})
+
+
 async def query(call: Call) -> Answer:
     """Rows of one read-only SELECT."""
     body = await call.body_object()
@@ -124,5 +136,6 @@ ROUTES: Final = (
     Route("GET", f"{_TASK}/origin", origin),
     Route("GET", f"{_TASK}/plan", plan),
     Route("POST", f"{_TASK}/branch", branch),
+    Route("POST", f"{_BASE}/import", import_execution),
     Route("POST", f"{_BASE}/query", query),
 )

@@ -203,6 +203,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         POST /api/schema
         DELETE /api/schema/{name}
         DELETE /api/schema/{name}/{version}
+        POST /api/executions/import
         DELETE /api/workflow/{workflowId}/remove
         DELETE /api/workflow/{workflowId}/terminate-remove
         DELETE /api/workflow/bulk/remove

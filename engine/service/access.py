@@ -139,6 +139,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "create_workflow_def": AUTHOR,
     "delete_task_def": AUTHOR,
     "delete_workflow_def": AUTHOR,
+    "import_execution": AUTHOR,
     "task_def": VIEWER,
     "task_defs": VIEWER,
     "update_task_def": AUTHOR,

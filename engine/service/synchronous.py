@@ -14,15 +14,15 @@ from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResultStatus
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
-from .accounts import AccountService
 from .base import Wire
+from .importing import ImportingService
 from .trial import WorkflowTrial
 from .work import BLOCKING_TYPES, open_task
 
 RETURN_STRATEGIES = ("TARGET_WORKFLOW", "BLOCKING_WORKFLOW", "BLOCKING_TASK", "BLOCKING_TASK_INPUT")
 
 
-class Service(AccountService):
+class Service(ImportingService):
     """The one service layer behind every door.
 
     Commands return futures that resolve after what they did is durable. Methods that ask the

@@ -51,6 +51,7 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/executions/{workflowId}/tasks/{taskId}/origin?leaf=a", None, 404),
     ("GET", "/api/executions/{workflowId}/tasks/{taskId}/plan", None, 404),
     ("POST", "/api/executions/{workflowId}/tasks/{taskId}/branch", {}, 404),
+    ("POST", "/api/executions/import", {"workflow": {}}, 400),
     ("POST", "/api/executions/query", {"sql": "SELECT 1 AS one"}, 200),
     ("POST", "/api/metadata/workflow", DEFINITION, 200),
     ("PUT", "/api/metadata/workflow", [DEFINITION], 200),

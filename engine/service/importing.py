@@ -1,0 +1,156 @@
+"""Taking over executions of another server as histories of this one."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any, Final
+
+import msgspec
+
+from ..core.events import EventKind, HistoryEvent
+from ..core.observation import observe
+from ..core.state import WorkflowState
+from ..core.turn import Terminate, Turn
+from ..errors import ConflictError, InvalidRequestError
+from ..models.codec import payload_hash
+from ..models.enums import TaskStatus, WorkflowStatus
+from ..models.execution import Workflow
+from ..runtime.desk import Desk
+from .accounts import AccountService
+from .base import Wire, chain
+
+ACTOR: Final = "import"
+"""Who the events of an imported history are by. Any other actor has changed it here since."""
+
+IMPORTED: Final = "imported"
+UPDATED: Final = "updated"
+UNCHANGED: Final = "unchanged"
+
+
+class ImportingService(AccountService):
+    """Executions of other servers, under their own ids, ended as far as this engine goes."""
+
+    def import_execution(self, workflow: Wire, source: str = "") -> Future[str]:
+        """Take over one execution; resolves to ``imported``, ``updated`` or ``unchanged``.
+
+        What is open there is not taken up here: its open tasks are cancelled and it ends as
+        TERMINATED, so that nothing runs twice. Branch, retry or rerun it to go on. A
+        sub-workflow finds its place when its parent was imported before it. The definition is
+        registered if this engine has none of that name and version.
+
+        Args:
+            workflow: The execution as ``GET /workflow/{id}`` answers it, with its tasks.
+            source: Where it comes from, for people.
+
+        Raises:
+            InvalidRequestError: It is no execution with its definition.
+            ConflictError: (from the future) the id is one of this engine's own executions, or
+                the imported one was changed here.
+        """
+        wire = _checked(workflow)
+        workflow_id = wire["workflowId"]
+        answer: Future[str] = Future()
+
+        def use(known: list[HistoryEvent]) -> None:
+            if known:
+                _check_ours(workflow_id, known)
+            seen = payload_hash(wire)
+            if known and known[-1].data.get("seen") == seen:
+                answer.set_result(UNCHANGED)
+                return
+
+            def take_over(desk: Desk) -> str:
+                desk.adopt(workflow_id, known)
+                return self._take_over(desk, wire, source, seen)
+
+            chain(self._submit(take_over), answer)
+
+        self._read(lambda: self._runtime.store.events(workflow_id), use, answer)
+        return answer
+
+    def _take_over(self, desk: Desk, wire: Wire, source: str, seen: str) -> str:
+        workflow_id = wire["workflowId"]
+        definition = self._imported_definition(desk, wire)
+        is_known = desk.knows(workflow_id)
+        state = desk.state(workflow_id) if is_known else WorkflowState(workflow_id)
+        parent = desk.executions.get(wire.get("parentWorkflowId") or "") or desk.ended.get(
+            wire.get("parentWorkflowId") or ""
+        )
+        holder = parent.tasks.get(wire.get("parentWorkflowTaskId") or "") if parent else None
+        turn = desk.turn(state, ACTOR)
+        turn.events = observe(
+            state,
+            wire,
+            definition,
+            path=holder.path if holder is not None else "",
+            actor=ACTOR,
+            started={"imported": {"source": source, "at": turn.now.wall_ms}},
+        )
+        if not turn.events:
+            return UNCHANGED
+        if not state.status.is_terminal:
+            _close(turn, source)
+        # Told by the last event, so that the next import knows what this one has seen.
+        last = turn.events[-1]
+        turn.events[-1] = msgspec.structs.replace(last, data={**last.data, "seen": seen})
+        # Filed like one that was open and has ended in this very turn.
+        desk.ended.pop(workflow_id, None)
+        desk.executions[workflow_id] = state
+        text = desk.registry.text_if_new(definition)
+        if text is not None:
+            desk.outbox.commit.definitions[definition.hash] = text
+        desk.file_events(turn)
+        return UPDATED if is_known else IMPORTED
+
+    def _imported_definition(self, desk: Desk, wire: Wire) -> Any:
+        body = wire["workflowDefinition"]
+        try:
+            definition = desk.registry.snapshot_of(body)
+        except Terminate as error:
+            raise InvalidRequestError(f"{body['name']} can't be imported: {error.reason}") from None
+        if desk.registry.workflow_def(definition.name, definition.version) is None:
+            row = desk.registry.put_workflow_def(
+                {**body, "version": definition.version}, desk.clock.now().wall_ms
+            )
+            desk.outbox.commit.metadata.append(row)
+        return definition
+
+
+def _checked(workflow: Wire) -> Wire:
+    """The execution with every value of the type that Conductor gives it."""
+    wire = Workflow.from_wire(workflow).to_wire()
+    if not wire.get("workflowId"):
+        raise InvalidRequestError("An execution to import needs its workflowId.")
+    definition = wire.get("workflowDefinition")
+    if not isinstance(definition, dict) or not definition.get("name"):
+        raise InvalidRequestError(
+            f"Execution {wire['workflowId'][:80]} comes without its workflowDefinition."
+        )
+    return wire
+
+
+def _check_ours(workflow_id: str, known: list[HistoryEvent]) -> None:
+    """Refuse to overwrite what was done here."""
+    if "imported" not in known[0].data:
+        raise ConflictError(f"{workflow_id} is an execution of this engine, not an imported one.")
+    foreign = next((event for event in known if event.actor != ACTOR), None)
+    if foreign is not None:
+        raise ConflictError(
+            f"{workflow_id} was imported before and changed here since ({foreign.kind} by "
+            f"{foreign.actor}); remove it to import it again."
+        )
+
+
+def _close(turn: Turn, source: str) -> None:
+    """End what is open at its source."""
+    state = turn.state
+    where = f" at {source}" if source else ""
+    reason = f"Imported while it was {state.status}{where}."
+    for task in list(state.open_tasks()):
+        data = {
+            "status": str(TaskStatus.CANCELED),
+            "reason": f"It was {task.status} when it was imported.",
+        }
+        turn.emit(EventKind.TASK_CANCELED, data, task)
+    ended = {"status": str(WorkflowStatus.TERMINATED), "output": state.output, "reason": reason}
+    turn.emit(EventKind.WORKFLOW_ENDED, ended)
