@@ -422,6 +422,15 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
         answer_type="text/plain",
         errors=(404, 409),
     ),
+    f"POST {_EXEC}/import": Document(
+        body={
+            "type": "object",
+            "properties": {"workflow": _OBJECT, "source": {"type": "string"}},
+            "required": ["workflow"],
+        },
+        answer=_OBJECT,
+        errors=(409,),
+    ),
     f"POST {_EXEC}/query": Document(
         body={
             "type": "object",
