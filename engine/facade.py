@@ -57,6 +57,7 @@ class Engine:
         system_tasks: Sequence[SystemTask] = (),
         event_publishers: Mapping[str, EventPublisher] | None = None,
         attach: bool = True,
+        payloads: str | Path | None = None,
     ) -> None:
         """Open the store, take up what is open, and start working.
 
@@ -79,6 +80,9 @@ class Engine:
             event_publishers: Where EVENT tasks publish to, by queue type; the same.
             attach: Whether to attach to the studio that owns the file. An engine with a clock,
                 an environment, secrets, system tasks or publishers of its own never does.
+            payloads: Where inputs and outputs are kept that are too large for the history: a
+                folder, or ``s3://bucket/prefix`` (extra ``s3``). By default
+                ``NAME.duckdb.payloads`` beside the database.
 
         Raises:
             InvalidRequestError: A system task or a publisher can't be used.
@@ -96,6 +100,7 @@ class Engine:
         from .runtime.runtime import Runtime
         from .service import Service
         from .store import open_store
+        from .store.opening import with_payloads
         from .system_tasks import check_system_tasks, installed_system_tasks
 
         publishers = find_publishers(event_publishers or {})
@@ -113,7 +118,11 @@ class Engine:
         # The store asks for definitions (to rebuild rows) that only the runtime can compile.
         registry: Future[Registry] = Future()
         try:
-            store = open_store(db, projector(lambda key: registry.result(60).definition_of(key)))
+            store = with_payloads(
+                open_store(db, projector(lambda key: registry.result(60).definition_of(key))),
+                db,
+                payloads,
+            )
         except StoreLockedError as error:
             special = (clock, environment, secrets, system_tasks or None, event_publishers)
             if not (attach and error.address) or any(one is not None for one in special):

@@ -18,6 +18,7 @@ import msgspec
 from ..models.enums import TaskStatus, WorkflowStatus
 from .definition import CompiledDefinition
 from .events import EventKind, HistoryEvent
+from .payloads import EXTERNAL
 from .state import TaskError, TaskState, WorkflowState
 
 DefinitionOf = Callable[[str], CompiledDefinition]
@@ -95,16 +96,27 @@ _SKIPPED = TaskStatus.SKIPPED
 
 def _changes(event: HistoryEvent) -> dict[str, Any]:
     changes: dict[str, Any] = {}
+    external: dict[str, Any] = {}
     for key, value in event.data.items():
         name = _FIELD_OF.get(key)
         if name is None:
+            if key == EXTERNAL:
+                external = value
             continue
         if name == "status":
             value = TaskStatus(value)
         elif name == "error" and value is not None and value.__class__ is dict:
             value = msgspec.convert(value, TaskError)
         changes[name] = value
+    for key in external:
+        changes[f"external_{key}_payload_storage_path"] = _external(event, key)
     return changes
+
+
+def _external(event: HistoryEvent, key: str) -> str:
+    """Where a payload of the event is kept; empty: in the event."""
+    place = (event.data.get(EXTERNAL) or {}).get(key, "")
+    return place if isinstance(place, str) else str(place[0])
 
 
 def _update(state: WorkflowState, event: HistoryEvent, changes: dict[str, Any]) -> None:
@@ -113,6 +125,10 @@ def _update(state: WorkflowState, event: HistoryEvent, changes: dict[str, Any]) 
         return
     changes["last_event"] = event.number
     changes["update_time"] = event.wall_ms
+    if "output_data" in changes and task.external_output_payload_storage_path:
+        changes.setdefault("external_output_payload_storage_path", "")
+    if "input_data" in changes and task.external_input_payload_storage_path:
+        changes.setdefault("external_input_payload_storage_path", "")
     _put(state, _replace(task, **changes))
 
 
@@ -281,6 +297,7 @@ def _workflow_started(
     state.status = WorkflowStatus.RUNNING
     state.path = event.path
     state.input = data.get("input") or {}
+    state.external_input_payload_storage_path = _external(event, "input")
     state.variables = dict(data.get("variables") or {})
     state.correlation_id = data.get("correlation_id")
     state.priority = data.get("priority") or 0
@@ -340,6 +357,7 @@ def _restarted(state: WorkflowState, event: HistoryEvent, definition_of: Definit
     state.end_time = 0
     state.last_retried_time = 0
     state.output = {}
+    state.external_output_payload_storage_path = ""
     state.reason_for_incompletion = None
 
 
@@ -354,6 +372,8 @@ def _rerun(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionO
         state.rate_limited = state.rate_limit_key is not None
     if event.data.get("input") is not None:
         state.input = event.data["input"]
+    if event.data.get("input") is not None or EXTERNAL in event.data:
+        state.external_input_payload_storage_path = _external(event, "input")
     if event.data.get("correlation_id"):
         state.correlation_id = event.data["correlation_id"]
 
@@ -379,6 +399,7 @@ def _message_received(
 
 def _output_set(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
     state.output = event.data.get("output") or {}
+    state.external_output_payload_storage_path = _external(event, "output")
 
 
 def _workflow_ended(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
@@ -386,6 +407,7 @@ def _workflow_ended(state: WorkflowState, event: HistoryEvent, definition_of: De
     state.status = WorkflowStatus(data["status"])
     if "output" in data:
         state.output = data["output"] or {}
+    state.external_output_payload_storage_path = _external(event, "output")
     state.reason_for_incompletion = data.get("reason")
     state.end_time = event.wall_ms
     if data.get("failed_task_id"):

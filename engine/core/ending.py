@@ -8,6 +8,7 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from .checks import check_workflow_output
 from .effects import StartFailureWorkflow, TellParent
 from .events import EventKind
+from .limits import workflow_output_refusal
 from .state import TaskState, WorkflowState
 from .turn import Terminate, Turn
 
@@ -103,6 +104,11 @@ def end_workflow(
     """
     state = turn.state
     output = _output(turn, status, terminate)
+    too_large = workflow_output_refusal(state.workflow_id, output)
+    if too_large is not None:
+        output = {}
+        if status is WorkflowStatus.COMPLETED:
+            status, reason, by_failure = WorkflowStatus.FAILED, too_large, True
     failed = [t for t in state.tasks.values() if t.status in _FAILED]
     data: dict[str, Any] = {"status": str(status), "output": output}
     if reason is not None:

@@ -8,6 +8,8 @@ Rules of this file
      A cause in another execution is in ``data["cause"] = {"workflow_id", "number"}``.
   4. Kinds and keys of ``data`` are only ever added to: histories are read by later versions.
 
+Any kind may have ``external``: where payloads above a size are kept, by key (``core.payloads``).
+
 What ``data`` holds, by kind (keys absent when empty):
 
 WorkflowStarted      name, version, definition_hash, input, variables, correlation_id, priority,

@@ -22,8 +22,16 @@ class SizeLimits:
     """Workflow tasks of one definition, nested ones included."""
     workflow_input_bytes: int = 10240 * _KILOBYTE
     """Input of a start."""
+    workflow_output_bytes: int = 10240 * _KILOBYTE
+    """Output of an execution; more fails it."""
+    task_input_bytes: int = 10240 * _KILOBYTE
+    """Input of one task attempt; more fails it for good."""
     task_output_bytes: int = 10240 * _KILOBYTE
     """Output of one task attempt; more fails it for good."""
+    workflow_threshold_bytes: int = 5120 * _KILOBYTE
+    """Inputs and outputs of executions above this are kept outside the history."""
+    task_threshold_bytes: int = 3072 * _KILOBYTE
+    """Inputs and outputs of tasks, and results of scripts, likewise."""
     message_bytes: int = 1024 * _KILOBYTE
     """One message for an execution's message queue."""
     variables_kilobytes: int = 256
@@ -75,6 +83,29 @@ def check_workflow_input(name: str, given: Any, limits: SizeLimits = SIZE_LIMITS
         )
 
 
+def input_refusal(
+    workflow_id: str, task_id: str, given: Any, limits: SizeLimits = SIZE_LIMITS
+) -> str | None:
+    """Why a task's input is too large, in Conductor's words; None: it is not."""
+    size = len(dumps(given))
+    if size <= limits.task_input_bytes:
+        return None
+    return _too_large(workflow_id, task_id, size, limits.task_input_bytes)
+
+
+def workflow_output_refusal(
+    workflow_id: str, output: Any, limits: SizeLimits = SIZE_LIMITS
+) -> str | None:
+    """Why the output of an execution is too large, in Conductor's words; None: it is not."""
+    size = len(dumps(output))
+    if size <= limits.workflow_output_bytes:
+        return None
+    return (
+        f"The payload size: {size} of workflow: {workflow_id} "
+        f"is greater than the permissible limit: {limits.workflow_output_bytes} bytes"
+    )
+
+
 def output_refusal(
     workflow_id: str, task_id: str, output: Any, limits: SizeLimits = SIZE_LIMITS
 ) -> str | None:
@@ -82,7 +113,11 @@ def output_refusal(
     size = len(dumps(output))
     if size <= limits.task_output_bytes:
         return None
+    return _too_large(workflow_id, task_id, size, limits.task_output_bytes)
+
+
+def _too_large(workflow_id: str, task_id: str, size: int, limit: int) -> str:
     return (
         f"The payload size: {size} of task: {task_id} in workflow: {workflow_id}  "
-        f"is greater than the permissible limit: {limits.task_output_bytes} bytes"
+        f"is greater than the permissible limit: {limit} bytes"
     )

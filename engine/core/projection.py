@@ -6,7 +6,7 @@ Pure. A row carries the number of the event it reflects as its ``version``; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..models.enums import TaskStatus, WorkflowStatus
 from .apply import DefinitionOf, fold
@@ -64,9 +64,14 @@ def task_row(state: WorkflowState, task: TaskState) -> TaskRow:
         retried_task_id=task.retried_task_id,
         poll_count=task.poll_count,
         optional=task.optional,
-        input_data=task.input_data,
-        output_data=task.output_data,
+        input_data=shown_payload(task.input_data, task.external_input_payload_storage_path),
+        output_data=shown_payload(task.output_data, task.external_output_payload_storage_path),
     )
+
+
+def shown_payload(payload: dict[str, Any], path: str) -> dict[str, Any]:
+    """A payload as rows of the history hold it: one that is kept outside is named, not repeated."""
+    return {"externalPayloadStoragePath": path} if path else payload
 
 
 def execution_row(state: WorkflowState) -> ExecutionRow:
@@ -106,8 +111,8 @@ def execution_row(state: WorkflowState) -> ExecutionRow:
         event=state.event,
         idempotency_key=state.idempotency_key,
         task_to_domain=state.task_to_domain,
-        input=state.input,
-        output=state.output,
+        input=shown_payload(state.input, state.external_input_payload_storage_path),
+        output=shown_payload(state.output, state.external_output_payload_storage_path),
         variables=state.variables,
     )
 

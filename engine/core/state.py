@@ -77,6 +77,9 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     or somebody else's (asyncComplete)."""
     revisit: bool = False
     """The decider itself moves the task on: every decision looks at it while it is open."""
+    external_input_payload_storage_path: str = ""
+    """Where ``input_data`` is kept outside the history; empty: it is not."""
+    external_output_payload_storage_path: str = ""
     awaiting_check: str = ""
     """``input`` or ``output``: which payload is still to be checked against its schema."""
     error: TaskError | None = None
@@ -119,6 +122,8 @@ class WorkflowState:
         "evaluations",
         "event",
         "executed_references",
+        "external_input_payload_storage_path",
+        "external_output_payload_storage_path",
         "failed_reference_task_names",
         "failed_task_id",
         "failed_task_names",
@@ -171,6 +176,8 @@ class WorkflowState:
         self.event: str | None = None
         self.created_by: str | None = None
         self.idempotency_key: str | None = None
+        self.external_input_payload_storage_path = ""
+        self.external_output_payload_storage_path = ""
         self.rate_limit_key: str | None = None
         self.rate_limited = False
         """Nothing begins before a slot of the workflow's rate limit is free."""

@@ -23,6 +23,8 @@ from .document import ExpressionScope
 from .effects import Effect
 from .events import EventKind, HistoryEvent, Moment
 from .expressions import Resolution, resolve
+from .limits import input_refusal
+from .payloads import EXTERNAL, external_names
 from .state import TaskState, WorkflowState
 
 
@@ -104,6 +106,9 @@ def node_of(state: WorkflowState, task: TaskState) -> Node | None:
     return node
 
 
+_REFUSED = TaskStatus.FAILED_WITH_TERMINAL_ERROR
+
+
 def hold_for_check(data: dict[str, Any]) -> None:
     """Let a record that is about to open wait until its input has been checked."""
     if not TaskStatus(data["status"]).is_terminal:
@@ -177,6 +182,7 @@ class Turn:
     ) -> HistoryEvent:
         """Record one event and fold it; returns it."""
         state = self.state
+        data = self._with_names(kind, data or {})
         if task is None:
             event = HistoryEvent(
                 workflow_id=state.workflow_id,
@@ -187,7 +193,7 @@ class Turn:
                 parent=parent,
                 actor=actor or self.actor,
                 path=state.path,
-                data=data or {},
+                data=data,
             )
         else:
             event = HistoryEvent(
@@ -203,11 +209,17 @@ class Turn:
                 attempt=task.retry_count,
                 iteration=task.iteration,
                 path=task.path,
-                data=data or {},
+                data=data,
             )
         apply(state, event, self.definition_of)
         self.events.append(event)
         return event
+
+    def _with_names(self, kind: EventKind, data: dict[str, Any]) -> dict[str, Any]:
+        """An event's data with the names of those payloads that are kept outside."""
+        state = self.state
+        names = external_names(kind, data, state.workflow_id, state.last_event + 1)
+        return data if names is None else {**data, EXTERNAL: names}
 
     def emit_output(self, task: TaskState, output: dict[str, Any]) -> None:
         """Record what an open task has put out so far."""
@@ -229,6 +241,11 @@ class Turn:
             data["workflow_priority"] = state.priority
         if settles:
             data["settles"] = settles
+        given = data.get("input")
+        too_large = given and input_refusal(state.workflow_id, draft.task_id, given)
+        if too_large:
+            data |= {"status": str(_REFUSED), "input": {}, "reason": too_large}
+            data.pop("revisit", None)
         settings = draft.node.settings
         if settings is not None and settings.input_schema is not None:
             hold_for_check(data)
@@ -252,6 +269,7 @@ class Turn:
     ) -> None:
         """Record a new task; ``identity`` is (reference, attempt, iteration)."""
         reference, attempt, iteration = identity
+        data = self._with_names(kind, data)
         event = HistoryEvent(
             workflow_id=self.state.workflow_id,
             number=self.state.last_event + 1,

@@ -28,7 +28,7 @@ _METADATA: Final[Wire] = {"additionalContext": {}, "empty": True, "additionalCon
 _SUMMARY_CLASSIFIER: Final = "workflow"
 
 
-def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0) -> Wire:
+def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: bool = True) -> Wire:
     """One attempt of a task as ``GET /tasks/{id}`` and the poll answers show it.
 
     Args:
@@ -36,6 +36,7 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0) -> Wire:
         task: The attempt.
         now_ms: Present moment, epoch milliseconds; only the queue wait of a task with a pending
             callback depends on it.
+        whole: Also payloads that are kept outside the history; False names only where they are.
     """
     node = task.workflow_task
     if node is None:
@@ -82,6 +83,8 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0) -> Wire:
         "taskDefinition": definition,
         "loopOverTask": task.iteration > 0,
     }
+    if not whole:
+        _name_external(wire, task, "inputData", "outputData")
     if state.correlation_id is not None:
         wire["correlationId"] = state.correlation_id
     if task.retried_task_id is not None:
@@ -102,12 +105,27 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0) -> Wire:
     return wire
 
 
-def workflow_wire(state: WorkflowState, include_tasks: bool = True, now_ms: int = 0) -> Wire:
-    """One execution as ``GET /workflow/{id}`` shows it, attempts in order of ``seq``."""
+def _name_external(wire: Wire, of: TaskState | WorkflowState, given: str, gave: str) -> None:
+    """Put the paths of external payloads in the place of the payloads."""
+    if of.external_input_payload_storage_path:
+        wire[given] = {}
+        wire["externalInputPayloadStoragePath"] = of.external_input_payload_storage_path
+    if of.external_output_payload_storage_path:
+        wire[gave] = {}
+        wire["externalOutputPayloadStoragePath"] = of.external_output_payload_storage_path
+
+
+def workflow_wire(
+    state: WorkflowState, include_tasks: bool = True, now_ms: int = 0, whole: bool = True
+) -> Wire:
+    """One execution as ``GET /workflow/{id}`` shows it, attempts in order of ``seq``.
+
+    ``whole``: see ``task_wire``.
+    """
     tasks: list[Wire] = []
     if include_tasks:
         ordered = sorted(state.tasks.values(), key=_seq)
-        tasks = [task_wire(state, task, now_ms) for task in ordered]
+        tasks = [task_wire(state, task, now_ms, whole) for task in ordered]
     definition = state.definition
     wire: Wire = {
         "ownerApp": "",
@@ -132,6 +150,8 @@ def workflow_wire(state: WorkflowState, include_tasks: bool = True, now_ms: int 
         "workflowName": definition.name,
         "workflowVersion": definition.version,
     }
+    if not whole:
+        _name_external(wire, state, "input", "output")
     for key, value in (
         ("parentWorkflowId", state.parent_workflow_id),
         ("parentWorkflowTaskId", state.parent_workflow_task_id),
@@ -165,7 +185,7 @@ def workflow_run_wire(
     state: WorkflowState, target: WorkflowState, strategy: str, request_id: str, timed_out: bool
 ) -> Wire:
     """The answer of a synchronous call as an execution (HTTP API reference §3.8)."""
-    wire = workflow_wire(state)
+    wire = workflow_wire(state, whole=False)
     return {
         **_run(state, target, strategy, request_id, timed_out),
         "input": wire["input"],

@@ -82,7 +82,9 @@ async def search(call: Call) -> Answer:
     include_tasks = call.flag("includeTasks", True)
     ids = await _ids(call)
     return json_answer(
-        await _each(call, ids, lambda key: call.service.workflow(key, include_tasks), values=True)
+        await _each(
+            call, ids, lambda key: call.service.workflow(key, include_tasks, False), values=True
+        )
     )
 
 

@@ -32,6 +32,8 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/health
         GET /api/version
         POST /api/token
+        GET /api/external/payload/{owner}/{kind}/{holder}/{file}
+        PUT /api/external/payload/{owner}/{kind}/{holder}/{file}
         GET /api/capabilities
         GET /api-docs
         GET /openapi.json

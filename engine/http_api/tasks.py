@@ -80,7 +80,7 @@ async def signal(call: Call, workflow_id: str, status: str) -> Answer:
 
 async def task(call: Call, task_id: str) -> Answer:
     """One task."""
-    return json_answer(await call.wait(call.service.task(task_id)))
+    return json_answer(await call.wait(call.service.task(task_id, False)))
 
 
 async def add_log(call: Call, task_id: str) -> Answer:

@@ -40,7 +40,7 @@ async def start_by_name(call: Call, name: str) -> Answer:
 async def workflow(call: Call, workflow_id: str) -> Answer:
     """One execution, its tasks in order of ``seq`` unless ``includeTasks=false``."""
     include_tasks = call.flag("includeTasks", True)
-    return json_answer(await call.wait(call.service.workflow(workflow_id, include_tasks)))
+    return json_answer(await call.wait(call.service.workflow(workflow_id, include_tasks, False)))
 
 
 async def status(call: Call, workflow_id: str) -> Answer:

@@ -170,7 +170,7 @@ def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow
         workflow_id = turn.new_id()
         data = starting.start_data(
             definition,
-            {**effect.input, "failedWorkflow": workflow_wire(state)},
+            {**effect.input, "failedWorkflow": workflow_wire(state, whole=False)},
             correlation_id=state.correlation_id,
             task_to_domain=state.task_to_domain,
         )

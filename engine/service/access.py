@@ -147,6 +147,11 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "validate_workflow_def": VIEWER,
     "workflow_def": VIEWER,
     "workflow_defs": VIEWER,
+    # large payloads; reading and writing need an address that was given out
+    "payload_to_read": VIEWER,
+    "payload_to_write": ANSWER,
+    "read_payload": ANYONE,
+    "write_payload": ANYONE,
     # schemas
     "delete_schema": AUTHOR,
     "save_schemas": AUTHOR,

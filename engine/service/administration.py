@@ -64,7 +64,8 @@ class AdministrationService(InspectionService):
                 if task.task_type == task_type
             ]
             found.sort(key=lambda entry: entry[:2])
-            return [task_wire(state, task, now_ms) for _, _, state, task in found[first:last]]
+            page = found[first:last]
+            return [task_wire(state, task, now_ms, False) for _, _, state, task in page]
 
         return self._submit(read)
 
@@ -95,7 +96,9 @@ class AdministrationService(InspectionService):
             desk.act(workflow_id, lambda turn: write_variables(turn, variables), self._actor)
 
             def shown(later: Desk) -> Wire:
-                return workflow_wire(later.state(workflow_id), True, later.clock.now().wall_ms)
+                return workflow_wire(
+                    later.state(workflow_id), True, later.clock.now().wall_ms, False
+                )
 
             return Settled(workflow_id, shown)
 

@@ -20,11 +20,12 @@ from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from .base import Wire, chain
 from .idempotency import StartKey
+from .payloads import PayloadService
 from .reading import ReadingService
 from .schemas import refuse_schemas
 
 
-class ExecutionService(ReadingService):
+class ExecutionService(ReadingService, PayloadService):
     """Begins executions and carries out what operators ask of them."""
 
     def start_workflow(self, request: Wire, actor: str | None = None) -> Future[str]:
@@ -39,6 +40,14 @@ class ExecutionService(ReadingService):
             NotFoundError: (from the future) no such definition.
             ConflictError: (from the future) the idempotency key was used before.
         """
+        return self._with_upload(
+            request,
+            "externalInputPayloadStoragePath",
+            "input",
+            lambda whole: self._start_workflow(whole, actor),
+        )
+
+    def _start_workflow(self, request: Wire, actor: str | None) -> Future[str]:
         asked = StartWorkflowRequest.from_wire(request)
         asked.validate_request(self._task_def_of, check_javascript)
         if asked.workflow_def is not None:

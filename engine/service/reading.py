@@ -26,11 +26,18 @@ class ReadingService(MetadataService):
         """
         return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
 
-    def workflow(self, workflow_id: str, include_tasks: bool = True) -> Future[Wire]:
-        """An execution on the wire, with its tasks in order of scheduling."""
+    def workflow(
+        self, workflow_id: str, include_tasks: bool = True, whole: bool = True
+    ) -> Future[Wire]:
+        """An execution on the wire, with its tasks in order of scheduling.
+
+        ``whole`` False gives the paths of large payloads that are kept outside the history in
+        their place, as Conductor does over HTTP.
+        """
 
         def read(desk: Desk) -> Wire:
-            return workflow_wire(desk.state(workflow_id), include_tasks, desk.clock.now().wall_ms)
+            now_ms = desk.clock.now().wall_ms
+            return workflow_wire(desk.state(workflow_id), include_tasks, now_ms, whole)
 
         return self._with_execution(workflow_id, read)
 
@@ -55,12 +62,12 @@ class ReadingService(MetadataService):
             found = [t for t in state.tasks.values() if not wanted or str(t.status) in wanted]
             found.sort(key=lambda task: task.seq)
             page = found[start : start + count]
-            return search_result(len(found), [task_wire(state, task) for task in page])
+            return search_result(len(found), [task_wire(state, task, whole=False) for task in page])
 
         return self._with_execution(workflow_id, read)
 
-    def task(self, task_id: str) -> Future[Wire]:
-        """One task by its id.
+    def task(self, task_id: str, whole: bool = True) -> Future[Wire]:
+        """One task by its id; see ``workflow`` for ``whole``.
 
         Raises:
             NotFoundError: (from the future) no such task.
@@ -68,7 +75,7 @@ class ReadingService(MetadataService):
 
         def read(desk: Desk) -> Wire:
             state, task = self._find(desk, task_id)
-            return task_wire(state, task, desk.clock.now().wall_ms)
+            return task_wire(state, task, desk.clock.now().wall_ms, whole)
 
         return self._with_task(task_id, read, f"Task not found for taskId: {task_id}")
 

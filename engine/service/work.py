@@ -23,6 +23,7 @@ MAX_LOGS_PER_UPDATE: Final = 10
 BLOCKING_TYPES: Final = frozenset({"WAIT", "YIELD"})
 """What a signal answers, and where a synchronous caller gets its answer."""
 _FRAMES: Final = 50
+_UPLOADED: Final = "externalOutputPayloadStoragePath"
 _MAX_SECONDS: Final = 2**31 - 1
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
@@ -93,15 +94,21 @@ class WorkerService(ExecutionService):
             InvalidRequestError: Ids or status are missing or wrong.
             NotFoundError: (from the future) no such execution or task.
         """
-        checked = _checked(result)
         if error is None and "error" in result:
             error = _told_error(result["error"])
+        return self._with_output(result, lambda checked: self._update(checked, error, fields))
 
+    def _update(self, checked: Wire, error: Wire | None, fields: Wire | None) -> Future[str]:
         def update(desk: Desk) -> Settled:
             task = self._apply(desk, checked, error, fields=fields)
             return Settled(checked["workflowInstanceId"], task.task_id)
 
         return self._with_execution(checked["workflowInstanceId"], update)
+
+    def _with_output(self, result: Wire, use: Callable[[Wire], Future[Any]]) -> Future[Any]:
+        """Use a checked result, with the output that the worker may have uploaded before."""
+        checked = _checked(result)
+        return self._with_upload(checked, _UPLOADED, "outputData", use)
 
     def _apply(
         self,
@@ -132,7 +139,9 @@ class WorkerService(ExecutionService):
 
     def update_task_and_poll(self, result: Wire) -> Future[Wire | None]:
         """Apply a result and hand the same worker its next task of that type, if there is one."""
-        checked = _checked(result)
+        return self._with_output(result, self._update_and_poll)
+
+    def _update_and_poll(self, checked: Wire) -> Future[Wire | None]:
         workflow_id = checked["workflowInstanceId"]
 
         def update(desk: Desk) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from .base import Project
+    from .base import Project, Store
     from .local import LocalStore
     from .memory import MemoryStore
 
@@ -36,3 +36,32 @@ def open_store(
     from .local import LocalStore
 
     return LocalStore(db, project, recover)
+
+
+def with_payloads(store: Store, db: str | Path, payloads: str | Path | None = None) -> Store:
+    """The store with a place for what is too large for it.
+
+    Args:
+        store: What ``open_store`` gave for ``db``.
+        db: ``:memory:`` or a path; without ``payloads`` the place is beside it.
+        payloads: A folder, or ``s3://bucket/prefix``.
+
+    Raises:
+        InvalidRequestError: The address names no bucket.
+        UnsupportedError: The extra for buckets is not installed.
+    """
+    from .external import ExternalPayloads
+    from .payload_storage import FolderStorage, MemoryStorage, PayloadStorage
+
+    storage: PayloadStorage
+    if payloads is not None and str(payloads).startswith("s3:"):
+        from .s3_storage import S3Storage
+
+        storage = S3Storage.of(str(payloads))
+    elif payloads is not None:
+        storage = FolderStorage(payloads)
+    elif str(db) == MEMORY:
+        storage = MemoryStorage()
+    else:
+        storage = FolderStorage(Path(db).with_name(f"{Path(db).name}.payloads"))
+    return cast("Store", ExternalPayloads(store, storage))  # what it lacks, the inner store does

@@ -24,6 +24,7 @@ SCHEDULE = {
     "cronExpression": "0 0 0 1 1 *",
     "startWorkflowRequest": {"name": "w"},
 }
+EXTERNAL = "/api/external/payload/{owner}/{kind}/{holder}/{file}"
 LOCATION = "?path=a&operation=WRITE&payloadType=TASK_OUTPUT"
 
 DOCUMENTED: list[tuple[str, str, Any, int]] = [
@@ -152,6 +153,13 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", f"/api/workflow/external-storage-location{LOCATION}", None, 200),
     ("GET", f"/api/tasks/externalstoragelocation{LOCATION}", None, 200),
     ("GET", f"/api/tasks/external-storage-location{LOCATION}", None, 200),
+    (
+        "GET",
+        "/api/external/payload/{owner}/{kind}/{holder}/{file}?signature=x&expires=1",
+        None,
+        400,
+    ),
+    ("PUT", f"{EXTERNAL}?signature=x&expires=1", {}, 400),
     ("POST", "/api/workflow/correlated/batch", {}, 200),
     ("POST", "/api/workflow/{workflowId}/variables", {}, 404),
     ("POST", "/api/workflow/{workflowId}/state", {}, 404),
