@@ -94,9 +94,10 @@ class WorkerService(ExecutionService):
             InvalidRequestError: Ids or status are missing or wrong.
             NotFoundError: (from the future) no such execution or task.
         """
+        checked = _checked(result)
         if error is None and "error" in result:
             error = _told_error(result["error"])
-        return self._with_output(result, lambda checked: self._update(checked, error, fields))
+        return self._with_output(checked, lambda whole: self._update(whole, error, fields))
 
     def _update(self, checked: Wire, error: Wire | None, fields: Wire | None) -> Future[str]:
         def update(desk: Desk) -> Settled:
@@ -107,8 +108,7 @@ class WorkerService(ExecutionService):
 
     def _with_output(self, result: Wire, use: Callable[[Wire], Future[Any]]) -> Future[Any]:
         """Use a checked result, with the output that the worker may have uploaded before."""
-        checked = _checked(result)
-        return self._with_upload(checked, _UPLOADED, "outputData", use)
+        return self._with_upload(result, _UPLOADED, "outputData", use)
 
     def _apply(
         self,
@@ -139,7 +139,7 @@ class WorkerService(ExecutionService):
 
     def update_task_and_poll(self, result: Wire) -> Future[Wire | None]:
         """Apply a result and hand the same worker its next task of that type, if there is one."""
-        return self._with_output(result, self._update_and_poll)
+        return self._with_output(_checked(result), self._update_and_poll)
 
     def _update_and_poll(self, checked: Wire) -> Future[Wire | None]:
         workflow_id = checked["workflowInstanceId"]
