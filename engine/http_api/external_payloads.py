@@ -52,21 +52,20 @@ async def location(call: Call) -> Answer:
 async def read(call: Call, owner: str, kind: str, holder: str, file: str) -> Answer:
     """The payload of an address that was given out for reading."""
     path = f"{owner}/{kind}/{holder}/{file}"
-    body = await call.wait(call.service.read_payload(path, *_proof(call)))
+    expires = path_number("expires", call.required_text("expires"))
+    signature = call.required_text("signature")
+    body = await call.wait(call.service.read_payload(path, signature, expires))
     return Answer(200, body, JSON)
 
 
 async def write(call: Call, owner: str, kind: str, holder: str, file: str) -> Answer:
     """Keep a payload at an address that was given out for writing."""
     path = f"{owner}/{kind}/{holder}/{file}"
-    signature, expires = _proof(call)
+    expires = path_number("expires", call.required_text("expires"))
+    signature = call.required_text("signature")
     body = call.raw_body()
     await call.checked(call.service.write_payload, path, body, signature, expires)
     return EMPTY
-
-
-def _proof(call: Call) -> tuple[str, int]:
-    return call.required_text("signature"), path_number("expires", call.required_text("expires"))
 
 
 def _origin(call: Call) -> str:

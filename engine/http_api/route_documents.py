@@ -94,6 +94,12 @@ _LOCATION = (
     text("payloadType", "Which payload.", required=True),
 )
 
+_PROOF = (
+    text("signature", "As externalstoragelocation gave it.", required=True),
+    text("expires", "As externalstoragelocation gave it.", required=True),
+)
+
+_PAYLOAD = "/api/external/payload/{owner}/{kind}/{holder}/{file}"
 _WORKFLOWS = "/api/workflow"
 _ONE = "/api/workflow/{workflowId}"
 _BULK = "/api/workflow/bulk"
@@ -465,6 +471,8 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     f"GET {_WORKFLOWS}/external-storage-location": Document(_LOCATION, answer=_OBJECT),
     f"GET {_TASK}/externalstoragelocation": Document(_LOCATION, answer=_OBJECT),
     f"GET {_TASK}/external-storage-location": Document(_LOCATION, answer=_OBJECT),
+    f"GET {_PAYLOAD}": Document(_PROOF, answer=_OBJECT, errors=(403, 404)),
+    f"PUT {_PAYLOAD}": Document(_PROOF, body=_OBJECT, errors=(403,)),
     # schedules
     f"POST {_SCHED}/schedules": Document(
         body=model("WorkflowSchedule"), answer=model("WorkflowSchedule")
