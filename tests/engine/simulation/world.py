@@ -95,6 +95,8 @@ class World:
         self.engine = InlineEngine(self.definition, leaf(), store=self.store, hold_scripts=True)
         self._asked: list[Future[Any]] = []
         self.store.waiting = lambda: self.engine.desk.outbox.answers
+        self._few = self.chance.random() < 0.3
+        self._keep_few()
         self.engine.service.create_event_handler(event_handler()).result(0)
         self._held: list[tuple[str, str]] = []
         """(execution, task) that some worker was once given."""
@@ -361,8 +363,13 @@ class World:
         self.engine.run_until_idle()
         self._note_answers()
         self._asked.clear()  # whoever still waited is never answered
-        before = self.engine
-        before.reopen()
+        self.engine.reopen()
+        self._keep_few()
+
+    def _keep_few(self) -> None:
+        """In some worlds nearly every idle execution is paged out."""
+        if self._few:
+            self.engine.desk.executions.resident_limit = 2
 
     # -- moves: operators ----------------------------------------------------------------
 
