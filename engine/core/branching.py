@@ -21,9 +21,10 @@ from ..models.enums import TaskStatus
 from .definition import Node
 from .events import EventKind
 from .mapping import lacks_successor
+from .records import node_of
 from .state import TaskState, WorkflowState
 from .tasks.do_while import reopened_in
-from .turn import Turn, node_of
+from .turn import Turn
 
 _SEGMENT: Final = re.compile(r"^(.*?)(?:\[(\d+)\])?$")
 _COPIED: Final = (

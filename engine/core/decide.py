@@ -98,7 +98,7 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
             task = turn.state.tasks.get(task_id)
             if task is not None and not task.status.is_terminal:
                 check_task_timeouts(turn, task, turn.node_of(task))
-                _start_when_due(turn, task)
+                _act_when_due(turn, task)
         while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:
             before = turn.state.last_event
             _process_ended(turn)
@@ -122,10 +122,20 @@ def _awaits_input(turn: Turn) -> bool:
     return False
 
 
-def _start_when_due(turn: Turn, task: TaskState) -> None:
-    """Begin a sub-workflow whose retry delay is over."""
+def _act_when_due(turn: Turn, task: TaskState) -> None:
+    """Begin a sub-workflow whose retry delay is over; end a WAIT even while all is paused."""
+    task = turn.state.tasks[task.task_id]
     if task.status is TaskStatus.SCHEDULED and 0 < task.not_before_ms <= turn.now.wall_ms:
         task_type_of(turn, task).begin(turn, task)
+    elif task.wait_until_ms and turn.state.status is WorkflowStatus.PAUSED:
+        _revisit(turn, task)
+
+
+def _revisit(turn: Turn, task: TaskState) -> None:
+    if task.awaiting_check:
+        checks.revisit(turn, task, task_type_of(turn, task))
+    else:
+        task_type_of(turn, task).revisit(turn, task)
 
 
 def task_type_of(turn: Turn, task: TaskState) -> TaskType:
@@ -263,10 +273,7 @@ def _revisit_open(turn: Turn) -> None:
         if state.unprocessed and not task_type_of(turn, task).auto_retry:
             continue  # a join or loop waits until what just ended has been processed
         try:
-            if task.awaiting_check:
-                checks.revisit(turn, task, task_type_of(turn, task))
-            else:
-                task_type_of(turn, task).revisit(turn, task)
+            _revisit(turn, task)
         except NeedsEvaluation as need:
             turn.needs_evaluation(need.request)
 

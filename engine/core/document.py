@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .joining import gathered, is_open_join
 from .state import TaskState, WorkflowState
 
 
-def task_document(state: WorkflowState, task: TaskState) -> dict[str, Any]:
-    """What an expression can read of one task."""
+def task_document(
+    state: WorkflowState, task: TaskState, before: int | None = None
+) -> dict[str, Any]:
+    """What an expression can read of one task; ``before`` is that of ``gathered``."""
+    output = gathered(state, task, before) if is_open_join(task) else task.output_data
     return {
         "input": task.input_data,
-        "output": task.output_data,
+        "output": output,
         "taskType": task.task_type,
         "status": str(task.status),
         "referenceTaskName": task.reference_task_name,
@@ -27,6 +31,7 @@ def task_document(state: WorkflowState, task: TaskState) -> dict[str, Any]:
         "scheduledTime": task.scheduled_time,
         "startTime": task.start_time,
         "endTime": task.end_time,
+        "workflowInstanceId": state.workflow_id,
         "taskId": task.task_id,
         "reasonForIncompletion": task.reason_for_incompletion,
         "callbackAfterSeconds": task.callback_after_seconds,
@@ -56,12 +61,19 @@ def workflow_document(state: WorkflowState, status: str | None = None) -> dict[s
 class ExecutionDocument(Mapping[str, Any]):
     """A lazily built view of one execution as the root of expressions."""
 
-    __slots__ = ("_built", "_state", "_status")
+    __slots__ = ("_before", "_built", "_state", "_status")
 
-    def __init__(self, state: WorkflowState, status: str | None = None) -> None:
-        """A view of ``state``; ``status`` is what ``${workflow.status}`` reads if given."""
+    def __init__(
+        self, state: WorkflowState, status: str | None = None, before: int | None = None
+    ) -> None:
+        """A view of ``state``.
+
+        ``status`` is what ``${workflow.status}`` reads if given; of what happened with event
+        number ``before`` and later, open joins know nothing yet.
+        """
         self._state = state
         self._status = status
+        self._before = before
         self._built: dict[str, Any] = {}
 
     def __getitem__(self, key: str) -> Any:
@@ -75,7 +87,7 @@ class ExecutionDocument(Mapping[str, Any]):
             state = self._state
             task_id = state.latest_by_base.get(key)
             if task_id is not None:
-                built = task_document(state, state.tasks[task_id])
+                built = task_document(state, state.tasks[task_id], self._before)
             elif key == "workflow":
                 built = workflow_document(state, self._status)
             else:
@@ -109,10 +121,14 @@ class ExpressionScope:
         environment: Mapping[str, str],
         task_id: str | None = None,
         status: str | None = None,
+        before: int | None = None,
     ) -> None:
-        """A scope over ``state``; ``task_id`` is what ``${CPEWF_TASK_ID}`` becomes."""
+        """A scope over ``state``; ``task_id`` is what ``${CPEWF_TASK_ID}`` becomes.
+
+        ``status`` and ``before`` are those of ``ExecutionDocument``.
+        """
         self._state = state
-        self.document: Mapping[str, Any] = ExecutionDocument(state, status)
+        self.document: Mapping[str, Any] = ExecutionDocument(state, status, before)
         self.environment = environment
         self.task_id = task_id
 

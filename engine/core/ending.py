@@ -58,7 +58,7 @@ def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:
 
 def _check_output(turn: Turn, terminate: TaskState | None) -> None:
     if turn.state.definition.output_schema is not None:
-        check_workflow_output(turn, _output(turn, WorkflowStatus.COMPLETED, terminate))
+        check_workflow_output(turn, _output(turn, WorkflowStatus.COMPLETED, terminate, {}))
 
 
 def permissive_failure(turn: Turn) -> Terminate | None:
@@ -103,7 +103,8 @@ def end_workflow(
         actor: Who ended it, if not the engine.
     """
     state = turn.state
-    output = _output(turn, status, terminate)
+    leaving = _leaving(turn, reason, status)
+    output = _output(turn, status, terminate, leaving)
     too_large = workflow_output_refusal(state.workflow_id, output)
     if too_large is not None:
         output = {}
@@ -120,7 +121,9 @@ def end_workflow(
         names = [*state.failed_task_names, *(t.task_def_name for t in failed)]
         data["failed_reference_task_names"] = list(dict.fromkeys(references))
         data["failed_task_names"] = list(dict.fromkeys(names))
-    cancel_open_tasks(turn, reason, status)
+    for open_id, taken in leaving.items():
+        canceled = {"status": str(TaskStatus.CANCELED), **taken}
+        turn.emit(EventKind.TASK_CANCELED, canceled, state.tasks[open_id])
     cause = state.tasks.get(task_id)
     parent = cause.last_event if cause is not None else (turn.state.last_event)
     turn.emit(EventKind.WORKFLOW_ENDED, data, parent=parent, actor=actor)
@@ -130,19 +133,26 @@ def end_workflow(
         turn.effects.append(TellParent())
 
 
-def cancel_open_tasks(turn: Turn, reason: str | None, status: WorkflowStatus) -> None:
-    """Cancel every open task in order of scheduling, with its child executions."""
+def _leaving(turn: Turn, reason: str | None, status: WorkflowStatus) -> dict[str, dict[str, Any]]:
+    """The open tasks in order of scheduling, with what each takes with it when cancelled."""
     if reason:
         message = f"Parent workflow has been terminated with reason: {reason}"
     else:
         message = f"Parent workflow has been terminated with status {status}"
-    for task in list(turn.state.open_tasks()):
+    taken = {}
+    for task in turn.state.open_tasks():
         node = turn.node_of(task)
-        data = {} if node is None else turn.types[node.type].cancel(turn, task, message)
-        turn.emit(EventKind.TASK_CANCELED, {"status": str(TaskStatus.CANCELED), **data}, task)
+        cancel = None if node is None else turn.types[node.type].cancel
+        taken[task.task_id] = {} if cancel is None else cancel(turn, task, message)
+    return taken
 
 
-def _output(turn: Turn, status: WorkflowStatus, terminate: TaskState | None) -> dict[str, Any]:
+def _output(
+    turn: Turn,
+    status: WorkflowStatus,
+    terminate: TaskState | None,
+    leaving: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
     state = turn.state
     if terminate is not None:
         return dict(terminate.output_data)
@@ -152,7 +162,9 @@ def _output(turn: Turn, status: WorkflowStatus, terminate: TaskState | None) -> 
         value = turn.resolve(template, None, shown).value
         return value if isinstance(value, dict) else {}
     last = max(state.tasks.values(), key=lambda task: task.seq, default=None)
-    return state.output if last is None else dict(last.output_data)
+    if last is None:
+        return state.output
+    return dict(leaving.get(last.task_id, {}).get("output", last.output_data))
 
 
 def _ask_for_failure_workflow(turn: Turn, reason: str | None, status: WorkflowStatus) -> None:

@@ -32,7 +32,8 @@ MAX_FILTER_NESTING: Final = 20
 _OPERAND_END: Final = " )=<>!&|,]~"
 _INTEGER = re.compile(r"-?\d{1,9}\Z")
 _INTEGERS = re.compile(r"-?\d{1,9}(\s*,\s*-?\d{1,9})+\Z")
-_SLICE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?\Z")
+_SLICE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?(?::(?:-?\d{1,9})?)?\Z")
+"""A step behind a second colon is accepted and ignored, as Jayway does."""
 _LITERAL = re.compile(r"true\b|false\b|null\b|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
 _FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "u": 0, "d": 0}
@@ -152,9 +153,9 @@ class _Parser:
         if _INTEGERS.match(inside):
             return Indexes([int(part) for part in inside.split(",")])
         bounds = _SLICE.match(inside)
-        if bounds is None or inside == ":":
+        start, stop = bounds.groups() if bounds else (None, None)
+        if not start and not stop:
             raise self._error("not a subscript")
-        start, stop = bounds.groups()
         return Slice(int(start) if start else None, int(stop) if stop else None)
 
     # -- filters

@@ -53,6 +53,10 @@ class Reading:
             raise LimitError
 
 
+class NotApplicableError(Exception):
+    """A function was called on a value it can't work on: the whole reading fails."""
+
+
 class Step:
     """One step: from one value to the values it selects there."""
 
@@ -203,10 +207,13 @@ class Call(Step):
         self.arguments = arguments
 
     def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The result; none if the value is not what the function works on."""
+        """The result, which may be null.
+
+        Raises:
+            NotApplicableError: The value is not what the function works on.
+        """
         arguments = [argument(value, reading) for argument in self.arguments]
-        result = _FUNCTIONS[self.name](value, arguments)
-        return () if result is None else (result,)
+        return (_FUNCTIONS[self.name](value, arguments),)
 
 
 Argument = Callable[[Any, Reading], Any]
@@ -218,7 +225,9 @@ class Path:
     __slots__ = ("definite", "shift", "steps")
 
     def __init__(self, steps: Sequence[Step], shift: int = 0) -> None:
-        self.steps = steps
+        # As in Jayway, whatever stands behind a function is not read.
+        end = next((n + 1 for n, step in enumerate(steps) if isinstance(step, Call)), len(steps))
+        self.steps = steps = steps[:end]
         self.definite = all(step.definite for step in steps)
         self.shift = shift
         """Number of characters the parser put in front of the text."""
@@ -227,26 +236,19 @@ class Path:
         """What the path names in a document; ``default`` if nothing, or beyond a limit."""
         try:
             return self.within(document, Reading(document), default)
-        except (LimitError, RecursionError):
+        except (LimitError, NotApplicableError, RecursionError):
             return default
 
     def within(self, value: Any, reading: Reading, default: Any) -> Any:
         """The same below some value of a document that is being read."""
         steps = self.steps
-        last = steps[-1] if steps else None
-        if not self.definite and isinstance(last, Call) and last.name in PER_VALUE_FUNCTIONS:
-            return self._called_per_value(last, value, reading)
+        if len(steps) > 1 and isinstance(steps[0], Descend) and isinstance(steps[-1], Call):
+            # As Jayway answers for a path that begins with '$..': it counts what it has not kept.
+            return 0 if steps[-1].name in ("length", "size") else None
         nodes = self._select(steps, value, reading)
         if not self.definite:
             return nodes
         return nodes[0] if nodes else default
-
-    def _called_per_value(self, call: Call, value: Any, reading: Reading) -> Any:
-        if any(isinstance(step, Descend) for step in self.steps):
-            return 0 if call.name in ("length", "size") else None
-        nodes = self._select(self.steps[:-1], value, reading)
-        results = [found for node in nodes for found in call.select(node, reading)]
-        return results or nodes
 
     @staticmethod
     def _select(steps: Sequence[Step], value: Any, reading: Reading) -> list[Any]:
@@ -272,7 +274,8 @@ def _members(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-# -- functions: (value the function was called on, arguments) -> result, None if it does not apply
+# -- functions: (value the function was called on, arguments) -> result. Sizes and keys of what has
+#    none are null; the others refuse what they can't work on.
 
 
 def _length(value: Any, arguments: list[Any]) -> int | None:
@@ -285,7 +288,7 @@ def _keys(value: Any, arguments: list[Any]) -> list[str] | None:
 
 
 def _concat(value: Any, arguments: list[Any]) -> str:
-    parts = list(value) if isinstance(value, list) else []
+    parts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
     for argument in arguments:
         parts.extend(argument if isinstance(argument, list) else [argument])
     return "".join(str(part) for part in parts)
@@ -296,19 +299,24 @@ def _append(value: Any, arguments: list[Any]) -> list[Any] | None:
     return [*value, *arguments] if isinstance(value, list) else None
 
 
+def _element(value: Any, position: Any) -> Any:
+    if not isinstance(value, list) or not isinstance(position, int):
+        raise NotApplicableError
+    if not -len(value) <= position < len(value):
+        raise NotApplicableError
+    return value[position]
+
+
 def _first(value: Any, arguments: list[Any]) -> Any:
-    return value[0] if isinstance(value, list) and value else None
+    return _element(value, 0)
 
 
 def _last(value: Any, arguments: list[Any]) -> Any:
-    return value[-1] if isinstance(value, list) and value else None
+    return _element(value, -1)
 
 
 def _index(value: Any, arguments: list[Any]) -> Any:
-    position = arguments[0] if arguments else None
-    if not isinstance(value, list) or not isinstance(position, int):
-        return None
-    return value[position] if -len(value) <= position < len(value) else None
+    return _element(value, arguments[0] if arguments else None)
 
 
 def _mean(numbers: list[float]) -> float:
@@ -316,20 +324,24 @@ def _mean(numbers: list[float]) -> float:
 
 
 def _deviation(numbers: list[float]) -> float:
-    mean = _mean(numbers)
-    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / len(numbers))
+    # Jayway's formula, to the last digit.
+    count, total = len(numbers), sum(numbers)
+    squares = sum(number * number for number in numbers)
+    return math.sqrt(max(0.0, squares / count - total * total / count / count))
 
 
 def _over_numbers(compute: Callable[[list[float]], float]) -> Callable[[Any, list[Any]], Any]:
-    def call(value: Any, arguments: list[Any]) -> float | None:
+    def call(value: Any, arguments: list[Any]) -> float:
         candidates = list(value) if isinstance(value, list) else []
         for argument in arguments:
             candidates.extend(argument if isinstance(argument, list) else [argument])
         try:
             numbers = [float(number) for number in candidates if is_number(number)]
-            return compute(numbers) if numbers else None
         except OverflowError:
-            return None
+            raise NotApplicableError from None
+        if not numbers:
+            raise NotApplicableError
+        return compute(numbers)
 
     return call
 
@@ -351,5 +363,3 @@ _FUNCTIONS: Final[dict[str, Callable[[Any, list[Any]], Any]]] = {
 }
 
 FUNCTION_NAMES: Final = frozenset(_FUNCTIONS)
-PER_VALUE_FUNCTIONS: Final = FUNCTION_NAMES - {"concat", "append"}
-"""Functions that Jayway calls on each value of an indefinite path."""

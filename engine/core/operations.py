@@ -106,7 +106,9 @@ def retry(turn: Turn) -> None:
     if not state.tasks:
         raise ConflictError("Workflow has not started yet")
     retryable = _retryable(state)
-    if not retryable and state.status is not WorkflowStatus.TIMED_OUT:
+    # A cancelled join or loop goes on in its own record: alone it is nothing to retry.
+    alone = all(t.status is TaskStatus.CANCELED and _in_place(turn, t) for t in retryable)
+    if alone and state.status is not WorkflowStatus.TIMED_OUT:
         raise ConflictError(
             "There are no retryable tasks! Use restart if you want to attempt entire workflow "
             "execution again."
@@ -129,6 +131,10 @@ def _retryable(state: WorkflowState) -> list[TaskState]:
     return sorted((t for t in newest if t.status in _RETRYABLE), key=lambda t: t.seq)
 
 
+def _in_place(turn: Turn, task: TaskState) -> bool:
+    return task_type_of(turn, task).reopens_in_place
+
+
 def reopen_tasks(turn: Turn, tasks: list[TaskState]) -> None:
     """Open tasks again: joins and loops in their own record, others as a new attempt."""
     for task in tasks:
@@ -136,7 +142,7 @@ def reopen_tasks(turn: Turn, tasks: list[TaskState]) -> None:
         if task_type.reopens_in_place:
             data: dict[str, Any] = {"status": str(TaskStatus.IN_PROGRESS), "executed": False}
             data["end_time"] = 0
-            if task.status is not TaskStatus.CANCELED:
+            if task_type.counts_reopening and task.status is not TaskStatus.CANCELED:
                 data["retry_count"] = task.retry_count + 1
             turn.emit(EventKind.TASK_RESET, data, task)
         else:
@@ -242,14 +248,16 @@ def rerun_from_task(
     """Run one task again and forget everything scheduled after it (§6.4).
 
     A sibling branch whose records go with them is scheduled again by the next decision: the
-    fork above it looks for missing branches.
+    fork above it looks for missing branches. A dynamic fork is mapped anew, with a new record.
 
     Raises:
         InvalidRequestError: The task is a fork (rerun from a task of one of its branches), or was
             skipped.
     """
     check_rerun(turn.state)
-    if task.task_type == "FORK":
+    node = turn.node_of(task)
+    is_fork = task.task_type == "FORK"
+    if is_fork and (node is None or node.type != "FORK_JOIN_DYNAMIC"):
         raise InvalidRequestError(
             f"Task {task.task_id} is a fork, which has no run of its own; rerun from a task in it."
         )
@@ -260,13 +268,14 @@ def rerun_from_task(
     data: dict[str, Any] = {}
     _rerun_data(turn, data, workflow_input, correlation_id)
     turn.emit(EventKind.WORKFLOW_RERUN, data)
-    later = [t for t in turn.state.tasks.values() if t.seq > task.seq]
+    later = [t for t in turn.state.tasks.values() if t.seq > task.seq or (is_fork and t is task)]
     for doomed in later:
         if doomed.sub_workflow_id and not doomed.status.is_terminal:
             turn.effects.append(EndChild(doomed.sub_workflow_id, "Parent workflow reran"))
     if later:
         turn.emit(EventKind.TASKS_REMOVED, {"task_ids": [t.task_id for t in later]})
-    _reset(turn, turn.state.tasks[task.task_id], task_input)
+    if not is_fork:
+        _reset(turn, turn.state.tasks[task.task_id], task_input)
     _reopen_loops(turn, task)
     _reopen_others(turn, task.task_id)
     _look_again(turn)

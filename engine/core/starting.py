@@ -77,8 +77,13 @@ def start_data(
 
 
 def merged_input(given: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
-    """The start input with the definition's defaults for absent keys; an empty one gets none."""
-    return {**template, **given} if given and template else given
+    """The start input with the definition's defaults for keys that are absent or null.
+
+    An empty input gets none.
+    """
+    if not given or not template:
+        return given
+    return {**given, **{key: item for key, item in template.items() if given.get(key) is None}}
 
 
 def child_started(turn: Turn, task: TaskState, child_id: str) -> None:
@@ -103,7 +108,8 @@ def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
     revived = task.status is TaskStatus.COMPLETED_WITH_ERRORS and status is TaskStatus.COMPLETED
     if task.status.is_terminal and not revived:
         return False
-    output = {**task.output_data, **child.output, "subWorkflowId": child.workflow_id}
+    # A child that ends with a child of its own hands that one's subWorkflowId up with its output.
+    output = {**task.output_data, "subWorkflowId": child.workflow_id, **child.output}
     data: dict[str, Any] = {
         "status": str(status),
         "output": output,

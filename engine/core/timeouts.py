@@ -10,8 +10,9 @@ from ..models.enums import TaskStatus, TaskTimeoutPolicy, WorkflowStatus, Workfl
 from .checks import OUTPUT
 from .definition import Node, TaskSettings
 from .events import EventKind
+from .records import node_of
 from .state import TaskState, WorkflowState
-from .turn import Terminate, Turn, node_of
+from .turn import Terminate, Turn
 
 
 def workflow_deadline_ms(state: WorkflowState) -> int:

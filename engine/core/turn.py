@@ -18,13 +18,14 @@ import msgspec
 
 from ..models.enums import TaskStatus, WorkflowStatus
 from .apply import DefinitionOf, apply
-from .definition import Node, make_node
+from .definition import Node
 from .document import ExpressionScope
 from .effects import Effect
 from .events import EventKind, HistoryEvent, Moment
 from .expressions import Resolution, resolve
 from .limits import input_refusal
 from .payloads import EXTERNAL, external_names
+from .records import existing, node_of
 from .state import TaskState, WorkflowState
 
 
@@ -93,17 +94,6 @@ class Placement(msgspec.Struct, frozen=True):
     path: str = ""
     """Run path of what contains it, with iteration."""
     retry_count: int = 0
-
-
-def node_of(state: WorkflowState, task: TaskState) -> Node | None:
-    """The workflow task of a record; made from the record itself where it came at run time."""
-    static = state.definition.nodes.get(task.node)
-    if task.workflow_task is None:
-        return static
-    node = make_node(task.workflow_task)
-    if static is not None:  # a DYNAMIC task: made at run time, but in its place
-        node.parent, node.successor = static.parent, static.successor
-    return node
 
 
 _REFUSED = TaskStatus.FAILED_WITH_TERMINAL_ERROR
@@ -315,7 +305,9 @@ class Turn:
         """Resolve the expressions of a template against the state as it is now."""
         state = self.state
         if self._scope is None or self._scope_event != state.last_event or status is not None:
-            self._scope = ExpressionScope(state, self.environment, task_id, status)
+            self._scope = ExpressionScope(
+                state, self.environment, task_id, status, self.first_event
+            )
             self._scope_event = state.last_event if status is None else -1
         self._scope.task_id = task_id
         return resolve(template, self._scope)
@@ -334,20 +326,8 @@ class Turn:
         return outcome
 
     def existing(self, reference: str, node: Node | None) -> TaskState | None:
-        """The newest attempt of a reference that counts for the loop generation at hand.
-
-        A loop inside a loop uses its references again in each outer iteration; records from
-        before the inner loop's present record belong to the past.
-        """
-        task = self.state.task(reference)
-        if task is None or node is None:
-            return task
-        loop = node.loop()
-        if loop is not None:
-            loop_id = self.state.latest_by_base.get(loop.reference.split("__", 1)[0])
-            if loop_id is not None and task.seq < self.state.tasks[loop_id].seq:
-                return None
-        return task
+        """The newest attempt of a reference that counts for the loop generation at hand."""
+        return existing(self.state, reference, node)
 
     def node_of(self, task: TaskState) -> Node | None:
         """The workflow task of a record; made from the record itself for a dynamic one."""
@@ -356,6 +336,11 @@ class Turn:
     def needs_evaluation(self, request: EvaluationRequest) -> None:
         """Ask for a script to be run after this turn."""
         self.needs[request.key] = request
+
+    @property
+    def first_event(self) -> int:
+        """Number of the first event of this turn, of the one to come if there is none yet."""
+        return self.events[0].number if self.events else self.state.last_event + 1
 
     @property
     def is_over(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..models.codec import loads
 from .java_text import java_text
+from .joining import gathered, is_open_join
 from .state import TaskState, WorkflowState
 
 Wire = dict[str, Any]
@@ -70,7 +71,7 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: boo
         "workflowType": state.definition.name,
         "taskId": task.task_id,
         "callbackAfterSeconds": task.callback_after_seconds,
-        "outputData": task.output_data,
+        "outputData": gathered(state, task) if is_open_join(task) else task.output_data,
         "workflowTask": node,
         "rateLimitPerFrequency": task.rate_limit_per_frequency,
         "rateLimitFrequencyInSeconds": frequency,

@@ -2,7 +2,8 @@
 
 The text runs in every new realm before the script does, and keeps its own references to the
 built-ins it uses, so a script that replaces them only fools itself. It answers with
-``{"value": …}`` or ``{"error": {"message", "stack"}}`` as JSON.
+``{"value": …}`` or ``{"error": {"message", "stack", "made"}}`` as JSON; ``made`` tells an error
+that the script built itself from one that the engine raised.
 
 Conversion of the result (semantics reference §5.4): whole numbers are integers, NaN and the
 infinities their names (JSON has no numbers for them), a function or an object its members. Beyond
@@ -30,6 +31,31 @@ PRELUDE: Final = r"""
   const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
   const MapType = Map, SetType = Set, DateType = Date, ErrorType = Error;
   const LONG = 9223372036854775808;
+  const errorsMade = new WeakSet();
+  const noteMade = Function.prototype.call.bind(WeakSet.prototype.add, errorsMade);
+  const wasMade = Function.prototype.call.bind(WeakSet.prototype.has, errorsMade);
+  const construct = Reflect.construct;
+
+  for (const name of ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError',
+                      'TypeError', 'URIError', 'AggregateError']) {
+    const original = globalThis[name];
+    const noting = new Proxy(original, {
+      construct(target, given, asked) {
+        const error = construct(target, given, asked === noting ? target : asked);
+        noteMade(error);
+        return error;
+      },
+      apply(target, self, given) {
+        const error = construct(target, given);
+        noteMade(error);
+        return error;
+      }
+    });
+    define(globalThis, name, {value: noting, writable: true, configurable: true,
+                              enumerable: false});
+    define(original.prototype, 'constructor', {value: noting, writable: true,
+                                               configurable: true, enumerable: false});
+  }
 
   // Results are built without prototypes: nothing a script did to those can interfere.
   function plain(value, depth) {
@@ -92,6 +118,7 @@ PRELUDE: Final = r"""
     described.message = thrown === null ? null : wellFormed(text(thrown));
     const hasStack = inScript && thrown instanceof ErrorType;
     described.stack = hasStack ? wellFormed(text(thrown.stack)) : null;
+    described.made = hasStack && wasMade(thrown);
     return answer('error', described);
   }
 

@@ -97,7 +97,11 @@ class Job:
             return answer
         if "value" in answer:
             return answer["value"]
-        raise ExpressionError(*script_error(answer["error"]["message"], answer["error"]["stack"]))
+        error = answer["error"]
+        source = self.source.decode("utf-8", "replace")
+        raise ExpressionError(
+            *script_error(error["message"], error["stack"], error["made"], source)
+        )
 
     def _refusal(self, evaluator: str, source: str) -> Exception | None:
         if evaluator not in _LANES:

@@ -11,17 +11,25 @@ _FRAME = re.compile(
     r"(?:(?P<native>native)|<input>:(?P<line>\d+)(?::(?P<column>\d+))?)"
 )
 _TOKEN = re.compile(r"SyntaxError: unexpected token: '(.)", re.DOTALL)
+_THROW = re.compile(r"\bthrow\b")
 _ACCESS = re.compile(r"TypeError: cannot (read|set) property ")
 
 
-def script_error(message: str | None, stack: str | None) -> tuple[str, int | None]:
+def script_error(
+    message: str | None, stack: str | None, made: bool = False, source: str = ""
+) -> tuple[str, int | None]:
     """Return the message and the line of what a script threw.
 
-    The line is None when a built-in function threw (``JSON.parse``): Conductor names none then.
-    QuickJS throws null when it has no memory left for an error object.
+    The line is None when a built-in function threw (``JSON.parse``) or an error that the script
+    built itself: Conductor names none then. For a bare value (``throw "no"``) it is that of the
+    ``throw``. QuickJS throws null when it has no memory left for an error object.
     """
     if message is None:
         return OUT_OF_MEMORY, None
+    if made:
+        return message, None
+    if stack is None:
+        return message, _line_of_throw(source)
     frames = [match for text in (stack or "").splitlines() if (match := _FRAME.match(text))]
     if not frames or frames[0]["native"]:
         return _graal_words(message), None
@@ -32,6 +40,12 @@ def script_error(message: str | None, stack: str | None) -> tuple[str, int | Non
         if parser != "eval":
             return _json_words(message, first), None
     return _graal_words(message), int(first["line"])
+
+
+def _line_of_throw(source: str) -> int | None:
+    """The line of the one ``throw`` of a script; None if there are several to choose from."""
+    lines = [n for n, line in enumerate(source.splitlines(), 1) if _THROW.search(line)]
+    return lines[0] if len(lines) == 1 else None
 
 
 def _graal_words(message: str) -> str:

@@ -119,7 +119,8 @@ def error_answer(error: BaseException, argument: str = "") -> Answer:
 def _validation_errors(error: InvalidRequestError, argument: str) -> list[dict[str, str]]:
     """Conductor's entries, each with our advice beside them where there is some."""
     entries = validation_errors(error, argument)
-    for entry, problem in zip(entries, error.problems, strict=True):
-        if problem.suggestion:
-            entry["suggestion"] = problem.suggestion
+    advice = {problem.message: problem.suggestion for problem in error.problems}
+    for entry in entries:
+        if suggestion := advice.get(entry["message"]):
+            entry["suggestion"] = suggestion
     return entries

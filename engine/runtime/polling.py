@@ -10,8 +10,9 @@ import msgspec
 
 from ..core.events import EventKind
 from ..core.expressions import substitute_secrets
+from ..core.records import node_of
 from ..core.state import TaskState, WorkflowState
-from ..core.turn import Turn, node_of
+from ..core.turn import Turn
 from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
 from ..errors import NotFoundError

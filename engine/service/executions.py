@@ -11,7 +11,7 @@ from ..core import operations, starting
 from ..core.definition import CompiledDefinition
 from ..core.limits import check_definition, check_workflow_input
 from ..core.schemas import SchemaCheck, enforced_schema, refusal, unusable
-from ..core.state import TaskState
+from ..core.state import TaskState, WorkflowState
 from ..core.turn import Terminate, Turn
 from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..evaluators.syntax import check_javascript
@@ -190,6 +190,8 @@ class ExecutionService(ReadingService, PayloadService):
             target = workflow_id
             if resume_subworkflow_tasks:
                 target = self._failed_child(desk, workflow_id)
+                if _nothing_failed(desk.state(target)):
+                    return Settled(target, None)
             desk.act(target, operations.retry, self._actor)
             return Settled(target, None)
 
@@ -309,3 +311,8 @@ class ExecutionService(ReadingService, PayloadService):
             desk.forget(state)
 
         return self._with_execution(workflow_id, run)
+
+
+def _nothing_failed(state: WorkflowState) -> bool:
+    """Whether every task of an ended execution ended well: nothing to go on with, nothing wrong."""
+    return all(task.status.is_successful for task in state.tasks.values())

@@ -67,4 +67,5 @@ def _javascript(source: str, given: str) -> Any:
     answer = json.loads(_cached(source, given))
     if "value" in answer:
         return answer["value"]
-    raise ExpressionError(*script_error(answer["error"]["message"], answer["error"]["stack"]))
+    error = answer["error"]
+    raise ExpressionError(*script_error(error["message"], error["stack"], error["made"], source))

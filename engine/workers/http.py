@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -37,13 +38,16 @@ _MISSING_URI: Final = (
 _MISSING_METHOD: Final = "No HTTP method specified"
 _NO_RESPONSE: Final = "No response from the remote service"
 # The wording is Conductor's, whose client wraps what went wrong in a plain Java exception.
-_FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: java.lang.Exception: "
+_FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: "
+_EXCEPTION: Final = "java.lang.Exception: "
+_END_OF_LINE: Final = re.compile(r"\r\n|\r|\n")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PERSONAL: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
 class _Answer(NamedTuple):
     status: int
+    phrase: str
     headers: dict[str, list[str]]
     text: str
 
@@ -222,7 +226,7 @@ class HttpWorker:
             if response.status in _REDIRECTS and method in ("GET", "HEAD"):
                 location = response.headers.get("Location")
                 if location:
-                    return _Answer(response.status, {}, ""), url.join(URL(location))
+                    return _Answer(response.status, "", {}, ""), url.join(URL(location))
             return await self._read(response), None
 
     def _check_literal(self, url: URL) -> None:
@@ -245,7 +249,8 @@ class HttpWorker:
         headers: dict[str, list[str]] = {}
         for name, value in response.headers.items():
             headers.setdefault(name, []).append(value)
-        return _Answer(response.status, headers, _decoded(bytes(body), response.charset))
+        phrase = response.reason or _phrase(response.status)
+        return _Answer(response.status, phrase, headers, _decoded(bytes(body), response.charset))
 
 
 class HttpTaskWorker:
@@ -268,10 +273,10 @@ class HttpTaskWorker:
 
 
 def _outcome(answer: _Answer, waits: bool, request: HttpRequest) -> TaskOutcome:
-    phrase = _phrase(answer.status)
+    phrase = answer.phrase
     if answer.status >= 400:
         where = f"{request.method} request for {_shown(request.url)}"
-        said = f'"{answer.text}"' if answer.text else "[no body]"
+        said = f'"{_END_OF_LINE.sub("<EOL>", answer.text)}"' if answer.text else "[no body]"
         return _failed(f"{answer.status} {phrase} on {where}: {said}")
     output = {
         "response": {
@@ -313,8 +318,8 @@ def body_value(text: str) -> JsonValue:
 
 
 def _failed(reason: str) -> TaskOutcome:
-    text = (_FAILED_PREFIX + reason)[:_REASON_LENGTH]
-    return TaskOutcome(status="FAILED", output={"response": text}, reason=text)
+    text = (_EXCEPTION + reason)[:_REASON_LENGTH]
+    return TaskOutcome(status="FAILED", output={"response": text}, reason=_FAILED_PREFIX + text)
 
 
 def _io_error(request: HttpRequest, what: str) -> str:

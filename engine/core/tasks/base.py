@@ -58,6 +58,8 @@ class TaskType:
     """Open until something outside the decider moves it, unlike what is decided at once."""
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
+    counts_reopening: ClassVar[bool] = False
+    """Whether a failed record that is reopened in place counts it as another attempt."""
 
     def problems(self, task: WorkflowTask) -> Iterable[Problem]:
         """What is wrong with a workflow task of this type, beyond Conductor's own rules.
@@ -138,7 +140,10 @@ class TaskType:
         """Move an open record on, if the state allows it."""
 
     def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
-        """Called before an open record is cancelled; returns what the record takes with it."""
+        """What must happen before an open record is cancelled; returns what it takes with it.
+
+        Called on all of them before the first is cancelled.
+        """
         return {}
 
 

@@ -13,6 +13,9 @@ from ..state import TaskState
 from ..turn import NeedsEvaluation, Turn
 from .base import TaskType, complete, fail
 
+_ASIDE = frozenset({"JOIN", "WAIT"})
+"""Types that Conductor moves on from queues of their own, outside its decisions."""
+
 
 class DoWhileTask(TaskType):
     """A loop. Every task of its body carries the iteration as ``__N`` in its reference."""
@@ -41,6 +44,7 @@ class DoWhileTask(TaskType):
     auto_retry = False
     uses_input_template = True
     reopens_in_place = True
+    counts_reopening = True
 
     @property
     def rerun_status(self) -> TaskStatus:
@@ -61,9 +65,21 @@ class DoWhileTask(TaskType):
             # rerun begins with it.
             self._schedule_body(turn, node, task)
             return
-        if not self._iteration_is_done(turn, node, task, records):
-            return
-        self._after_iteration(turn, node, task, records)
+        failed = next((r for r in records if _failed_for_good(r)), None)
+        if failed is not None:
+            self._fail(turn, task, records, failed)
+        elif self._iteration_is_done(turn, node, task, records):
+            self._after_iteration(turn, node, task, records)
+
+    def _fail(
+        self, turn: Turn, task: TaskState, records: list[TaskState], failed: TaskState
+    ) -> None:
+        """A permissive task of the body failed: the loop does not wait for the others."""
+        done = records[: records.index(failed) + 1]
+        outputs = {str(task.iteration): {r.node: r.output_data for r in done}}
+        reason = f"{failed.reason_for_incompletion} "
+        output = {**task.output_data, **outputs}
+        fail(turn, task, reason, output=output, parent=failed.last_event)
 
     def _begin(self, turn: Turn, node: Node, task: TaskState) -> None:
         items = _items(turn, node)
@@ -121,23 +137,7 @@ class DoWhileTask(TaskType):
     def _after_iteration(
         self, turn: Turn, node: Node, task: TaskState, records: list[TaskState]
     ) -> None:
-        collected: dict[str, Any] = {}
-        failed = None
-        for record in records:
-            if not record.status.is_successful:
-                failed = record
-                break
-            collected[record.node] = record.output_data
-        outputs: dict[str, Any] = {str(task.iteration): collected}
-        if failed is not None:
-            fail(
-                turn,
-                task,
-                f"{failed.reason_for_incompletion} ",
-                output={**task.output_data, **outputs},
-                parent=failed.last_event,
-            )
-            return
+        outputs = {str(task.iteration): {r.node: r.output_data for r in records}}
         try:
             goes_on = self._goes_on(turn, node, task, outputs)
         except NeedsEvaluation as need:
@@ -217,14 +217,21 @@ class DoWhileTask(TaskType):
         return context
 
     def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
-        """A cancelled loop shows what its present iteration had got to."""
+        """A loop shows what its present iteration had got to when the engine itself ended it.
+
+        A script that fails or a TERMINATE acts in the very decision that the loop takes part in.
+        A worker's answer, an operator or a time-out ends the execution before the loop looks
+        again.
+        """
         node = turn.node_of(task)
-        done = [] if node is None else self._body(turn, node, task)
+        state = turn.state
+        unprocessed = [state.tasks[task_id] for task_id in state.unprocessed]
+        ended_by_engine = any(t.revisit and t.task_type not in _ASIDE for t in unprocessed)
+        if node is None or not ended_by_engine:
+            return {}
         collected = {
             r.node: r.output_data
-            for r in done
-            # A script's failure is seen by the loop in the same evaluation; any other ends the
-            # execution before the loop looks again.
+            for r in self._body(turn, node, task)
             if r.executed or (r.revisit and r.status.is_terminal and not r.status.is_successful)
         }
         if not collected:
@@ -245,6 +252,12 @@ class DoWhileTask(TaskType):
         ]
         if doomed:
             turn.emit(EventKind.TASKS_REMOVED, {"task_ids": doomed})
+
+
+def _failed_for_good(record: TaskState) -> bool:
+    """Whether an attempt failed, is not retried, and the flow went on without it."""
+    status = record.status
+    return status.is_terminal and not status.is_successful and record.executed
 
 
 def reopened_in(turn: Turn, node: Node, loop: TaskState, path: str) -> dict[str, Any]:

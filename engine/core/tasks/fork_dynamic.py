@@ -233,6 +233,9 @@ def _with_definition(turn: Turn, wire: Wire) -> Wire:
         wire["taskDefinition"] = definition
     elif not wire.get("taskDefinition"):
         wire.pop("retryCount", None)
+    if wire["type"] == "HTTP":  # Conductor's mapper leaves it in the workflow task itself
+        given = dict(wire.get("inputParameters") or {})
+        wire["inputParameters"] = {**given, "asyncComplete": bool(wire.get("asyncComplete"))}
     try:
         return WorkflowTask.from_wire(wire).to_wire()
     except InvalidDefinitionError as error:

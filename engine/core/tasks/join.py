@@ -6,6 +6,7 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
+from ..joining import gathered, joined_records, joined_references
 from ..state import TaskState
 from ..turn import Draft, Turn
 from .base import TaskType, complete, fail
@@ -40,12 +41,11 @@ class JoinTask(TaskType):
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Gather, fail on the first fatal branch, or go on waiting."""
-        references = joined_references(turn, task, task.input_data.get("joinOn") or [])
+        references = joined_references(turn.state, task)
         if _still_waits(turn, task, references):
             return
-        nodes = turn.state.definition.nodes
-        records = [turn.existing(ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
-        output: dict[str, Any] = {}
+        records = joined_records(turn.state, references)
+        output = dict(task.output_data)
         ended = [r is not None and r.status.is_terminal for r in records]
         all_ended = all(ended)
         for reference, record in zip(references, records, strict=True):
@@ -71,14 +71,10 @@ class JoinTask(TaskType):
         else:
             complete(turn, task, output, parent=parent)
 
-
-def joined_references(turn: Turn, task: TaskState, join_on: list[str]) -> list[str]:
-    """Full references a join waits for: with the iteration suffix inside a loop."""
-    node = turn.node_of(task)
-    if node is None or node.loop() is None or "__" not in task.reference_task_name:
-        return join_on
-    suffix = task.reference_task_name.rsplit("__", 1)[1]
-    return [f"{reference}__{suffix}" for reference in join_on]
+    def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
+        """Keep what the branches had put out before the decision that ends the execution."""
+        output = gathered(turn.state, task, turn.first_event)
+        return {"output": output} if output else {}
 
 
 def _still_waits(turn: Turn, task: TaskState, references: list[str]) -> bool:
@@ -146,9 +142,8 @@ class ExclusiveJoinTask(TaskType):
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Decide by the first candidate with a record, else by the defaults."""
         for key in ("joinOn", "defaultExclusiveJoinTask"):
-            references = joined_references(turn, task, task.input_data.get(key) or [])
-            nodes = turn.state.definition.nodes
-            records = [turn.existing(ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
+            references = joined_references(turn.state, task, key)
+            records = joined_records(turn.state, references)
             found = next((r for r in records if r is not None and r.status != "SKIPPED"), None)
             if found is None:
                 continue

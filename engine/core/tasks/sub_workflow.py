@@ -144,6 +144,8 @@ class StartWorkflowTask(TaskType):
                 "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty."
             )
             fail(turn, task, reason)
+        elif not isinstance(request.get("input", {}), dict):
+            fail(turn, task, "Error reading StartWorkflowRequest. Its input is not an object.")
         elif task.not_before_ms <= turn.now.wall_ms:
             turn.effects.append(StartWorkflow(task.task_id, request))
 

@@ -94,6 +94,9 @@ class NoopTask(TaskType):
     name = "NOOP"
     summary = "Do nothing."
 
+    def bind_input(self, turn: Turn, draft: Draft) -> None:
+        """The record has no input: nothing would read it."""
+
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete."""
         complete(turn, task)

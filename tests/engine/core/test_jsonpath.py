@@ -288,3 +288,35 @@ def test_answers_agree_with_jayway(shared_dir: Path) -> None:
             differing.append((path, wanted, found))
     assert len(cases) == 110
     assert differing == []
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("a.maps[*].name.length()", [None, None]),
+        ("a.mixed[*].length()", [None, 1, 2]),
+        ("a.maps[*].keys()", [["name"], ["name"]]),
+        ("a.numbers[*].sum()", None),
+        ("a.maps[*].name.first()", None),
+        ("a..numbers.sum()", [6.0]),
+        ("a..name.length()", [None, None]),
+        ("$..name.length()", 0),
+        ("a.numbers.concat()", ""),
+        ("a.numbers.concat('x', 1)", "x1"),
+        ("a.numbers.sum().anything[0]", 6.0),
+        ("a.maps.length().x", 2),
+        ("a.numbers.stddev()", 0.8164965809277263),
+        ("a.numbers[0:2:2]", [3, 1]),
+        ("a.numbers[1::2]", [1, 2]),
+        ("a.numbers[::2]", None),
+    ],
+)
+def test_functions_and_slices_answer_as_measured(path: str, answer: object) -> None:
+    document = {
+        "a": {
+            "numbers": [3, 1, 2],
+            "maps": [{"name": "x"}, {"name": "y"}],
+            "mixed": [1, [2], {"k": 1, "l": 2}],
+        }
+    }
+    assert read(path, document) == answer

@@ -18,6 +18,7 @@ from engine.testing.definitions import (
     simple,
     sub,
     switch,
+    terminate,
     wait,
     workflow,
 )
@@ -77,7 +78,8 @@ def test_a_wait_that_ended_during_a_pause_is_over_at_the_resume() -> None:
     workflow_id = engine.start("w")
     engine.service.pause(workflow_id).result(0)
     engine.clock.move(seconds=60)
-    assert statuses(engine, workflow_id) == {"p": "IN_PROGRESS"}
+    assert statuses(engine, workflow_id) == {"p": "COMPLETED"}
+    assert engine.state(workflow_id).status == "PAUSED"
     engine.service.resume(workflow_id).result(0)
     assert engine.state(workflow_id).status == "COMPLETED"
 
@@ -389,3 +391,59 @@ def test_retry_of_a_parent_whose_child_has_nothing_to_retry_holds_nobody_up() ->
     engine.service.retry(workflow_id, True).result(0)
     assert engine.start("linear")
     audit_engine(engine)
+
+
+def test_retry_that_resumes_children_of_a_success_does_nothing() -> None:
+    engine = InlineEngine(linear("a"))
+    execution = engine.start("linear")
+    engine.complete("a")
+    before = engine.events(execution)
+    engine.service.retry(execution, resume_subworkflow_tasks=True).result(0)
+    assert engine.events(execution) == before
+    with pytest.raises(ConflictError, match="no retryable tasks"):
+        engine.service.retry(execution).result(0)
+
+
+def test_a_cancelled_loop_alone_is_nothing_to_retry() -> None:
+    engine = InlineEngine(workflow("w", loop("l", "a", terminate("t", "FAILED"), times=2)))
+    execution = engine.start("w")
+    engine.complete("a")
+    assert statuses(engine, execution)["l"] == "CANCELED"
+    with pytest.raises(ConflictError, match="no retryable tasks"):
+        engine.service.retry(execution).result(0)
+
+
+def test_a_failed_join_goes_on_in_its_own_attempt() -> None:
+    shaky = simple("a", permissive=True)
+    engine, execution = failed(workflow("w", *fork("f", [shaky], ["b"]), "z"), "a")
+    engine.service.retry(execution).result(0)
+    assert finish(engine, execution)["f_join"] == "COMPLETED"
+    join = engine.state(execution).task("f_join")
+    assert join is not None
+    assert join.retry_count == 0
+
+
+def test_rerun_of_a_dynamic_fork_maps_it_anew() -> None:
+    dynamic = node(
+        "d",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={
+            "ts": [simple("x"), simple("y")],
+            "ti": {"x": {"n": 1}, "y": {"n": 2}},
+        },
+        dynamicForkTasksParam="ts",
+        dynamicForkTasksInputParamName="ti",
+    )
+    engine = InlineEngine(workflow("w", "a", dynamic, node("j", "JOIN"), "z"))
+    execution = engine.start("w")
+    finish(engine, execution)
+    fork_before = engine.state(execution).task("d")
+    assert fork_before is not None
+    request = {"reRunFromTaskId": fork_before.task_id}
+    engine.service.rerun(execution, request).result(0)
+    finish(engine, execution)
+    state = engine.state(execution)
+    fork_after = state.task("d")
+    assert fork_after is not None
+    assert fork_after.task_id != fork_before.task_id
+    assert [t.reference_task_name for t in state.tasks.values()] == ["a", "d", "x", "y", "j", "z"]

@@ -119,8 +119,10 @@ def test_javascript_gives(pool: EvaluatorPool, source: str, expected: Any) -> No
         ("$.a.b = 1", "TypeError: Cannot set property 'b' of undefined", 1),
         ("JSON.parse('graph')", "SyntaxError: Unexpected token g in JSON at position 0", None),
         ("1;\nreturn 2", "SyntaxError: return not in a function", 2),
-        ("throw new Error('boom')", "Error: boom", 1),
-        ("throw 'boom'", "boom", None),
+        ("throw new Error('boom')", "Error: boom", None),
+        ("throw new TypeError('mine')", "TypeError: mine", None),
+        ("(1);\nthrow 'bare'", "bare", 2),
+        ("if ($.a) { throw 1 }\nthrow 2", "2", None),
         ("var o = {}; o.o = o; o", "RangeError: result nested deeper than 200 levels", None),
     ],
 )

@@ -307,8 +307,12 @@ def test_state_update_sets_variables_and_completes_a_task_before_it_answers(send
         {
             "name": "i",
             "taskReferenceName": "i",
-            "type": "NOOP",
-            "inputParameters": {"v": "${workflow.variables.v}", "o": "${w.output.o}"},
+            "type": "LAMBDA",
+            "inputParameters": {
+                "scriptExpression": "return [$.v, $.o]",
+                "v": "${workflow.variables.v}",
+                "o": "${w.output.o}",
+            },
         },
     ]
     send("POST", "/api/metadata/workflow", {"name": "stateful", "tasks": tasks})
@@ -321,7 +325,7 @@ def test_state_update_sets_variables_and_completes_a_task_before_it_answers(send
 
     assert refused.status == 404
     assert (run["requestId"], run["status"], run["variables"]) == ("r", "COMPLETED", {"v": 1})
-    assert run["tasks"][1]["inputData"] == {"v": 1, "o": 2}
+    assert run["tasks"][1]["outputData"] == {"result": [1, 2]}
     assert send("POST", path, {"variables": {"v": 2}}).status == 409
 
 

@@ -1,0 +1,64 @@
+"""What a JOIN waits for, and what it has gathered so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .records import existing, node_of
+from .state import TaskState, WorkflowState
+
+
+def joined_references(state: WorkflowState, task: TaskState, key: str = "joinOn") -> list[str]:
+    """Full references a join waits for: with the iteration suffix inside a loop.
+
+    ``key`` names the list in the record's input; EXCLUSIVE_JOIN has a second one.
+    """
+    listed = list(task.input_data.get(key) or ())
+    node = node_of(state, task)
+    if node is None or node.loop() is None or "__" not in task.reference_task_name:
+        return listed
+    suffix = task.reference_task_name.rsplit("__", 1)[1]
+    return [f"{reference}__{suffix}" for reference in listed]
+
+
+def joined_records(state: WorkflowState, references: list[str]) -> list[TaskState | None]:
+    """The newest attempt of each full reference, None where there is no record yet."""
+    nodes = state.definition.nodes
+    return [existing(state, ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
+
+
+def is_open_join(task: TaskState) -> bool:
+    """Whether a record is a JOIN that still waits."""
+    return task.task_type == "JOIN" and not task.status.is_terminal
+
+
+def gathered(state: WorkflowState, task: TaskState, before: int | None = None) -> dict[str, Any]:
+    """What the branches of an open JOIN have put out so far, by full reference.
+
+    The record itself holds its output only once it has ended: writing it down with every branch
+    would make wide forks quadratic.
+
+    Args:
+        state: The execution.
+        task: The JOIN's record.
+        before: Number of an event. What ended with it or later counts as it was before, and
+            nothing more is gathered if the record itself is as young: the JOIN was not looked
+            at since. None for the present.
+    """
+    output = dict(task.output_data)
+    if before is not None and task.last_event >= before:
+        return output
+    references = joined_references(state, task)
+    for reference, record in zip(references, joined_records(state, references), strict=True):
+        if record is None:
+            continue
+        if before is not None and record.status.is_terminal and record.last_event >= before:
+            child = record.sub_workflow_id
+            shown = {"subWorkflowId": child} if child else {}
+        elif is_open_join(record):
+            shown = gathered(state, record, before)
+        else:
+            shown = record.output_data
+        if shown:
+            output[reference] = shown
+    return output
