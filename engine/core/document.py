@@ -31,7 +31,6 @@ def task_document(
         "scheduledTime": task.scheduled_time,
         "startTime": task.start_time,
         "endTime": task.end_time,
-        "workflowInstanceId": state.workflow_id,
         "taskId": task.task_id,
         "reasonForIncompletion": task.reason_for_incompletion,
         "callbackAfterSeconds": task.callback_after_seconds,
@@ -88,6 +87,8 @@ class ExecutionDocument(Mapping[str, Any]):
             task_id = state.latest_by_base.get(key)
             if task_id is not None:
                 built = task_document(state, state.tasks[task_id], self._before)
+                if self._status is not None:  # as measured: read at the end, null before
+                    built["workflowInstanceId"] = state.workflow_id
             elif key == "workflow":
                 built = workflow_document(state, self._status)
             else:

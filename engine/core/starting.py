@@ -108,8 +108,12 @@ def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:
     revived = task.status is TaskStatus.COMPLETED_WITH_ERRORS and status is TaskStatus.COMPLETED
     if task.status.is_terminal and not revived:
         return False
-    # A child that ends with a child of its own hands that one's subWorkflowId up with its output.
-    output = {**task.output_data, "subWorkflowId": child.workflow_id, **child.output}
+    # A child that ends well with a child of its own hands that one's subWorkflowId up; what the
+    # task shows is still its own (``wire.task_wire``).
+    own = {"subWorkflowId": child.workflow_id}
+    output = {**task.output_data, **own, **child.output}
+    if not status.is_successful:
+        output |= own
     data: dict[str, Any] = {
         "status": str(status),
         "output": output,

@@ -49,6 +49,9 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: boo
     if not frequency and definition is not None and node.get("type") == "SIMPLE":
         # Records hold the period of a limit that is set; Conductor shows the default one as well.
         frequency = definition.get("rateLimitFrequencyInSeconds", 1)
+    output = gathered(state, task) if is_open_join(task) else task.output_data
+    if task.sub_workflow_id and output.get("subWorkflowId", "") != task.sub_workflow_id:
+        output = {**output, "subWorkflowId": task.sub_workflow_id}
     wire: Wire = {
         "taskType": task.task_type,
         "status": task.status,
@@ -71,7 +74,7 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: boo
         "workflowType": state.definition.name,
         "taskId": task.task_id,
         "callbackAfterSeconds": task.callback_after_seconds,
-        "outputData": gathered(state, task) if is_open_join(task) else task.output_data,
+        "outputData": output,
         "workflowTask": node,
         "rateLimitPerFrequency": task.rate_limit_per_frequency,
         "rateLimitFrequencyInSeconds": frequency,

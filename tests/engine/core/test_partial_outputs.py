@@ -107,17 +107,15 @@ def test_a_loop_fails_at_once_with_a_permissive_task() -> None:
     assert output(engine, execution, "l")["1"] == {"a": {"half": 1}}
 
 
-def test_the_output_of_a_child_may_name_the_child_of_the_child() -> None:
+def test_the_output_of_a_child_names_the_child_of_the_child() -> None:
     leaf = workflow("leaf", "x")
     engine = InlineEngine(workflow("w", sub("s", workflow("mid", sub("m", leaf)))))
     execution = engine.start("w")
     (middle,) = engine.children(execution)
     (deep,) = engine.children(middle)
     engine.complete("x", {"n": 1})
-    assert output(engine, execution, "s") == {"n": 1, "subWorkflowId": deep}
-    task = engine.state(execution).task("s")
-    assert task is not None
-    assert task.sub_workflow_id == middle
+    assert engine.state(execution).output == {"n": 1, "subWorkflowId": deep}
+    assert shown(engine, execution, "s") == {"n": 1, "subWorkflowId": middle}
 
 
 def test_a_noop_has_no_input() -> None:
