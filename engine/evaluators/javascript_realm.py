@@ -31,6 +31,7 @@ PRELUDE: Final = r"""
   const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
   const MapType = Map, SetType = Set, DateType = Date, ErrorType = Error;
   const LONG = 9223372036854775808;
+  const asList = bare(Array.prototype), asMap = bare(Object.prototype), has = Object.hasOwn;
   const errorsMade = new WeakSet();
   const noteMade = Function.prototype.call.bind(WeakSet.prototype.add, errorsMade);
   const wasMade = Function.prototype.call.bind(WeakSet.prototype.has, errorsMade);
@@ -55,6 +56,83 @@ PRELUDE: Final = r"""
                               enumerable: false});
     define(original.prototype, 'constructor', {value: noting, writable: true,
                                                configurable: true, enumerable: false});
+  }
+
+  // Lists and maps of the input are Java's in Conductor: scripts call their methods and join their
+  // texts.
+  function javaText(value) {
+    if (isArray(value)) {
+      let items = '';
+      for (let i = 0; i < value.length; i++) items += (i ? ', ' : '') + javaText(value[i]);
+      return '[' + items + ']';
+    }
+    if (value === null || typeof value !== 'object') return text(value);
+    let entries = '';
+    for (const key of keysOf(value)) {
+      entries += (entries ? ', ' : '') + key + '=' + javaText(value[key]);
+    }
+    return '{' + entries + '}';
+  }
+
+  function equal(one, other) {
+    return one === other ||
+      (typeof one === 'object' && typeof other === 'object' && javaText(one) === javaText(other));
+  }
+
+  function addMethods(prototype, methods) {
+    for (const name of keysOf(methods)) {
+      define(prototype, name, {value: methods[name], writable: true, configurable: true,
+                               enumerable: false});
+    }
+  }
+
+  addMethods(asList, {
+    get(index) {
+      if (index < 0 || index >= this.length) {
+        throw new BeyondDepth(`Index ${index} out of bounds for length ${this.length}`);
+      }
+      return this[index];
+    },
+    set(index, item) { const before = this.get(index); this[index] = item; return before; },
+    size() { return this.length; },
+    isEmpty() { return this.length === 0; },
+    contains(item) {
+      for (let i = 0; i < this.length; i++) if (equal(this[i], item)) return true;
+      return false;
+    },
+    add(item) { this[this.length] = item; return true; },
+    subList(from, to) { return dressed(this.slice(from, to), 1); },
+    toString() { return javaText(this); }
+  });
+
+  addMethods(asMap, {
+    get(key) { return has(this, key) ? this[key] : null; },
+    getOrDefault(key, otherwise) { return has(this, key) ? this[key] : otherwise; },
+    containsKey(key) { return has(this, key); },
+    containsValue(item) {
+      for (const key of keysOf(this)) if (equal(this[key], item)) return true;
+      return false;
+    },
+    size() { return keysOf(this).length; },
+    isEmpty() { return keysOf(this).length === 0; },
+    keySet() { return dressed(keysOf(this), 1); },
+    values() { return setPrototype(keysOf(this).map((key) => this[key]), asList); },
+    put(key, item) { const before = has(this, key) ? this[key] : null; this[key] = item;
+                     return before; },
+    remove(key) { const before = has(this, key) ? this[key] : null; delete this[key];
+                  return before; },
+    toString() { return javaText(this); }
+  });
+
+  function dressed(value, depth) {
+    if (value === null || typeof value !== 'object' || depth > 500) return value;
+    if (isArray(value)) {
+      for (let i = 0; i < value.length; i++) dressed(value[i], depth + 1);
+      return setPrototype(value, asList);
+    }
+    const keys = keysOf(value);
+    for (let i = 0; i < keys.length; i++) dressed(value[keys[i]], depth + 1);
+    return setPrototype(value, asMap);
   }
 
   // Results are built without prototypes: nothing a script did to those can interfere.
@@ -124,7 +202,7 @@ PRELUDE: Final = r"""
 
   return function (source, input) {
     let value;
-    define(globalThis, '$', {value: parse(input), writable: true, configurable: true,
+    define(globalThis, '$', {value: dressed(parse(input), 0), writable: true, configurable: true,
                              enumerable: true});
     try {
       value = evaluate(source);

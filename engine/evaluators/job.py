@@ -99,9 +99,14 @@ class Job:
             return answer["value"]
         error = answer["error"]
         source = self.source.decode("utf-8", "replace")
-        raise ExpressionError(
-            *script_error(error["message"], error["stack"], error["made"], source)
+        message, line = script_error(
+            error["message"],
+            error["stack"],
+            error["made"],
+            source,
+            lambda: codec.loads(self.given),
         )
+        raise ExpressionError(message, line)
 
     def _refusal(self, evaluator: str, source: str) -> Exception | None:
         if evaluator not in _LANES:

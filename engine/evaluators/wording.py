@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
+
+from .callee import not_a_function
 
 OUT_OF_MEMORY = "InternalError: out of memory"
 
@@ -11,12 +15,17 @@ _FRAME = re.compile(
     r"(?:(?P<native>native)|<input>:(?P<line>\d+)(?::(?P<column>\d+))?)"
 )
 _TOKEN = re.compile(r"SyntaxError: unexpected token: '(.)", re.DOTALL)
+_NO_FUNCTION = "TypeError: not a function"
 _THROW = re.compile(r"\bthrow\b")
 _ACCESS = re.compile(r"TypeError: cannot (read|set) property ")
 
 
 def script_error(
-    message: str | None, stack: str | None, made: bool = False, source: str = ""
+    message: str | None,
+    stack: str | None,
+    made: bool = False,
+    source: str = "",
+    given: Callable[[], Any] = dict,
 ) -> tuple[str, int | None]:
     """Return the message and the line of what a script threw.
 
@@ -39,7 +48,11 @@ def script_error(
         parser = frames[1]["function"] if len(frames) > 1 else None
         if parser != "eval":
             return _json_words(message, first), None
-    return _graal_words(message), int(first["line"])
+    line = int(first["line"])
+    if message == _NO_FUNCTION and first["column"]:
+        called = not_a_function(source, line, int(first["column"]), given())
+        return called or message, line
+    return _graal_words(message), line
 
 
 def _line_of_throw(source: str) -> int | None:

@@ -105,6 +105,74 @@ def test_javascript_gives(pool: EvaluatorPool, source: str, expected: Any) -> No
 
 
 @pytest.mark.parametrize(
+    ("source", "called"),
+    [
+        ("$.text.nope()", "(intermediate value).text.nope is not a function"),
+        ("var x = 'a';\n\nx.nope(1)", "x.nope is not a function"),
+        (
+            "$.text.split(',')[0].nope()",
+            "(intermediate value).text.split(...)[0].nope is not a function",
+        ),
+        ("(function () { var q = $.text; return q.bar().baz(); })()", "q.bar is not a function"),
+        ("[1].map(x => x.nope())", "x.nope is not a function"),
+        (
+            "$.list.nope()",
+            "invokeMember (nope) on java.util.ArrayList failed due to: Unknown identifier: nope",
+        ),
+        (
+            "var l = $.list\nl\n  .nope(/a/)",
+            "invokeMember (nope) on java.util.ArrayList failed due to: Unknown identifier: nope",
+        ),
+        (
+            "$.list[1].k()",
+            "invokeMember (k) on java.util.LinkedHashMap failed due to: Message not supported.",
+        ),
+    ],
+)
+def test_a_call_of_what_is_no_function_reads(pool: EvaluatorPool, source: str, called: str) -> None:
+    given = {"text": "a,b", "list": [1, {"k": 2}]}
+    error = failure(pool, source, given)
+    assert isinstance(error, ExpressionError)
+    assert error.message == f"TypeError: {called}"
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("$.list.get(0) + $.list.size()", 4),
+        ("$.list.get(1).get('k')", 2),
+        (
+            "[$.list.isEmpty(), $.list.contains(1), $.list.contains({k: 2}), $.list.contains(9)]",
+            [False, True, True, False],
+        ),
+        ("$.list.set(0, 5); $.list.add(7); $.list.subList(1, 3).size()", 2),
+        (
+            "[$.containsKey('text'), $.containsKey('nope'), $.get('nope'), $.size()]",
+            [True, False, None, 2],
+        ),
+        (
+            "[$.list[1].keySet(), $.list[1].values(), $.list[1].getOrDefault('z', 9)]",
+            [["k"], [2], 9],
+        ),
+        ("$.list[1].put('n', 1); $.list[1].remove('k'); $.list[1].containsValue(1)", True),
+        ("'' + $.list", "[1, {k=2}, 3]"),
+        ("`${$.list[1]}`", "{k=2}"),
+        ("Object.keys($.list[1]).join()", "k"),
+        ("var seen = []; for (var key in $.list[1]) { seen.push(key) } seen", ["k"]),
+        ("JSON.stringify($.list)", '[1,{"k":2},3]'),
+        ("'' + [1, 2]", "1,2"),
+        ("$.list.map(x => x.k || x)", [1, 2, 3]),
+        ("Array.isArray($.list) && $.list instanceof Array", True),
+    ],
+)
+def test_lists_and_maps_of_the_input_have_java_methods(
+    pool: EvaluatorPool, source: str, value: object
+) -> None:
+    given = {"text": "a,b", "list": [1, {"k": 2}, 3]}
+    assert evaluate(pool, source, given) == value
+
+
+@pytest.mark.parametrize(
     ("source", "message", "line"),
     [
         ("nosuch.x", "ReferenceError: nosuch is not defined", 1),
