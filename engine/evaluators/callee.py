@@ -59,22 +59,20 @@ def _start_of_chain(source: str, end: int) -> int:
     """Where the members, calls and subscripts that end before ``end`` begin."""
     start = end
     while start > 0:
-        symbol = source[start - 1]
+        if source[start : start + 1] == ".":  # blanks may stand before a dot
+            start = len(source[:start].rstrip())
+        symbol = source[start - 1 : start]
         if symbol in _PAIRS:
             depth, position = 1, start - 1
             while position > 0 and depth:
                 position -= 1
                 depth += (source[position] == symbol) - (source[position] == _PAIRS[symbol])
             start = position
-        elif _in_chain(symbol, source[start : start + 1]):
+        elif symbol and (symbol.isalnum() or symbol in "_$.\"'"):
             start -= 1
         else:
             break
     return start
-
-
-def _in_chain(symbol: str, behind: str) -> bool:
-    return symbol.isalnum() or symbol in "_$.\"'" or (symbol.isspace() and behind == ".")
 
 
 def _shown(receiver: str) -> str:
