@@ -17,6 +17,8 @@ MISSING: Final = object()
 _TOKEN = re.compile(
     r"""\.?(?P<name>[^.\[\]]+)|\[(?P<index>-?\d+)\]|\['(?P<single>[^']*)'\]|\["(?P<double>[^"]*)"\]"""
 )
+_LONGEST_INDEX = 19
+"""Longer ones are no place in any list; Python refuses to read very long ones at all."""
 _PLAIN = re.compile(r"[^.\[\]'\"]+\Z")
 
 
@@ -29,7 +31,7 @@ def parse_leaf(text: str) -> LeafPath:
     for match in _TOKEN.finditer(text):
         index = match["index"]
         if index is not None:
-            steps.append(int(index))
+            steps.append(int(index) if len(index) < _LONGEST_INDEX else index)
         else:
             steps.append(next(g for g in match.group("name", "single", "double") if g is not None))
     return tuple(steps)

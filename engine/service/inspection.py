@@ -189,6 +189,8 @@ class InspectionService(MessageService):
         def trace() -> list[Wire]:
             root = self._root(workflow_id)
             states = self.tree(root).result(timeout=60)
+            if workflow_id not in states or task_id not in states[workflow_id].tasks:
+                raise NotFoundError(f"Execution {workflow_id} has no task {task_id}.")
             events = {key: self._runtime.store.events(key) for key in states}
             hops = origin(states, workflow_id, task_id, leaf, events=events)
             return [msgspec.to_builtins(hop) for hop in hops]

@@ -42,7 +42,8 @@ class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a registered object. ``body`` None deletes it.
 
     ``collection``: ``workflow_defs`` and ``schemas`` (key ``name``, version), ``task_defs`` (key
-    ``name``, version 0), ``event_handlers``, ``schedules`` and so on.
+    ``name``, version 0), ``event_handlers``, ``schedules``, ``tags`` (key ``kind/name``),
+    ``environment`` and so on.
     """
 
     collection: str
