@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import param
 from bokeh.document import Document
 
 from engine.errors import NotFoundError
@@ -29,12 +28,10 @@ class ExecutionPage(Page):
         """See ``Page``."""
         super().__init__(app, session, document)
         self.workflow_id = session.workflow_id
-        self.execution = ServedExecutionView(
-            theme=session.theme, sizing_mode="stretch_both", margin=0
-        )
+        # Its theme is that of the page around it, which the browser knows first.
+        self.execution = ServedExecutionView(sizing_mode="stretch_both", margin=0)
         self.view = ExecutionFrame(view=self.execution, sizing_mode="stretch_both", margin=0)
         self.execution.link(self.view, goto="goto")
-        session.param.watch(self._themed, "theme")
         self._link: ExecutionLink | None = None
 
     @property
@@ -62,9 +59,6 @@ class ExecutionPage(Page):
         super().close()
         if self._link is not None:
             self._link.close()
-
-    def _themed(self, event: param.parameterized.Event) -> None:
-        self.execution.theme = event.new
 
     def _opened(self, data: dict[str, Any]) -> None:
         status = data["status"].replace("_", " ").lower()

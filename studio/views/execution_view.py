@@ -37,7 +37,7 @@ class ExecutionView(JSComponent):
     )
     ask = param.Dict(default={}, doc="``{items}``: the newest questions, set by the browser.")
     theme = param.Selector(
-        default="auto", objects=["auto", "light", "dark"], doc="Look; auto follows the system."
+        default="auto", objects=["auto", "light", "dark"], doc="Look; auto: as its surroundings."
     )
     goto = param.String(default="", doc="Execution a person wants to see, set by the browser.")
     url = param.Dict(

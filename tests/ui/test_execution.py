@@ -38,6 +38,18 @@ def test_sample_that_fails_is_one_click_away_and_opens_at_its_cause(open_page):
     expect(page.get_by_role("button", name=re.compile("^Replay from here")).first).to_be_enabled()
 
 
+def test_execution_is_drawn_in_the_theme_of_its_page_and_follows_the_switch(open_page):
+    page = open_page(theme="dark")
+    page.get_by_role("button", name="Run the sample that fails").click()
+    page.wait_for_url("**/execution?id=*")
+    view = page.locator(".studio-view")
+    expect(view).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Switch theme").click()
+    expect(view).to_have_attribute("data-theme", "light")
+    page.reload()
+    expect(view).to_have_attribute("data-theme", "light")
+
+
 def test_run_form_starts_a_registered_workflow_with_the_typed_input(open_page):
     page = open_page()
     page.get_by_role("button", name="Run the sample that fails").click()

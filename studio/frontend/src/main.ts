@@ -126,6 +126,11 @@ class View implements Mounted {
     const themed = (): void => this.set_theme(this.theme_wanted);
     dark.addEventListener("change", themed);
     this.cleanup.push(() => dark.removeEventListener("change", themed));
+    // What surrounds the view says its theme by attributes: our own pages, and JupyterLab.
+    const around = new MutationObserver(themed);
+    around.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    around.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+    this.cleanup.push(() => around.disconnect());
     if (model.data.mode === "page") this.keep_address();
   }
 
@@ -144,13 +149,22 @@ class View implements Mounted {
 
   set_theme(theme: "light" | "dark" | "auto"): void {
     this.theme_wanted = theme;
-    const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-    this.view.dataset.theme = dark ? "dark" : "light";
-    this.model.theme = dark ? "dark" : "light";
+    const shown = theme === "auto" ? theme_around() : theme;
+    this.view.dataset.theme = shown;
+    this.model.theme = shown;
   }
 
   destroy(): void {
     for (const undo of this.cleanup.splice(0).reverse()) undo();
     this.root.replaceChildren();
   }
+}
+
+/** The theme of the page or notebook around the view; where none is told, the system's. */
+function theme_around(): "light" | "dark" {
+  const page = document.documentElement.dataset.theme;
+  if (page === "light" || page === "dark") return page;
+  const { jpThemeLight } = document.body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false" ? "dark" : "light";
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
