@@ -36,13 +36,26 @@ class Connection:
         self._writer.write(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
         status = int(answer[9:12])
-        length = 0
+        length, is_chunked = 0, False
         for line in answer.split(b"\r\n")[1:]:
             if line[:15].lower() == b"content-length:":
                 length = int(line[15:])
-        content = await self._reader.readexactly(length) if length else b""
+            elif line[:18].lower() == b"transfer-encoding:":
+                is_chunked = b"chunked" in line.lower()
+        if is_chunked:
+            content = await self._chunks()
+        else:
+            content = await self._reader.readexactly(length) if length else b""
         if status >= 300:
             raise RuntimeError(f"{method} {path}: {status} {content[:200]!r}")
+        return content
+
+    async def _chunks(self) -> bytes:
+        content = b""
+        while size := int((await self._reader.readuntil(b"\r\n")).split(b";")[0], 16):
+            content += await self._reader.readexactly(size)
+            await self._reader.readexactly(2)
+        await self._reader.readexactly(2)
         return content
 
     def close(self) -> None:
