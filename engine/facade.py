@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ from .functions import DEFAULT_REGISTRY, FunctionRegistry, TaskFunction
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from .accounts import OfflineAccounts
     from .client.base import Client
     from .client.local import LocalClient
     from .client.remote import RemoteClient
@@ -53,7 +55,7 @@ class Engine:
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         http_tasks: bool = True,
-        allow_private_addresses: bool = True,
+        allow_private_addresses: bool | Sequence[str] = True,
         system_tasks: Sequence[SystemTask] = (),
         event_publishers: Mapping[str, EventPublisher] | None = None,
         attach: bool = True,
@@ -74,7 +76,8 @@ class Engine:
             environment: ``${workflow.env.NAME}``; by default variables ``CONDUCTOR_ENV_NAME``.
             secrets: ``${workflow.secrets.NAME}``; by default variables ``CONDUCTOR_SECRET_NAME``.
             http_tasks: Whether HTTP and KAFKA_PUBLISH tasks run here.
-            allow_private_addresses: Whether those may reach this machine and its network.
+            allow_private_addresses: Whether those may reach this machine and its network; or the
+                networks that they may, as ``10.1.0.0/16``.
             system_tasks: Task types of your own that run in this process, besides those that
                 installed packages bring.
             event_publishers: Where EVENT tasks publish to, by queue type; the same.
@@ -329,6 +332,23 @@ def _close_if_alive(reference: weakref.ref[Engine]) -> None:
     engine = reference()
     if engine is not None:
         engine.close()
+
+
+@contextmanager
+def open_accounts(db: str | Path) -> Iterator[OfflineAccounts]:
+    """Users and keys of a database that no engine has open. Nothing in it starts to run.
+
+    Raises:
+        StoreLockedError: A running engine owns the file.
+    """
+    from .accounts import OfflineAccounts
+    from .store import open_store
+
+    store = open_store(db)
+    try:
+        yield OfflineAccounts(store)
+    finally:
+        store.close()
 
 
 def rebuild_history(db: str | Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,11 @@ from urllib.parse import urlsplit
 import panel as pn
 from bokeh.document import Document
 
+from engine.service.access import AUTHOR
+
 from .board_data import rail_counts
 from .contracts import Samples, StudioService
+from .gate import Gate, opening
 from .live import Refresh
 from .page import Page
 from .pages import PAGES
@@ -47,6 +51,7 @@ class StudioApp:
             remote: Root of the API of the server that is looked at; empty: an engine of our own.
         """
         self.service, self.samples, self.address = service, samples, address
+        self.gate: Gate | None = None
         self.engine_words = f"Server {urlsplit(remote).netloc}" if remote else "Local engine"
         self.readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="studio-reader")
         self._counts: dict[str, int] = {}
@@ -54,6 +59,21 @@ class StudioApp:
     def pages(self) -> dict[str, Callable[[], Any]]:
         """Page functions by path, as ``panel.serve`` takes them."""
         return {kind.path: self._opener(kind) for kind in PAGES}
+
+    def acting_for(self, service: StudioService) -> StudioApp:
+        """The same app over the service as one caller has it."""
+        twin = copy.copy(self)
+        twin.service = service
+        caller = getattr(service, "caller", None)
+        if caller is not None and not caller.role.may(AUTHOR):
+            twin.samples = None  # running one registers definitions
+        return twin
+
+    @property
+    def caller_words(self) -> str:
+        """Who has logged in, for the rail; empty while nobody has to."""
+        caller = getattr(self.service, "caller", None)
+        return f"{caller.name}, {caller.role}" if caller is not None and caller.is_known else ""
 
     def close(self) -> None:
         """End the reader threads; queries under way are let run out."""
@@ -64,11 +84,20 @@ class StudioApp:
             document = pn.state.curdoc
             assert document is not None
             session = Session.from_address(pn.state.session_args or {})
-            page = kind(self, session, document)
-            rail = self._rail(session, document, page)
+            app = self._admit(document)
+            page = kind(app, session, document)
+            rail = app._rail(session, document, page)
             document.on_session_destroyed(lambda _: page.close())
             places = Place.of(PAGES, kind)
-            dress(document, places, page.title, page.heading, self._counts, self.engine_words)
+            dress(
+                document,
+                places,
+                page.title,
+                page.heading,
+                self._counts,
+                self.engine_words,
+                app.caller_words,
+            )
             view = pn.panel(page)
             view.server_doc(document, title=page.title, location=False)
             rail.server_doc(document, title=page.title, location=False)
@@ -78,6 +107,23 @@ class StudioApp:
             pn.state.onload(page.open)
 
         return open_page
+
+    def _admit(self, document: Document) -> StudioApp:
+        """This app as whoever opens the document has it. Without a gate: the local person.
+
+        Raises:
+            LookupError: The document is made past the gate.
+        """
+        gate = self.gate
+        if gate is None:
+            return self
+        service = opening.get()
+        context = document.session_context
+        if context is not None:
+            session_id = str(context.id)
+            gate.own(session_id, service)
+            document.on_session_destroyed(lambda _: gate.forget(session_id))
+        return self.acting_for(service)
 
     def _rail(self, session: Session, document: Document, page: Page) -> RailView:
         rail = RailView(counts=self._counts, theme=session.theme)

@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .publish_command import publish_definitions
 
             return publish_definitions(settings, arguments["what"], arguments.get("yes", False))
+        if command in ("user", "token", "audit"):
+            from .account_commands import run_account_command
+
+            return run_account_command(command, settings, arguments)
         from .serve_command import serve
 
         return serve(settings)
@@ -67,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"conductor-studio {_version()}")
     _add_options(parser, ("host", "port", "db", "workers", "open", "connect"))
+    exposed = parser.add_argument_group("serving others")
+    _add_options(exposed, ("names", "prefix", "proxy", "tls_cert", "tls_key", "private_addresses"))
     commands = parser.add_subparsers(dest="command", metavar="command", title="other commands")
     run = commands.add_parser("run", help="run one workflow in this process and print its output")
     run.add_argument("definition", metavar="DEFINITION.json", help="workflow definition to run")
@@ -95,24 +101,27 @@ def _parser() -> argparse.ArgumentParser:
         "rebuild", help="recompute the tables of a database from its events"
     )
     _add_options(rebuild, ("db",))
+    from .account_commands import add_parsers
+
+    add_parsers(commands, _add_options)
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+def _add_options(parser: argparse._ActionsContainer, names: Sequence[str]) -> None:
     fields = {one.name: one for one in dataclasses.fields(Settings)}
     for name in names:
-        one = fields[name]
-        default = f" Default: {one.default}." if one.default not in ("", True) else ""
+        one, option = fields[name], name.replace("_", "-")
+        default = f" Default: {one.default}." if one.default not in ("", True, False) else ""
         options: dict[str, Any] = {
             "help": one.metadata["sentence"] + default,
             # A subcommand's own default would overwrite what stood before the subcommand.
             "default": argparse.SUPPRESS,
         }
         if isinstance(one.default, bool):
-            parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, **options)
+            parser.add_argument(f"--{option}", action=argparse.BooleanOptionalAction, **options)
         else:
             parser.add_argument(
-                f"--{name}", type=type(one.default), metavar=name.upper(), **options
+                f"--{option}", type=type(one.default), metavar=name.upper(), **options
             )
 
 

@@ -14,6 +14,7 @@ from engine.core.events import EventKind, HistoryEvent
 from engine.errors import InvalidRequestError, NotFoundError
 from engine.models.capability import Capability
 from engine.models.codec import dumps, loads
+from engine.service.access import OPERATOR
 
 from .sensitive import masked, masked_hop
 from .views.view_data import FIRST_EVENTS, patch, plan_json, task_detail, view_data
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 CAPABILITIES: Final = ("retry", "pause", "terminate", "live", "logs")
 """What the view may offer over any back end; the rest is asked of the service."""
+_STEERING: Final = frozenset({"branch", "retry", "pause", "terminate"})
+"""What only operators are offered."""
 WAIT_SECONDS: Final = 60.0
 LOG_LINES: Final = 5_000
 """Log lines of a whole execution that are sent at once, the newest."""
@@ -246,7 +249,11 @@ class ExecutionFeed:
     def _capabilities(self) -> list[str]:
         optional = (Capability.BRANCH, Capability.ORIGIN)
         has = self._service.capabilities
-        return [*CAPABILITIES, *(str(one) for one in optional if one in has)]
+        found = [*CAPABILITIES, *(str(one) for one in optional if one in has)]
+        caller = getattr(self._service, "caller", None)
+        if caller is not None and not caller.role.may(OPERATOR):
+            found = [one for one in found if one not in _STEERING]
+        return found
 
     def _heard(self, events: list[HistoryEvent]) -> None:
         with self._lock:

@@ -33,5 +33,10 @@ def open_engine(settings: Settings, attach: bool = True) -> Iterator[Engine]:
     from engine import Engine
 
     database = settings.database()
-    with Engine(db=database, system_tasks=system_tasks, attach=attach) as engine:
+    with Engine(
+        db=database,
+        system_tasks=system_tasks,
+        attach=attach,
+        allow_private_addresses=settings.private_networks(),
+    ) as engine:
         yield engine

@@ -34,7 +34,16 @@ def serve(settings: Settings) -> int:
         from .sample_workflows import samples_for
         from .server import StudioServer
 
-        server = StudioServer(engine.service, settings.host, settings.port, samples_for(engine))
+        server = StudioServer(
+            engine.service,
+            settings.host,
+            settings.port,
+            samples_for(engine),
+            names=settings.host_names(),
+            prefix=settings.prefix,
+            is_proxied=settings.proxy,
+            tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
+        )
         # A notebook that opens the same file finds this studio and attaches to it.
         _run(server, settings, lambda: engine.publish_address(f"{server.url}/api"))
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
+import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Final, Self
@@ -18,15 +18,19 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
+from engine.errors import UnsupportedError
+from engine.http_api.exposure import check_exposure, is_exposed, is_loopback
 from engine.http_api.fast_lane import FastLane, take_over
-from engine.http_api.guard import LOOPBACK_HOSTS
+from engine.http_api.guard import LOOPBACK_HOSTS, Guard
 from engine.http_api.routes import routes
 
 from .app import StudioApp
 from .browser_files import FOLDER
 from .contracts import Samples
+from .gate import Gate, page_handlers
+from .log_in import log_in_routes
 from .port_owner import check_port
-from .web_handlers import page_handler, static_routes
+from .web_handlers import HEADERS, static_routes
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,10 @@ class StudioServer:
         port: int = 8080,
         samples: Samples | None = None,
         remote: str = "",
+        names: Sequence[str] = (),
+        prefix: str = "",
+        is_proxied: bool = False,
+        tls: tuple[str, str] | None = None,
     ) -> None:
         """Prepare; the port is opened by ``run`` or ``start``.
 
@@ -62,9 +70,17 @@ class StudioServer:
             samples: Workflows offered on the empty Board.
             remote: Root of the API that the service talks to; empty: the engine is here, and
                 its API is served beside the pages.
+            names: Names that others reach it by, without port, besides the local ones.
+            prefix: Path that everything is served below, as ``/studio``.
+            is_proxied: Whether a reverse proxy stands in front; its word is then taken for
+                where a request comes from and whether it came over TLS.
+            tls: Files of the certificate (with its chain) and of its key.
         """
         self.host, self.port = host, port
         self._service, self._samples, self._remote = service, samples, remote
+        self._names = tuple(name.lower() for name in names)
+        self._prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
+        self._is_proxied, self._tls = is_proxied, tls
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
         self._lane: FastLane | None = None
@@ -72,8 +88,8 @@ class StudioServer:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        name = "localhost" if _is_local(self.host) else self.host
-        return f"http://{name}:{self.port}"
+        name = "localhost" if is_loopback(self.host) else self.host
+        return f"{'https' if self._tls else 'http'}://{name}:{self.port}{self._prefix}"
 
     def run(self, ready: Any = lambda: None) -> None:
         """Serve until ``stop`` or an interrupt.
@@ -82,8 +98,10 @@ class StudioServer:
             ready: Called once the port is open.
 
         Raises:
-            InvalidRequestError: The port is taken; the message names its owner.
+            InvalidRequestError: The port is taken, and the message names its owner; or others
+                could reach it and nobody is configured.
         """
+        self._check_exposure()
         if self.port:
             check_port(self.host, self.port)
         loop = IOLoop(make_current=False)
@@ -142,12 +160,33 @@ class StudioServer:
         """Stop."""
         self.stop()
 
+    def _check_exposure(self) -> None:
+        names = (*self._names, "a reverse proxy") if self._is_proxied else self._names
+        if self._remote and is_exposed(self.host, names):
+            raise UnsupportedError(
+                "A studio over another server has no users of its own, so it serves this machine "
+                "only: leave out --host, --names and --proxy."
+            )
+        if not self._remote:
+            check_exposure(self._service, self.host, names)
+
     def _listen(self, app: StudioApp, loop: IOLoop) -> Any:
-        hosts = LOOPBACK_HOSTS if _is_local(self.host) else None
+        hosts = LOOPBACK_HOSTS | set(self._names)
+        if not (is_loopback(self.host) or self._names):
+            hosts = None  # reached by whatever name the network gives it; users log in there
         # Who looks at another server talks to that one, not through this one.
-        api = [] if self._remote else routes(self._service, allowed_hosts=hosts)
+        api = (
+            [] if self._remote else routes(self._service, allowed_hosts=hosts, prefix=self._prefix)
+        )
+        accounts = [] if self._remote else log_in_routes(self._service, Guard(hosts), HEADERS)
+        gate = app.gate = Gate(self._service, hosts)
         pn.config.notifications = False
-        with _pages_handled_by(page_handler(hosts)):
+        tls = (
+            {}
+            if self._tls is None
+            else dict(zip(("ssl_certfile", "ssl_keyfile"), self._tls, strict=True))
+        )
+        with _pages_handled_by(*page_handlers(gate, HEADERS)):
             server = get_server(
                 app.pages(),
                 port=self.port,
@@ -155,53 +194,49 @@ class StudioServer:
                 loop=loop,
                 location=False,
                 ico_path=str(FOLDER / "favicon.ico"),
-                websocket_origin=_origins(self.host, self.port),
+                prefix=self._prefix,
+                sign_sessions=True,
+                secret_key=secrets.token_bytes(32),
+                # A page's session token holds what these let through, and scripts can read it.
+                include_headers=[],
+                include_cookies=[],
                 extra_patterns=[
                     *static_routes(),
+                    *accounts,
                     *api,
                 ],
+                **tls,
                 unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
                 check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
                 keep_alive_milliseconds=_KEEP_ALIVE_MS,
-                http_server_kwargs={"max_buffer_size": 2 * _BODY_LIMIT},
+                http_server_kwargs={
+                    "max_buffer_size": 2 * _BODY_LIMIT,
+                    "xheaders": self._is_proxied,
+                },
             )
-        if api:
+        if api and not self._is_proxied:  # only Tornado reads a proxy's headers
             self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port
-        if hosts is not None:
-            # A free port is known only now.
-            server._tornado.websocket_origins.update(_origins(self.host, self.port))
         server.start()
         return server
 
 
 @contextmanager
-def _pages_handled_by(handler: type) -> Iterator[None]:
-    """Have Bokeh route pages to ``handler`` while a server is built.
+def _pages_handled_by(page: type, socket: type) -> Iterator[None]:
+    """Have Bokeh route pages and their sockets to our handlers while a server is built.
+
+    Nothing else of a page is served: no script that embeds it elsewhere, no description.
 
     The route table is a module's list that Panel itself replaces entries of; it is put back, so
     that other Panel apps of the same process keep their own headers.
     """
     table = urls.per_app_patterns
-    at = next(i for i, route in enumerate(table) if route[0] == r"/?")
-    before = table[at]
-    table[at] = (r"/?", handler)
+    before = table[:]
+    table[:] = [(r"/ws", socket), (r"/?", page)]
     try:
         yield
     finally:
-        table[at] = before
-
-
-def _origins(host: str, port: int) -> list[str]:
-    names = ["localhost", "127.0.0.1"] if _is_local(host) else [host]
-    return [f"{name}:{port}" for name in names]
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
+        table[:] = before
 
 
 def _without_closed_tabs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

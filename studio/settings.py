@@ -34,6 +34,24 @@ class Settings:
     )
     workers: str = _setting("", "path", "Python file whose @engine.task functions run as workers.")
     open: bool = _setting(True, "yes or no", "Open the start page in a browser where there is one.")
+    names: str = _setting(
+        "",
+        "host names, comma between",
+        "Names that others reach this server by, as behind a reverse proxy.",
+    )
+    prefix: str = _setting("", "path", "Path that everything is served below, as /studio.")
+    proxy: bool = _setting(
+        False,
+        "yes or no",
+        "Take a reverse proxy's word for where requests come from. Only with one in front.",
+    )
+    tls_cert: str = _setting("", "path", "Certificate with its chain (PEM): serve over TLS.")
+    tls_key: str = _setting("", "path", "Key of the certificate (PEM).")
+    private_addresses: str = _setting(
+        "",
+        "networks, comma between",
+        "Private networks that HTTP tasks may reach all the same, as 10.1.0.0/16.",
+    )
     connect: str = _setting("", "URL", "Server to look at in place of an engine of our own.")
 
     @classmethod
@@ -58,9 +76,27 @@ class Settings:
             elif text := environment.get(PREFIX + one.name.upper(), "").strip():
                 values[one.name] = _parsed(one.name, text, type(one.default))
         settings = cls(**values)
+        if bool(settings.tls_cert) != bool(settings.tls_key):
+            raise InvalidRequestError("TLS needs both --tls-cert and --tls-key.")
         if not 0 <= settings.port <= 65535:
             raise InvalidRequestError(f"Port {settings.port} is not between 0 and 65535.")
         return settings
+
+    def host_names(self) -> tuple[str, ...]:
+        """The names of ``names``."""
+        return tuple(name.strip() for name in self.names.split(",") if name.strip())
+
+    def is_exposed(self) -> bool:
+        """Whether others than this machine reach the server."""
+        from engine.http_api.exposure import is_exposed
+
+        return self.proxy or is_exposed(self.host, self.host_names())
+
+    def private_networks(self) -> bool | tuple[str, ...]:
+        """Which private networks HTTP tasks may reach: all, while only this machine is served."""
+        if not self.is_exposed():
+            return True
+        return tuple(part.strip() for part in self.private_addresses.split(",") if part.strip())
 
     def database(self) -> str:
         """The database to open: a path whose folder exists, or ``:memory:``."""

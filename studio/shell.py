@@ -42,6 +42,7 @@ def dress(
     heading: str,
     counts: Mapping[str, int],
     engine_words: str = "Local engine",
+    caller_words: str = "",
 ) -> None:
     """Give a document the frame.
 
@@ -52,6 +53,7 @@ def dress(
         heading: First heading, replaced by the page's own once that is drawn.
         counts: What the rail knew last; brought up to date by ``RailView``.
         engine_words: What the pages are about: the engine here, or a server's name.
+        caller_words: Who has logged in and may log out; empty: nobody had to.
     """
     document.template = _template()
     document.title = title
@@ -60,6 +62,7 @@ def dress(
         heading=heading,
         counts=count_words(counts),
         engine_words=engine_words,
+        caller_words=caller_words,
         assets={name: browser_files.address(name) for name in browser_files.browser_files()},
     )
 

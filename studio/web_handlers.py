@@ -1,11 +1,10 @@
-"""Tornado handlers of the studio itself: pages with security headers, browser files."""
+"""What pages are sent with, and the handlers of browser files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
-from panel.io.server import ComponentResourceHandler, DocHandler
+from panel.io.server import ComponentResourceHandler
 from tornado.web import HTTPError, RequestHandler
 
 from . import browser_files
@@ -18,12 +17,12 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
-        "connect-src 'self' ws: blob: data:",
+        "connect-src 'self' blob: data:",
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",
-        "frame-ancestors 'self'",
+        "frame-ancestors 'none'",
     )
 )
 HEADERS: Final = {
@@ -33,28 +32,6 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
-def page_handler(allowed_hosts: Iterable[str] | None) -> type[DocHandler]:
-    """Return Panel's page handler with our headers, answering to known host names only.
-
-    Args:
-        allowed_hosts: Names without port; None lets every name in. A page that rebinds its own
-            DNS name to this machine is kept out by this, as in ``engine.http_api.guard``.
-    """
-    names = None if allowed_hosts is None else {name.lower() for name in allowed_hosts}
-
-    class StudioPageHandler(DocHandler):
-        def set_default_headers(self) -> None:
-            for name, value in HEADERS.items():
-                self.set_header(name, value)
-
-        def prepare(self) -> Any:
-            if names is not None and _host_name(self.request.host) not in names:
-                raise HTTPError(403, "unknown host name")
-            return super().prepare()
-
-    return StudioPageHandler
 
 
 class BrowserFileHandler(RequestHandler):
@@ -89,8 +66,3 @@ def static_routes() -> list[tuple[Any, ...]]:
         (r"/browser/([0-9a-f]+)/([\w.-]+)", BrowserFileHandler),
         (r"/components/(studio\..*)", BundleHandler, {}),
     ]
-
-
-def _host_name(host: str) -> str:
-    host = host.lower()
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]

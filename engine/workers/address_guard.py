@@ -7,6 +7,7 @@ covers DNS that changes its answer, redirects, and odd spellings of an address.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -17,7 +18,7 @@ from ipaddress import (
 )
 from typing import Any, Final
 
-from ..errors import ForbiddenError
+from ..errors import ForbiddenError, InvalidRequestError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -59,17 +60,23 @@ class AddressGuard:
     """Decides about addresses and makes the sockets for those that are allowed."""
 
     def __init__(
-        self, allow_private: bool = True, denied_ports: frozenset[int] = frozenset()
+        self,
+        allow_private: bool | Sequence[str] = True,
+        denied_ports: frozenset[int] = frozenset(),
     ) -> None:
         """Set the policy.
 
         Args:
-            allow_private: Whether loopback and private networks may be reached. Right for a
-                laptop, wrong for a server that others can reach.
+            allow_private: Whether loopback and private networks may be reached, or those of
+                them that may, as ``10.1.0.0/16``. All is right for a laptop, wrong for a server
+                that others can reach.
             denied_ports: Ports of this machine that are off limits: our own listening ones,
                 so that a workflow can't start itself without end.
         """
-        self.allow_private = allow_private
+        self.allow_private = allow_private is True
+        self._listed = tuple(
+            map(_network, () if isinstance(allow_private, bool) else allow_private)
+        )
         self.denied_ports = denied_ports
 
     def refusal(self, host: str, port: int) -> str:
@@ -79,7 +86,8 @@ class AddressGuard:
             return f"address {address} is never allowed for HTTP tasks"
         if port in self.denied_ports and address.is_loopback:
             return f"port {port} of this machine belongs to this server"
-        if not self.allow_private and _within(address, _PRIVATE):
+        is_listed = self.allow_private or _within(address, self._listed)
+        if not is_listed and _within(address, _PRIVATE):
             return f"address {address} is in a private network, which this server refuses"
         return ""
 
@@ -111,6 +119,15 @@ def _meant(address: Address) -> Address:
     if any(address in network for network in _NAT64) or 1 < number < 1 << 32:
         return IPv4Address(number & 0xFFFFFFFF)
     return address
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"{text[:80]!r} is no network like 10.1.0.0/16: {error}"
+        ) from None
 
 
 def _within(address: Address, networks: tuple[Network, ...]) -> bool:

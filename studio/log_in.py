@@ -1,0 +1,140 @@
+"""The page to log in on, and the way out. No script is needed; the password is never echoed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, Template
+from tornado.web import RequestHandler
+
+from engine.errors import EngineError, ForbiddenError, TooManyRequestsError
+from engine.http_api.guard import Guard, is_same_origin
+from engine.http_api.identity import SESSION_COOKIE, cookie_value
+from engine.service.accounts import SESSION_SECONDS
+
+from . import browser_files
+
+LOG_IN_PATH: Final = "log-in"
+_OWN_ADDRESS: Final = re.compile(r"[a-z]{0,40}(\?[!#-;=?-~]{0,2000})?")
+"""A page of ours with its query: nothing that names another host or scheme."""
+_LONGEST_BODY: Final = 8 * 1024
+
+
+def log_in_address(path: str, query: str = "") -> str:
+    """Where to log in, relative to the page that was asked for; back to it afterwards."""
+    page = path.rpartition("/")[2]
+    back = f"{page}?{query}" if query else page
+    return f"./{LOG_IN_PATH}?next={quote(back)}" if back else f"./{LOG_IN_PATH}"
+
+
+def own_address(text: str) -> str:
+    """The page to go to after the log-in; anything that is none of ours is the start page."""
+    return f"./{text}" if _OWN_ADDRESS.fullmatch(text) else "./"
+
+
+class AccountHandler(RequestHandler):
+    """Base of both: one guard, the headers of pages."""
+
+    def initialize(self, service: Any, guard: Guard, headers: dict[str, str]) -> None:
+        """Called by Tornado with the arguments of the route."""
+        self._service, self._guard, self._page_headers = service, guard, headers
+        for name, value in headers.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Refuse other hosts, other origins, long bodies."""
+        request = self.request
+        try:
+            self._guard.check_host(request.host)
+            origin = request.headers.get("Origin")
+            is_change = request.method not in ("GET", "HEAD")
+            if is_change and (origin is None or not is_same_origin(origin, request.host)):
+                raise ForbiddenError("This can be done from the studio's own page only.")
+            if len(request.body) > _LONGEST_BODY:
+                raise ForbiddenError("This is too long for a name and a password.")
+        except EngineError as error:
+            self.set_status(error.status)
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(str(error))
+
+    def check_xsrf_cookie(self) -> None:
+        """The origin is checked instead, in ``prepare``."""
+
+    def keep_session(self, session: str) -> None:
+        """Give the browser the session's cookie."""
+        self._set_session_cookie(session, SESSION_SECONDS)
+
+    def _set_session_cookie(self, value: str, seconds: int) -> None:
+        self.set_cookie(
+            SESSION_COOKIE,
+            value,
+            path=self.request.path.rpartition("/")[0] + "/",
+            httponly=True,
+            samesite="Strict",
+            secure=self.request.protocol == "https",
+            max_age=seconds,
+        )
+
+
+class LogInHandler(AccountHandler):
+    """``GET /log-in``: the form; ``POST``: name and password for a session's cookie."""
+
+    def get(self) -> None:
+        """Show the form; straight on while nobody needs to log in."""
+        if not self._service.needs_login():
+            self.redirect(own_address(self.get_query_argument("next", "")))
+            return
+        self._show("")
+
+    async def post(self) -> None:
+        """Check the password and go on to the page that was asked for."""
+        name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "")
+        try:
+            checked = self._service.log_in(name.strip(), password, self.request.remote_ip or "")
+            session = await asyncio.wrap_future(checked)
+        except EngineError as error:
+            self.set_status(error.status)
+            if isinstance(error, TooManyRequestsError):
+                self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
+            self._show(str(error), name)
+            return
+        self.keep_session(session)
+        self.redirect(own_address(self.get_query_argument("next", "")), status=303)
+
+    def _show(self, error: str, name: str = "") -> None:
+        page = _template().render(
+            error=error,
+            name=name[:80],
+            has_users=self._service.has_users(),
+            assets={one: browser_files.address(one) for one in ("tokens.css", "log_in.css")},
+        )
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(page)
+
+
+class LogOutHandler(AccountHandler):
+    """``POST /log-out``: end the session here and on the server."""
+
+    async def post(self) -> None:
+        """The cookie is worth nothing afterwards, wherever it was copied to."""
+        session = cookie_value(self.request.headers, SESSION_COOKIE)
+        if session is not None:
+            await asyncio.wrap_future(self._service.log_out(session))
+        self._set_session_cookie("", 0)
+        self.redirect(f"./{LOG_IN_PATH}", status=303)
+
+
+def log_in_routes(service: Any, guard: Guard, headers: dict[str, str]) -> list[tuple[Any, ...]]:
+    """Tornado routes of both."""
+    given = {"service": service, "guard": guard, "headers": headers}
+    return [(rf"/{LOG_IN_PATH}", LogInHandler, given), (r"/log-out", LogOutHandler, given)]
+
+
+@cache
+def _template() -> Template:
+    text = (browser_files.FOLDER / "log_in.html").read_text("utf-8")
+    return Environment(autoescape=True).from_string(text)
