@@ -66,18 +66,18 @@ class AccountHandler(RequestHandler):
 
     def keep_session(self, session: str) -> None:
         """Give the browser the session's cookie."""
-        self._set_session_cookie(session, SESSION_SECONDS)
-
-    def _set_session_cookie(self, value: str, seconds: int) -> None:
         self.set_cookie(
             SESSION_COOKIE,
-            value,
-            path=self.request.path.rpartition("/")[0] + "/",
+            session,
+            path=self._cookie_path(),
             httponly=True,
             samesite="Strict",
             secure=self.request.protocol == "https",
-            max_age=seconds,
+            max_age=SESSION_SECONDS,
         )
+
+    def _cookie_path(self) -> str:
+        return self.request.path.rpartition("/")[0] + "/"
 
 
 class LogInHandler(AccountHandler):
@@ -124,7 +124,7 @@ class LogOutHandler(AccountHandler):
         session = cookie_value(self.request.headers, SESSION_COOKIE)
         if session is not None:
             await asyncio.wrap_future(self._service.log_out(session))
-        self._set_session_cookie("", 0)
+        self.clear_cookie(SESSION_COOKIE, path=self._cookie_path())
         self.redirect(f"./{LOG_IN_PATH}", status=303)
 
 

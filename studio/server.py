@@ -84,6 +84,8 @@ class StudioServer:
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
         self._lane: FastLane | None = None
+        self._gate: Gate | None = None
+        self._tornado: Any = None
 
     @property
     def url(self) -> str:
@@ -179,7 +181,7 @@ class StudioServer:
             [] if self._remote else routes(self._service, allowed_hosts=hosts, prefix=self._prefix)
         )
         accounts = [] if self._remote else log_in_routes(self._service, Guard(hosts), HEADERS)
-        gate = app.gate = Gate(self._service, hosts)
+        gate = app.gate = self._gate = Gate(self._service, hosts)
         pn.config.notifications = False
         tls = (
             {}
@@ -217,6 +219,7 @@ class StudioServer:
         if api and not self._is_proxied:  # only Tornado reads a proxy's headers
             self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port
+        self._tornado = server._tornado
         server.start()
         return server
 
