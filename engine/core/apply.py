@@ -225,11 +225,21 @@ def _evaluated(state: WorkflowState, event: HistoryEvent, definition_of: Definit
 
 def _removed(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
     for task_id in event.data.get("task_ids") or ():
-        state.tasks.pop(task_id, None)
+        task = state.tasks.pop(task_id, None)
+        if task is not None and event.actor == "engine" and task.task_type == "SET_VARIABLE":
+            _note_removed_variables(state, task)
         state.open_task_ids.pop(task_id, None)
         state.unprocessed.pop(task_id, None)
         state.revisited.pop(task_id, None)
     reindex(state)
+
+
+def _note_removed_variables(state: WorkflowState, task: TaskState) -> None:
+    """A loop deletes the record of an old iteration; what it set holds on for branches."""
+    if task.status is TaskStatus.COMPLETED:
+        for name, value in task.input_data.items():
+            if state.removed_variables.get(name, (0, None))[0] < task.seq:
+                state.removed_variables[name] = (task.seq, value)
 
 
 def reindex(state: WorkflowState) -> None:
@@ -385,6 +395,7 @@ def _clear_tasks(state: WorkflowState) -> None:
     state.revisited.clear()
     state.evaluations.clear()
     state.executed_references.clear()
+    state.removed_variables.clear()
     state.last_seq = 0
 
 

@@ -298,6 +298,10 @@ def _compare_iterations(path: str, target: str) -> int:
 def variables_before(state: WorkflowState, level: BranchLevel) -> dict[str, Any]:
     """Workflow variables as the taken-over SET_VARIABLE tasks leave them."""
     variables = dict(state.definition.wire.get("variables") or {})
+    before = state.tasks[level.target_task_id].seq
+    variables |= {
+        name: value for name, (seq, value) in state.removed_variables.items() if seq < before
+    }
     for task_id in level.kept:
         task = state.tasks[task_id]
         if task.task_type == "SET_VARIABLE" and task.status is TaskStatus.COMPLETED:

@@ -256,7 +256,9 @@ def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
     drafts = []
     for branch in node.branches:
         drafts += map_first(turn, branch, place)
-    if node.successor is not None and not any(node.branches):
+    # In a branch the fork was taken over without its JOIN, which comes with it as it did there.
+    with_join = not any(node.branches) or turn.state.branch is not None
+    if node.successor is not None and with_join:
         drafts += map_node(turn, node.successor, place)
     return drafts
 

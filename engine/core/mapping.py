@@ -72,7 +72,8 @@ def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
         return missing_dynamic_join(turn, task) is not None
     if node.branches:
         firsts = [branch[0] for branch in node.branches if branch]
-        return any(missing(first) for first in firsts) or (not firsts and missing(node.successor))
+        with_join = not firsts or turn.state.branch is not None
+        return any(missing(first) for first in firsts) or (with_join and missing(node.successor))
     if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
         case = str(task.input_data.get("case"))
         branch = node.cases.get(case) or node.default_case

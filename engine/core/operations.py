@@ -310,6 +310,7 @@ def _reset(turn: Turn, task: TaskState, task_input: dict[str, Any] | None) -> No
         data["loop_over_task"] = False
     if task_input is not None:
         data["input"] = task_input
+    data |= task_type.rerun_changes(turn, data.get("input", task.input_data))
     _check_again(turn, task, data)
     turn.emit(EventKind.TASK_RESET, data, task)
     task_type.begin(turn, turn.state.tasks[task.task_id])

@@ -144,6 +144,7 @@ class WorkflowState:
         "rate_limit_key",
         "rate_limited",
         "reason_for_incompletion",
+        "removed_variables",
         "revisited",
         "scratch",
         "status",
@@ -168,6 +169,8 @@ class WorkflowState:
         self.output: dict[str, Any] = {}
         self.variables: dict[str, Any] = {}
         self.variable_writers: dict[str, tuple[str, int]] = {}
+        self.removed_variables: dict[str, tuple[int, Any]] = {}
+        """(seq, value) of variables whose writers' records ``keepLastN`` has deleted."""
         self.correlation_id: str | None = None
         self.priority = 0
         self.parent_workflow_id: str | None = None

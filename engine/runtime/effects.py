@@ -25,7 +25,7 @@ from ..core.state import TaskState, WorkflowState
 from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import Terminate, Turn
 from ..core.wire import task_wire, workflow_wire
-from ..errors import EngineError
+from ..errors import EngineError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from .desk import Desk
 
@@ -64,7 +64,11 @@ def _cancel_system_task(desk: Desk, state: WorkflowState, task_id: str) -> None:
 def _retry_child(desk: Desk, turn: Turn, child_id: str) -> None:
     """Let an ended child go on; one that has nothing to retry tells its parent how it ended."""
     parent = turn.state
-    child = desk.state(child_id)
+    try:
+        child = desk.state(child_id)
+    except NotFoundError:  # somebody has removed it
+        _start_own_child(desk, turn, child_id)
+        return
     if child.parent_workflow_id != parent.workflow_id:
         _start_own_child(desk, turn, child_id)
     elif child.status.is_terminal:
@@ -74,7 +78,7 @@ def _retry_child(desk: Desk, turn: Turn, child_id: str) -> None:
 
 
 def _start_own_child(desk: Desk, turn: Turn, child_id: str) -> None:
-    """A branch shows the child of its original, which stays as it is."""
+    """Start afresh: the child was removed, or is that of the original, which stays as it is."""
     for task in list(turn.state.open_tasks()):
         if task.sub_workflow_id == child_id:
             data = {"status": str(TaskStatus.SCHEDULED), "sub_workflow_id": None}

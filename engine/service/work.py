@@ -118,11 +118,12 @@ class WorkerService(ExecutionService):
         merge: bool = False,
         fields: Wire | None = None,
     ) -> TaskState:
-        self._file_logs(desk, result)
         worker_id = result.get("workerId")
         is_worker = worker_id and self._caller.kind is not CallerKind.USER
         actor = f"worker:{worker_id}" if is_worker else self._actor
-        return self._runtime.polling.update(desk, result, error, merge, actor, fields)
+        task = self._runtime.polling.update(desk, result, error, merge, actor, fields)
+        self._file_logs(desk, result)  # only once the task is known to exist
+        return task
 
     def _file_logs(self, desk: Desk, result: Wire) -> None:
         for line in (result.get("logs") or [])[:MAX_LOGS_PER_UPDATE]:

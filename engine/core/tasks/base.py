@@ -74,6 +74,10 @@ class TaskType:
         """Status of the record when an operator reruns it (semantics reference §6.4)."""
         return self.initial_status
 
+    def rerun_changes(self, turn: Turn, given: dict[str, Any]) -> dict[str, Any]:
+        """What else changes in a record that an operator reruns with an input."""
+        return {}
+
     def record_type(self, node: Node) -> str:
         """``taskType`` of the record."""
         return node.type

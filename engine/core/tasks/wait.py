@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ...errors import InvalidRequestError
 from ...models.enums import TaskStatus
 from ..definition import Node
 from ..durations import parse_duration_seconds, parse_until_ms
@@ -38,15 +41,26 @@ class WaitTask(TaskType):
         """As measured: rerun leaves it SCHEDULED, and it goes on from there."""
         return TaskStatus.SCHEDULED
 
+    def rerun_changes(self, turn: Turn, given: dict[str, Any]) -> dict[str, Any]:
+        """A duration begins anew; a moment stays what it is (semantics §6.4)."""
+        data: dict[str, Any] = {"wait_until_ms": 0, "callback_after_seconds": 0}
+        try:
+            self._fix_deadline(turn, data, given)
+        except InvalidRequestError as error:
+            self._refuse(data, str(error))
+        return data
+
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
         """Fix the deadline now: it does not move, whatever happens to the clock's owner."""
         draft = super().draft(turn, node, place)
-        data = draft.data
-        given = data.get("input") or {}
+        self._fix_deadline(turn, draft.data, draft.data.get("input") or {})
+        return draft
+
+    def _fix_deadline(self, turn: Turn, data: dict[str, Any], given: dict[str, Any]) -> None:
         duration, until = _text(given.get("duration")), _text(given.get("until"))
         if duration and until:
             self._refuse(
-                draft, "Both 'duration' and 'until' specified. Please provide only one input"
+                data, "Both 'duration' and 'until' specified. Please provide only one input"
             )
         elif duration:
             seconds = parse_duration_seconds(duration)
@@ -55,22 +69,21 @@ class WaitTask(TaskType):
         elif until:
             moment = parse_until_ms(until)
             if moment is None:
-                self._refuse(draft, f"Invalid/Unsupported Wait Until format.  Provided: {until}")
+                self._refuse(data, f"Invalid/Unsupported Wait Until format.  Provided: {until}")
             else:
                 data["wait_until_ms"] = max(moment, 1)
                 data["callback_after_seconds"] = max(0, (moment - turn.now.wall_ms) // 1000)
         else:
             data["callback_after_seconds"] = INDEFINITE_CALLBACK_SECONDS
-        return draft
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete once the deadline has passed."""
         if task.wait_until_ms and turn.now.wall_ms >= task.wait_until_ms:
             complete(turn, task)
 
-    def _refuse(self, draft: Draft, reason: str) -> None:
-        draft.data["status"] = str(TaskStatus.FAILED_WITH_TERMINAL_ERROR)
-        draft.data["reason"] = reason
+    def _refuse(self, data: dict[str, Any], reason: str) -> None:
+        data["status"] = str(TaskStatus.FAILED_WITH_TERMINAL_ERROR)
+        data["reason"] = reason
 
 
 class HumanTask(TaskType):

@@ -199,7 +199,7 @@ def test_a_loop_beside_the_task_goes_on_where_it_had_got_to() -> None:
     assert task is not None
     branch = engine.service.branch(original, task.task_id).result(0)
     opened = [t.reference_task_name for t in engine.state(branch).open_tasks()]
-    assert sorted(opened) == ["b__2", "l", "x"]
+    assert sorted(opened) == ["b__2", "f_join", "l", "x"]
     assert engine.drive(branch).status == "COMPLETED"
     assert engine.state(original).status == "RUNNING"
 

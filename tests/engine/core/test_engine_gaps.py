@@ -1,0 +1,165 @@
+"""Corners of operator actions and branches that once went wrong: each with the history it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.errors import NotFoundError
+from engine.testing.audit import audit_engine
+from engine.testing.definitions import fork, loop, set_variable, simple, sub, wait, workflow
+from engine.testing.inline import InlineEngine
+
+Wire = dict[str, Any]
+
+
+def test_rerun_of_a_wait_begins_its_duration_anew() -> None:
+    with InlineEngine(workflow("w", wait("pause", duration="10 seconds"), "after")) as engine:
+        execution = engine.start("w")
+        engine.clock.move(seconds=11)
+        engine.fail("after", terminal=True)
+        task = engine.state(execution).task("pause")
+        assert task is not None
+        engine.service.rerun(execution, {"reRunFromTaskId": task.task_id}).result(0)
+
+        assert engine.poll("after") == []
+        engine.clock.move(seconds=9)
+        assert engine.poll("after") == []
+        engine.clock.move(seconds=2)
+        assert engine.complete("after")
+
+
+def test_rerun_of_a_wait_with_another_input_waits_by_that() -> None:
+    with InlineEngine(workflow("w", wait("pause", duration="10 seconds"), "after")) as engine:
+        execution = engine.start("w")
+        engine.clock.move(seconds=11)
+        engine.fail("after", terminal=True)
+        task = engine.state(execution).task("pause")
+        assert task is not None
+        request = {"reRunFromTaskId": task.task_id, "taskInput": {"duration": "1 minute"}}
+        engine.service.rerun(execution, request).result(0)
+        engine.clock.move(seconds=30)
+        assert engine.poll("after") == []
+        engine.clock.move(seconds=31)
+        assert engine.complete("after")
+
+
+def test_rerun_of_a_wait_with_a_bad_duration_fails_it_with_the_reason() -> None:
+    with InlineEngine(workflow("w", wait("pause", duration="1 seconds"), "after")) as engine:
+        execution = engine.start("w")
+        engine.clock.move(seconds=2)
+        engine.fail("after", terminal=True)
+        task = engine.state(execution).task("pause")
+        assert task is not None
+        request = {"reRunFromTaskId": task.task_id, "taskInput": {"duration": "soon"}}
+        engine.service.rerun(execution, request).result(0)
+        state = engine.state(execution)
+        assert state.status == "FAILED"
+        assert "soon" in str(state.reason_for_incompletion)
+
+
+@pytest.mark.parametrize(("target", "count"), [("use__5", 5), ("use__4", 4), ("after", 5)])
+def test_branch_has_the_variables_whose_records_keep_last_n_deleted(
+    target: str, count: int
+) -> None:
+    body = loop(
+        "l",
+        set_variable("note", count="${l.output.iteration}", first="${workflow.input.first}"),
+        simple("use", {"seen": "${workflow.variables.count}"}),
+        times=5,
+        input={"keepLastN": 2},
+    )
+    with InlineEngine(workflow("w", body, "after")) as engine:
+        original = engine.start("w", {"first": "x"})
+        engine.drive(original)
+        task = engine.state(original).task(target)
+        assert task is not None
+        branch = engine.service.branch(original, task.task_id).result(0)
+        assert engine.state(branch).variables == {"count": count, "first": "x"}
+
+
+def test_branch_from_a_setter_has_what_the_deleted_one_before_it_set() -> None:
+    body = loop(
+        "l",
+        simple("use", {"seen": "${workflow.variables.total}"}),
+        set_variable("note", total="${use.output.total}"),
+        times=4,
+        input={"keepLastN": 1},
+    )
+    with InlineEngine(workflow("w", body)) as engine:
+        original = engine.start("w")
+        for total in (10, 20, 30, 40):
+            engine.complete("use", {"total": total})
+        last = engine.state(original).task("use__4")
+        assert last is not None
+        branch = engine.service.branch(original, last.task_id).result(0)
+        assert engine.state(branch).variables == {"total": 30}
+        assert engine.take("use")["inputData"] == {"seen": 30}
+
+
+def test_variables_of_deleted_records_are_not_there_before_their_loop() -> None:
+    body = loop(
+        "l", set_variable("note", count="${l.output.iteration}"), times=3, input={"keepLastN": 1}
+    )
+    with InlineEngine(workflow("w", "before", body)) as engine:
+        original = engine.start("w")
+        engine.complete("before")
+        task = engine.state(original).task("before")
+        assert task is not None
+        branch = engine.service.branch(original, task.task_id).result(0)
+        assert engine.state(branch).variables == {}
+
+
+def test_branch_inside_a_fork_has_its_join_from_the_beginning() -> None:
+    with InlineEngine(workflow("w", *fork("f", ["a", "b"], ["x", "y"]), "after")) as engine:
+        original = engine.start("w")
+        for task_type in ("a", "x", "b", "y"):
+            engine.complete(task_type)
+        task = engine.state(original).task("b")
+        assert task is not None
+        branch = engine.service.branch(original, task.task_id).result(0)
+        state = engine.state(branch)
+        join = state.task("f_join")
+        assert join is not None
+        assert (join.status, join.input_data["joinOn"]) == ("IN_PROGRESS", ["b", "y"])
+        done = engine.drive(branch)
+        assert done.status == "COMPLETED"
+        joins = [t for t in done.tasks.values() if t.reference_task_name == "f_join"]
+        assert len(joins) == 1
+        audit_engine(engine)
+
+
+def test_retry_of_a_task_whose_child_was_removed_starts_another() -> None:
+    child = workflow("child", "inner")
+    both = fork("f", [sub("one", "child")], [sub("two", "child")])
+    with InlineEngine(workflow("w", *both), child) as engine:
+        execution = engine.start("w")
+        first, second = engine.children(execution)
+        engine.service.terminate(first, "stop").result(0)
+        assert engine.state(execution).status == "TERMINATED"
+        engine.service.remove(second, archive=False).result(0)
+
+        engine.service.retry(first).result(0)
+        done = engine.drive(execution)
+        assert done.status == "COMPLETED"
+        assert second not in engine.children(execution)
+        audit_engine(engine)
+
+
+def test_result_for_an_unknown_task_stores_no_log_lines() -> None:
+    with InlineEngine(workflow("w", "a")) as engine:
+        execution = engine.start("w")
+        result = {
+            "workflowInstanceId": execution,
+            "taskId": "none",
+            "status": "COMPLETED",
+            "logs": [{"log": "nobody's", "taskId": "none", "createdTime": 1}],
+        }
+        with pytest.raises(NotFoundError):
+            engine.service.update_task(result).result(0)
+        assert engine.service.logs("none") == []
+        engine.report(engine.take("a"), "COMPLETED", logs=[{"log": "mine", "createdTime": 1}])
+        task = engine.state(execution).task("a")
+        assert task is not None
+        assert [line["log"] for line in engine.service.logs(task.task_id)] == ["mine"]
