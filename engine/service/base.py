@@ -30,6 +30,7 @@ class ServiceBase:
         self._runtime = runtime
         self._registry = runtime.registry
         self._readers = ThreadPoolExecutor(4, "history-reader")
+        self._composers = ThreadPoolExecutor(4, "history-composer")
         self._caller = LOCAL_CALLER
         self._note: Note | None = None
 
@@ -101,8 +102,17 @@ class ServiceBase:
 
         self._readers.submit(work)
 
+    def _compose(self, work: Callable[[], Any]) -> Future[Any]:
+        """The value of a function that waits for other answers of this service.
+
+        It runs on threads of its own: on the readers', as many of them as there are threads would
+        wait for reads that nobody is left to do.
+        """
+        return self._composers.submit(work)
+
     def close(self) -> None:
         """End the reader threads."""
+        self._composers.shutdown(wait=False, cancel_futures=True)
         self._readers.shutdown(wait=True, cancel_futures=True)
 
 

@@ -18,22 +18,15 @@ from ..errors import NotFoundError
 from ..runtime.branches import begin_branch, with_parents
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
-from ..runtime.runtime import Runtime
 from ..runtime.subscriptions import Subscription
 from .base import Wire
 from .messages import MessageService
-from .search import SearchPages
 
 _TREE_LIMIT = 200
 
 
 class InspectionService(MessageService):
     """Questions. Those to the history block for milliseconds."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        """A service over a running engine."""
-        super().__init__(runtime)
-        self._pages = SearchPages(runtime.store)
 
     # -- search --------------------------------------------------------------------------
 
@@ -172,19 +165,16 @@ class InspectionService(MessageService):
 
     def failure(self, workflow_id: str) -> Future[FailureReport]:
         """Why an execution failed, from the outermost execution to the deepest cause."""
-        answer: Future[FailureReport] = Future()
 
         def explain() -> FailureReport:
             states = self.tree(workflow_id).result(timeout=60)
             events = {key: self._runtime.store.events(key) for key in states}
             return explain_failure(workflow_id, states, events)
 
-        self._read(explain, answer.set_result, answer)
-        return answer
+        return self._compose(explain)
 
     def origin(self, workflow_id: str, task_id: str, leaf: str) -> Future[list[Wire]]:
         """Where a value of a task's input came from, newest hop first."""
-        answer: Future[list[Wire]] = Future()
 
         def trace() -> list[Wire]:
             root = self._root(workflow_id)
@@ -195,8 +185,7 @@ class InspectionService(MessageService):
             hops = origin(states, workflow_id, task_id, leaf, events=events)
             return [msgspec.to_builtins(hop) for hop in hops]
 
-        self._read(trace, answer.set_result, answer)
-        return answer
+        return self._compose(trace)
 
     def _root(self, workflow_id: str) -> str:
         state = self.state(workflow_id).result(timeout=60)

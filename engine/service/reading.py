@@ -11,12 +11,19 @@ from ..core.state import TaskState, WorkflowState
 from ..core.wire import search_result, task_wire, workflow_status_wire, workflow_wire
 from ..errors import NotFoundError
 from ..runtime.desk import Desk
+from ..runtime.runtime import Runtime
 from .base import Wire, chain
 from .metadata import MetadataService
+from .search import SearchPages
 
 
 class ReadingService(MetadataService):
     """Looks at executions without changing anything."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """A service over a running engine."""
+        super().__init__(runtime)
+        self._pages = SearchPages(runtime.store)
 
     def state(self, workflow_id: str) -> Future[WorkflowState]:
         """A snapshot of an execution that never changes again.
@@ -153,30 +160,21 @@ class ReadingService(MetadataService):
         include_closed: bool = False,
         include_tasks: bool = False,
     ) -> Future[dict[str, list[Wire]]]:
-        """Executions of several definitions by correlation id; every id asked for is a key."""
+        """Executions of several definitions by correlation id; every id asked for is a key.
+
+        One question to the history finds them; then all are read at once.
+        """
         types, wanted = list(dict.fromkeys(names)), list(dict.fromkeys(correlation_ids))
-        answer: Future[dict[str, list[Wire]]] = Future()
 
-        def look_up() -> list[dict[str, Any]]:
-            running = "" if include_closed else " AND status = 'RUNNING'"
-            sql = (
-                "SELECT workflow_id, correlation_id FROM executions "
-                f"WHERE workflow_type IN ({_marks(types)}) "
-                f"AND correlation_id IN ({_marks(wanted)}){running} ORDER BY create_time"
-            )
-            given = [*types, *wanted]
-            return self._runtime.store.query(sql, given) if types and wanted else []
-
-        def use(rows: list[dict[str, Any]]) -> None:
+        def look_up() -> dict[str, list[Wire]]:
             found: dict[str, list[Wire]] = {key: [] for key in wanted}
-            for row in rows:
-                wire = self.workflow(row["workflow_id"], include_tasks).result(timeout=30)
-                found[row["correlation_id"]].append(wire)
-            answer.set_result(found)
+            rows = self._pages.correlated(types, wanted, not include_closed)
+            asked = [(key, self.workflow(workflow_id, include_tasks)) for workflow_id, key in rows]
+            for key, execution in asked:
+                try:
+                    found[key].append(execution.result(timeout=60))
+                except NotFoundError:  # removed meanwhile
+                    continue
+            return found
 
-        self._read(look_up, use, answer)
-        return answer
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" for _ in values)
+        return self._compose(look_up)

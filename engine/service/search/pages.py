@@ -76,6 +76,22 @@ class SearchPages:
         by_id = {row["workflow_id"]: row for row in rows}
         return [by_id[key] for key in workflow_ids if key in by_id]
 
+    def correlated(
+        self, names: Sequence[str], correlation_ids: Sequence[str], only_running: bool
+    ) -> list[tuple[str, str]]:
+        """Id and correlation id of the executions of some definitions, oldest first."""
+        found = Condition(
+            "c.workflow_type IN (SELECT unnest(?::VARCHAR[])) "
+            "AND c.correlation_id IN (SELECT unnest(?::VARCHAR[]))"
+            + (" AND c.status = 'RUNNING'" if only_running else ""),
+            [list(names), list(correlation_ids)],
+        )
+        columns = {"created": "c.create_time", "correlation_id": "c.correlation_id"}
+        rows = self._store.query(
+            f"{_newest(WORKFLOWS, found, columns)} ORDER BY created, workflow_id", found.parameters
+        )
+        return [(row["workflow_id"], row["correlation_id"]) for row in rows]
+
     def tasks(
         self, start: int, size: int, sort: str, free_text: str, query: str
     ) -> tuple[int, list[Row]]:
