@@ -14,6 +14,7 @@ from ..errors import (
     InvalidRequestError,
     NotFoundError,
     Problem,
+    UnauthorizedError,
     UnavailableError,
     UnsupportedError,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _OF_STATUS: Final[dict[int, type[EngineError]]] = {
     400: InvalidRequestError,
-    401: ForbiddenError,
+    401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
     405: UnsupportedError,

@@ -57,7 +57,9 @@ class RemoteClient(ServiceClient):
         if key or secret or token:
             credentials = Credentials(key, secret, token)
         else:
-            credentials = Credentials.of_environment(environment or os.environ)
+            credentials = Credentials.of_environment(
+                os.environ if environment is None else environment
+            )
         connection = Connection(
             url, credentials, answer_seconds=answer_seconds, transport=transport
         )
