@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .client.base import Client
     from .execution import Execution
     from .facade import Engine, connect
+    from .listeners import StatusListener, StatusNotice, Webhook
     from .models.definitions import TaskDef, WorkflowDef, WorkflowTask
     from .models.execution import Task, Workflow
     from .publishers import EventMessage, EventPublisher
@@ -34,10 +35,13 @@ _LAZY = {
     "EventPublisher": ".publishers",
     "Execution": ".execution",
     "InProgress": ".system_tasks",
+    "StatusListener": ".listeners",
+    "StatusNotice": ".listeners",
     "SystemTask": ".system_tasks",
     "SystemTaskContext": ".system_tasks",
     "Task": ".models.execution",
     "TaskDef": ".models.definitions",
+    "Webhook": ".listeners",
     "Workflow": ".models.execution",
     "WorkflowDef": ".models.definitions",
     "WorkflowTask": ".models.definitions",
@@ -52,11 +56,14 @@ __all__ = [
     "EventPublisher",
     "Execution",
     "InProgress",
+    "StatusListener",
+    "StatusNotice",
     "SystemTask",
     "SystemTaskContext",
     "Task",
     "TaskContext",
     "TaskDef",
+    "Webhook",
     "Workflow",
     "WorkflowDef",
     "WorkflowTask",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .client.remote import RemoteClient
     from .errors import StoreLockedError
     from .execution import Execution
+    from .listeners import Listener
     from .models.execution import Workflow
     from .publishers import EventPublisher
     from .runtime.clock import Clock
@@ -58,6 +59,7 @@ class Engine:
         allow_private_addresses: bool | Sequence[str] = True,
         system_tasks: Sequence[SystemTask] = (),
         event_publishers: Mapping[str, EventPublisher] | None = None,
+        listeners: Sequence[Listener] = (),
         attach: bool = True,
         payloads: str | Path | None = None,
     ) -> None:
@@ -81,14 +83,17 @@ class Engine:
             system_tasks: Task types of your own that run in this process, besides those that
                 installed packages bring.
             event_publishers: Where EVENT tasks publish to, by queue type; the same.
+            listeners: Who is told when executions and tasks change their status: objects of
+                ``StatusListener`` and ``Webhook``; the same.
             attach: Whether to attach to the studio that owns the file. An engine with a clock,
-                an environment, secrets, system tasks or publishers of its own never does.
+                an environment, secrets, system tasks, publishers or listeners of its own
+                never does.
             payloads: Where inputs and outputs are kept that are too large for the history: a
                 folder, or ``s3://bucket/prefix`` (extra ``s3``). By default
                 ``NAME.duckdb.payloads`` beside the database.
 
         Raises:
-            InvalidRequestError: A system task or a publisher can't be used.
+            InvalidRequestError: A system task, publisher or listener can't be used.
             StoreLockedError: Another process owns the file, and there is no attaching to it.
             StoreCorruptError: The journal is damaged.
         """
@@ -98,15 +103,20 @@ class Engine:
         from .core.tasks.registry import TASK_TYPES
         from .core.tasks.user_system import UserSystemTask
         from .errors import StoreLockedError
+        from .listeners import all_listeners
         from .publishers import event_publishers as find_publishers
         from .runtime.polling import IN_PROCESS_PREFIX
+        from .runtime.receivers import receivers_of
         from .runtime.runtime import Runtime
         from .service import Service
         from .store import open_store
         from .store.opening import with_payloads
         from .system_tasks import check_system_tasks, installed_system_tasks
+        from .workers.address_guard import AddressGuard
 
         publishers = find_publishers(event_publishers or {})
+        told = all_listeners(listeners)
+        guard = AddressGuard(allow_private=allow_private_addresses)
         own_tasks = check_system_tasks([*installed_system_tasks(), *system_tasks], TASK_TYPES)
         self.functions = DEFAULT_REGISTRY if functions is None else functions
         self._closed = False
@@ -127,8 +137,9 @@ class Engine:
                 payloads,
             )
         except StoreLockedError as error:
-            special = (clock, environment, secrets, system_tasks or None, event_publishers)
-            if not (attach and error.address) or any(one is not None for one in special):
+            given = (clock, environment, secrets, event_publishers)
+            is_special = any(one is not None for one in given) or system_tasks or listeners
+            if is_special or not (attach and error.address):
                 raise
             self._attach(error, threads)
             return
@@ -137,7 +148,14 @@ class Engine:
                 UserSystemTask(t.task_type, t.summary, t.input_schema(), t.problems)
                 for t in own_tasks
             ).extended([EventTask(publishers)])
-            self._runtime = Runtime(store, clock, environment, secrets, task_types=task_types)
+            self._runtime = Runtime(
+                store,
+                clock,
+                environment,
+                secrets,
+                task_types=task_types,
+                receivers=receivers_of(told, publishers, guard),
+            )
             registry.set_result(self._runtime.registry)
             self.open_at_start = self._runtime.start()
         except BaseException:
@@ -148,11 +166,9 @@ class Engine:
         if threads > 0:
             self._serve_functions(threads, f"{IN_PROCESS_PREFIX}{os.getpid()}")
         if http_tasks:
-            from .workers.address_guard import AddressGuard
             from .workers.http import HttpTaskWorker, HttpWorker
             from .workers.kafka import KafkaProducers, KafkaTaskWorker
 
-            guard = AddressGuard(allow_private=allow_private_addresses)
             self._serve(HttpTaskWorker(HttpWorker(guard)), 1000)
             self._serve(KafkaTaskWorker(KafkaProducers(guard)), 100)
         if publishers:

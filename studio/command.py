@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(parser, ("host", "port", "db", "workers", "open", "connect"))
     exposed = parser.add_argument_group("serving others")
     _add_options(exposed, ("names", "prefix", "proxy", "tls_cert", "tls_key", "private_addresses"))
+    told = parser.add_argument_group("telling others")
+    _add_options(told, ("webhook_url", "webhook_events"))
     commands = parser.add_subparsers(dest="command", metavar="command", title="other commands")
     run = commands.add_parser("run", help="run one workflow in this process and print its output")
     run.add_argument("definition", metavar="DEFINITION.json", help="workflow definition to run")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from engine import Engine, SystemTask
+    from engine import Engine, SystemTask, Webhook
 
 
 @contextlib.contextmanager
@@ -32,11 +32,21 @@ def open_engine(settings: Settings, attach: bool = True) -> Iterator[Engine]:
         system_tasks = load_worker_file(settings.workers).system_tasks
     from engine import Engine
 
-    database = settings.database()
     with Engine(
-        db=database,
+        db=settings.database(),
         system_tasks=system_tasks,
+        listeners=listeners_of(settings),
         attach=attach,
         allow_private_addresses=settings.private_networks(),
     ) as engine:
         yield engine
+
+
+def listeners_of(settings: Settings) -> list[Webhook]:
+    """The webhook of the settings, if there is one."""
+    if not settings.webhook_url:
+        return []
+    from engine import Webhook
+
+    events = tuple(name.strip() for name in settings.webhook_events.split(",") if name.strip())
+    return [Webhook(settings.webhook_url, secret=settings.webhook_secret, events=events)]

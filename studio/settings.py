@@ -52,6 +52,17 @@ class Settings:
         "networks, comma between",
         "Private networks that HTTP tasks may reach all the same, as 10.1.0.0/16.",
     )
+    webhook_url: str = _setting(
+        "", "URL", "Where changes of status are POSTed to, for workflows that enable it."
+    )
+    webhook_events: str = _setting(
+        "workflow.completed,workflow.terminated",
+        "names",
+        "Which ones, separated by commas; workflow.* stands for several.",
+    )
+    webhook_secret: str = _setting(
+        "", "key", "Key of their signature. Only in the environment: options can be seen by others."
+    )
     connect: str = _setting("", "URL", "Server to look at in place of an engine of our own.")
 
     @classmethod

@@ -69,6 +69,7 @@ def test_extending_runs_as_printed(tmp_path: Path) -> None:
         "{'number': 'R-o7', 'paid': True}",
         "to kitchen/light 3",
         "COMPLETED",
+        "workflow.completed watched COMPLETED",
     ]
 
 

@@ -26,6 +26,7 @@ from ..store.base import Store
 from .clock import Clock
 from .events import EVALUATION_PREFIX, EventQueue
 from .filing import Filing
+from .notices import NoticeBoard
 from .registry import Registry
 from .scheduler import Scheduler
 from .start_slots import Scope, scope_of
@@ -64,6 +65,8 @@ class Desk(Filing):
         self.environment: Mapping[str, str] = environment
         self._refresh_environment()
         self.task_types = task_types
+        self.notices: NoticeBoard | None = None
+        """Who is told of changes of status; None: nobody."""
         self.system_task_cancelled: Callable[[dict[str, Any]], None] | None = None
         """Told of a cancelled task of a user's system task, in wire form, once that is durable."""
         self.event_queue = EventQueue()
@@ -185,8 +188,10 @@ class Desk(Filing):
 
     def file(self, turn: Turn) -> None:
         """Put a turn's events into the outbox; set queues, timers, scripts; queue its effects."""
+        state, events = turn.state, turn.events
         self.file_events(turn)
-        state = turn.state
+        if self.notices is not None and events:
+            self.notices.note(self, state, events)
         if turn.needs and not state.status.is_terminal:
             running = self.evaluating.setdefault(state.workflow_id, {})
             for key, request in turn.needs.items():

@@ -46,6 +46,8 @@ def recover(desk: Desk) -> int:
     for workflow_id, known in idle.items():
         if _family_differs(desk, known):
             _mend_family(desk, desk.executions[workflow_id])
+    if desk.notices is not None:
+        desk.notices.recover(desk)
     desk.event_queue.recover(desk)
     desk.scheduler.recover(desk)
     while desk.carry_out_effects():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,10 +16,12 @@ from ..evaluators import EvaluatorPool
 from ..store.base import Store
 from .accounts import Accounts, PasswordChecks
 from .clock import Clock, SystemClock
+from .couriers import Receiver
 from .decider import Decider
 from .desk import Desk
 from .effects import carry_out
 from .evaluations import Evaluations
+from .notices import NoticeBoard
 from .polling import Polling
 from .recovery import recover
 from .registry import Registry
@@ -39,6 +41,7 @@ class Runtime:
         secrets: Mapping[str, str] | None = None,
         evaluators: EvaluatorPool | None = None,
         task_types: Mapping[str, TaskType] = TASK_TYPES,
+        receivers: Sequence[Receiver] = (),
     ) -> None:
         """Wire the parts.
 
@@ -49,6 +52,7 @@ class Runtime:
             secrets: ``${workflow.secrets.NAME}``; by default what ``CONDUCTOR_SECRET_NAME`` says.
             evaluators: Where scripts run.
             task_types: What each task type does.
+            receivers: Who is told of changes of status.
         """
         self.store = store
         self.clock = clock or SystemClock()
@@ -71,6 +75,8 @@ class Runtime:
             task_types,
         )
         self.decider = Decider(self.desk, self.writer, self.polling.hand_out)
+        if receivers:
+            self.desk.notices = NoticeBoard(receivers, self.decider.post)
 
     def start(self) -> int:
         """Begin; returns how many open executions were taken up."""
@@ -84,6 +90,8 @@ class Runtime:
 
     def close(self) -> None:
         """Finish what was accepted, then end all threads and close the store."""
+        if self.desk.notices is not None:
+            self.desk.notices.close()
         self.decider.close()
         self.writer.close()
         self.subscriptions.close()

@@ -43,7 +43,7 @@ class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``collection``: ``workflow_defs`` and ``schemas`` (key ``name``, version), ``task_defs`` (key
     ``name``, version 0), ``event_handlers``, ``schedules``, ``tags`` (key ``kind/name``),
-    ``environment`` and so on.
+    ``environment``, ``status_notices`` (key ``receiver/notice``, until it is delivered) and so on.
     """
 
     collection: str

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from engine.errors import InvalidRequestError
+from studio.local_engine import listeners_of
 from studio.settings import MEMORY, Settings
 
 
@@ -40,3 +41,13 @@ def test_every_setting_has_a_unit_and_a_sentence():
     for one in dataclasses.fields(Settings):
         assert one.metadata["unit"]
         assert one.metadata["sentence"].endswith(".")
+
+
+def test_a_webhook_comes_from_options_and_its_secret_from_the_environment():
+    environment = {"CONDUCTOR_STUDIO_WEBHOOK_SECRET": "s3cret"}
+    given = {"webhook_url": "http://x/hook", "webhook_events": "workflow.*, task.failed"}
+    (hook,) = listeners_of(Settings.read(given, environment))
+    assert (hook.url, hook.secret) == ("http://x/hook", "s3cret")
+    assert hook.events == ("workflow.*", "task.failed")
+    assert "s3cret" not in repr(hook)
+    assert listeners_of(Settings()) == []
