@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from ..models.enums import TaskStatus, WorkflowStatus
 from .events import EventKind, HistoryEvent
+from .records import node_of
 from .state import TaskState, WorkflowState
-from .turn import node_of
 from .wire import REASON_LIMIT, time_text
 
 Wire = dict[str, Any]
