@@ -18,6 +18,13 @@ async def health(call: Call) -> Answer:
     return answer if report["healthy"] else answer._replace(status=503)
 
 
+async def actuator_health(call: Call) -> Answer:
+    """The same in one word, ``UP`` or ``DOWN``, where container probes of the real server look."""
+    healthy = call.service.health()["healthy"]
+    answer = json_answer({"status": "UP" if healthy else "DOWN"})
+    return answer if healthy else answer._replace(status=503)
+
+
 async def server_version(call: Call) -> Answer:
     """The version of this server as bare text. No client negotiates on it."""
     return text_answer(installed_version())
@@ -35,5 +42,6 @@ def installed_version() -> str:
 ROUTES: Final = (
     Route("GET", "/health", health),
     Route("GET", "/api/health", health),
+    Route("GET", "/actuator/health", actuator_health),
     Route("GET", "/api/version", server_version),
 )

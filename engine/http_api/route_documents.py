@@ -129,6 +129,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     # probes
     "GET /health": _JSON._replace(errors=(503,)),
     "GET /api/health": _JSON._replace(errors=(503,)),
+    "GET /actuator/health": _JSON._replace(errors=(503,)),
     "GET /api/version": Document(answer=TEXT_BODY, answer_type="text/plain"),
     # who is asking, and who may
     "POST /api/token": Document(body=_CREDENTIALS, answer=_OBJECT, errors=(404,)),

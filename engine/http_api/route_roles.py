@@ -30,6 +30,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         """
         GET /health
         GET /api/health
+        GET /actuator/health
         GET /api/version
         POST /api/token
         GET /api/external/payload/{owner}/{kind}/{holder}/{file}

@@ -30,6 +30,7 @@ LOCATION = "?path=a&operation=WRITE&payloadType=TASK_OUTPUT"
 DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/health", None, 200),
     ("GET", "/api/health", None, 200),
+    ("GET", "/actuator/health", None, 200),
     ("GET", "/api/version", None, 200),
     ("GET", "/api/capabilities", None, 200),
     ("POST", "/api/token", {"keyId": "a", "keySecret": "b"}, 404),
