@@ -25,6 +25,7 @@ from engine.testing.definitions import (
     node,
     set_variable,
     simple,
+    steps,
     sub,
     switch,
     task_def,
@@ -296,6 +297,159 @@ def event_to_a_publisher() -> InlineEngine:
     return engine
 
 
+def older_choices() -> InlineEngine:
+    """DECISION by value and by script, a join of one of two, LAMBDA, jq, and nothing at all."""
+    by_value = node(
+        "by_value",
+        "DECISION",
+        inputParameters={"kind": "${workflow.input.kind}"},
+        caseValueParam="kind",
+        decisionCases={"small": [node("nothing", "NOOP")], "empty": []},
+        defaultCase=steps(["big"]),
+    )
+    by_script = node(
+        "by_script",
+        "DECISION",
+        inputParameters={"n": "${workflow.input.n}"},
+        caseExpression="$.n > 5 ? 'many' : 'few'",
+        decisionCases={"many": steps(["left"]), "few": steps(["right"])},
+    )
+    one_of = node(
+        "one_of", "EXCLUSIVE_JOIN", joinOn=["left", "right"], defaultExclusiveJoinTask=["big"]
+    )
+    doubled = node(
+        "doubled",
+        "LAMBDA",
+        inputParameters={"n": "${one_of.output.n}", "scriptExpression": "return $.n * 2;"},
+    )
+    shaped = node(
+        "shaped",
+        "JSON_JQ_TRANSFORM",
+        inputParameters={"n": "${doubled.output.result}", "queryExpression": "[.n, .n + 1][]"},
+    )
+    engine = InlineEngine(workflow("w", by_value, by_script, one_of, doubled, shaped))
+    engine.start("w", {"kind": "small", "n": 7})
+    engine.complete("left", {"n": 21})
+    engine.start("w", {"kind": "empty", "n": 1})
+    engine.complete("big")
+    engine.complete("right", {"n": 4})
+    return engine
+
+
+def forks_made_at_run_time() -> InlineEngine:
+    """A dynamic fork in each of its forms, a task whose name is data, and a person in between."""
+    inputs = {"one": {"n": 1}, "two": {"n": 2}}
+    listed = node(
+        "listed",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"tasks": "${workflow.input.tasks}", "inputs": inputs},
+        dynamicForkTasksParam="tasks",
+        dynamicForkTasksInputParamName="inputs",
+    )
+    each = node(
+        "each",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"forkTaskName": "item", "forkTaskInputs": [{"n": 1}, 2]},
+    )
+    named = node(
+        "named",
+        "DYNAMIC",
+        inputParameters={"which": "${ask.output.worker}", "n": "${joined.output.one.n}"},
+        dynamicTaskNameParam="which",
+    )
+    child = workflow("child", "inner")
+    engine = InlineEngine(
+        workflow(
+            "w",
+            listed,
+            node("joined", "JOIN"),
+            node("ask", "HUMAN"),
+            named,
+            each,
+            node("all_joined", "JOIN"),
+            outputParameters={"all": "${all_joined.output}"},
+        ),
+        child,
+        task_defs=[task_def("one", retryCount=1, retryDelaySeconds=5)],
+    )
+    workflow_id = engine.start("w", {"tasks": [simple("one"), sub("two", "child")]})
+    engine.fail("one", "once")
+    engine.complete("inner", {"k": 2})
+    engine.clock.move(seconds=5)
+    engine.complete("one", {"n": 11})
+    engine.service.update_task_by_reference(
+        workflow_id, "ask", "COMPLETED", {"worker": "anybody"}
+    ).result(0)
+    engine.complete("anybody")
+    engine.drive(workflow_id)
+    return engine
+
+
+def started_beside_and_signalled() -> InlineEngine:
+    """Another execution started unlinked, a pause for a caller, and a record for Kafka."""
+    request = {"name": "other", "input": {"n": "${workflow.input.n}"}}
+    record = {"bootStrapServers": "127.0.0.1:1", "topic": "t", "value": {"n": 1}}
+    engine = InlineEngine(
+        workflow(
+            "w",
+            node("start", "START_WORKFLOW", inputParameters={"startWorkflow": request}),
+            node("turn", "YIELD"),
+            node("send", "KAFKA_PUBLISH", inputParameters={"kafka_request": record}),
+        ),
+        workflow("other", "a"),
+    )
+    workflow_id = engine.start("w", {"n": 3})
+    engine.service.signal(workflow_id, "COMPLETED", {"went": "on"}).result(0)
+    told(engine, engine.take("KAFKA_PUBLISH"), "COMPLETED", outputData={"offset": 1})
+    engine.complete("a")
+    return engine
+
+
+def checked_by_schemas() -> InlineEngine:
+    """Inputs and outputs with schemas: right ones, a wrong one, and a check over a crash."""
+    amount = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+    schema = {"name": "amount", "version": 1, "type": "JSON", "data": amount}
+    checks = {"enforceSchema": True, "inputSchema": schema, "outputSchema": schema}
+    engine = InlineEngine(
+        workflow(
+            "w",
+            simple("a", {"n": "${workflow.input.n}"}),
+            inline("i", "({n: $.n})", n="${a.output.n}"),
+            outputParameters={"n": "${a.output.n}"},
+            inputSchema=schema,
+            outputSchema=schema,
+        ),
+        task_defs=[task_def("a", retryCount=0, **checks)],
+        hold_scripts=True,
+    )
+    first = engine.start("w", {"n": 1})
+    engine.reopen()
+    engine.hold_scripts = False
+    engine.run_until_idle()
+    engine.complete("a", {"n": 2})
+    engine.start("w", {"n": 1})
+    engine.complete("a", {"n": "two"})
+    assert engine.state(first).status == "COMPLETED"
+    return engine
+
+
+def one_at_a_time() -> InlineEngine:
+    """Three starts with one slot: two wait; one is stopped, the other admitted after a crash."""
+    engine = InlineEngine(
+        workflow(
+            "w",
+            "a",
+            rateLimitConfig={"rateLimitKey": "${workflow.input.k}", "concurrentExecLimit": 1},
+        )
+    )
+    _, second, _ = (engine.start("w", {"k": "x"}) for _ in range(3))
+    engine.service.terminate(second, "no more").result(0)
+    engine.reopen()
+    engine.complete("a")
+    engine.complete("a")
+    return engine
+
+
 def told(
     engine: InlineEngine, task: Wire, status: str, fields: Wire | None = None, **more: Any
 ) -> None:
@@ -319,6 +473,11 @@ STORIES: tuple[Story, ...] = (
     system_task_of_a_user,
     messages_pulled,
     event_to_a_publisher,
+    older_choices,
+    forks_made_at_run_time,
+    started_beside_and_signalled,
+    checked_by_schemas,
+    one_at_a_time,
 )
 
 

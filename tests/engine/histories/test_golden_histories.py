@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,12 @@ import pytest
 from record_histories import STORIES, recording_of
 
 from engine.core.apply import fold
-from engine.core.events import EventKind
+from engine.core.events import EventKind, HistoryEvent
+from engine.core.state import WorkflowState
+from engine.core.tasks.registry import TASK_TYPES
 from engine.errors import ReplayMismatchError
 from engine.testing.audit import audit_history
-from engine.testing.histories import essence, load, replay
+from engine.testing.histories import Recording, essence, load, replay
 
 FOLDER = Path(__file__).parent
 RECORDED = sorted(FOLDER.glob("v*/*.json"))
@@ -21,6 +24,20 @@ RECORDED = sorted(FOLDER.glob("v*/*.json"))
 
 def test_there_is_a_recording_of_every_story() -> None:
     assert {path.stem for path in RECORDED} >= {story.__name__ for story in STORIES}
+
+
+def test_every_task_type_is_in_a_recording() -> None:
+    recorded = set()
+    for path in RECORDED:
+        recording = load(path)
+        found = {h.definition_hash: h for h in map(_folded(recording), recording.executions)}
+        for state in found.values():
+            recorded |= {node.type for node in state.definition.nodes.values()}
+    assert set(TASK_TYPES) - {"USER_DEFINED"} <= recorded
+
+
+def _folded(recording: Recording) -> Callable[[list[HistoryEvent]], WorkflowState]:
+    return lambda events: fold(events, recording.definition_of())
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
