@@ -1,0 +1,181 @@
+"""Task types whose shape is data: FORK_JOIN_DYNAMIC and DYNAMIC, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.testing.definitions import node, simple, sub, task_def, workflow
+from engine.testing.inline import InlineEngine
+
+Wire = dict[str, Any]
+
+JOIN = node("j", "JOIN")
+
+
+def listed(tasks: Any, inputs: Any, **keys: Any) -> Wire:
+    """The form with a list of tasks and a map of inputs."""
+    return node(
+        "f",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"tasks": tasks, "inputs": inputs},
+        dynamicForkTasksParam="tasks",
+        dynamicForkTasksInputParamName="inputs",
+        **keys,
+    )
+
+
+def same(inputs: Any, **parameters: Any) -> Wire:
+    """The form with one kind of task for every input."""
+    return node("f", "FORK_JOIN_DYNAMIC", inputParameters={"forkTaskInputs": inputs, **parameters})
+
+
+def legacy(tasks: Any) -> Wire:
+    """The form of one parameter for everything."""
+    return node(
+        "f",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"all": tasks},
+        dynamicForkJoinTasksParam="all",
+    )
+
+
+def references(engine: InlineEngine, workflow_id: str) -> list[str]:
+    return [t.reference_task_name for t in engine.state(workflow_id).tasks.values()]
+
+
+@pytest.mark.parametrize(
+    ("fork", "records", "inputs"),
+    [
+        pytest.param(
+            listed([simple("a"), simple("b")], {"a": {"n": 1}, "b": {"n": 2}}),
+            ["f", "a", "b", "j"],
+            [{"n": 1}, {"n": 2}],
+            id="tasks and inputs",
+        ),
+        pytest.param(
+            listed([simple("a", {"n": 0, "m": 5})], {"a": {"n": 1}}),
+            ["f", "a", "j"],
+            [{"n": 1, "m": 5}],
+            id="own parameters are merged",
+        ),
+        pytest.param(
+            listed([simple("a")], {}), ["f", "a", "j"], [{}], id="a task without an input"
+        ),
+        pytest.param(
+            same([{"n": 1}, 2], forkTaskName="item"),
+            ["f", "_item_0", "_item_1", "j"],
+            [{"n": 1, "__index": 0}, {"input": 2, "__index": 1}],
+            id="one task for each input",
+        ),
+        pytest.param(
+            legacy({"dynamicTasks": [{"taskName": "a", "referenceName": "x", "input": {"n": 1}}]}),
+            ["f", "x", "j"],
+            [{"n": 1}],
+            id="one parameter for all",
+        ),
+        pytest.param(listed([], {}), ["f", "j"], [], id="nothing to do"),
+        pytest.param(same([], forkTaskName="a"), ["f", "j"], [], id="no input"),
+    ],
+)
+def test_a_dynamic_fork_makes_these_tasks(
+    fork: Wire, records: list[str], inputs: list[Wire]
+) -> None:
+    engine = InlineEngine(workflow("w", fork, JOIN))
+    workflow_id = engine.start("w")
+    assert references(engine, workflow_id) == records
+    state = engine.state(workflow_id)
+    forked = [t for t in state.tasks.values() if t.task_type not in ("FORK", "JOIN")]
+    assert [t.input_data for t in forked] == inputs
+    assert engine.drive(workflow_id).status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("fork", "reason"),
+    [
+        (listed("a", {}), "Input 'tasks' is invalid. Cannot deserialize a list of Workflow Tasks"),
+        (
+            listed([{"name": "a", "type": "SIMPLE"}], {}),
+            "Input 'tasks' is invalid. Cannot deserialize a list of Workflow Tasks",
+        ),
+        (
+            listed([simple("a")], [1]),
+            "Input to the dynamically forked tasks is not a map -> expecting a map of K,V",
+        ),
+        (legacy(None), "Dynamic tasks could not be created. The value of all from task's input"),
+        (listed([simple("first")], {}), "attempted to create a duplicate task reference name"),
+    ],
+)
+def test_a_dynamic_fork_that_makes_no_sense_ends_the_execution(fork: Wire, reason: str) -> None:
+    engine = InlineEngine(workflow("w", "first", fork, JOIN))
+    workflow_id = engine.start("w")
+    engine.complete("first")
+    state = engine.state(workflow_id)
+    assert state.status == "FAILED"
+    assert reason in str(state.reason_for_incompletion)
+    assert references(engine, workflow_id) == ["first"]
+
+
+def test_a_dynamic_fork_without_a_join_ends_the_execution() -> None:
+    engine = InlineEngine(workflow("w", listed([simple("a")], {})))
+    state = engine.state(engine.start("w"))
+    assert state.status == "FAILED"
+    assert "Dynamic join definition is not followed by a join task" in str(
+        state.reason_for_incompletion
+    )
+
+
+def test_a_forked_task_is_retried_by_its_own_definition_only() -> None:
+    defined = task_def("a", retryCount=1, retryDelaySeconds=0)
+    engine = InlineEngine(
+        workflow("w", listed([simple("a"), simple("b")], {}), JOIN), task_defs=[defined]
+    )
+    workflow_id = engine.start("w")
+    engine.fail("a")
+    assert engine.state(workflow_id).status == "RUNNING"
+    engine.fail("b")
+    assert engine.state(workflow_id).status == "FAILED"
+
+
+def test_a_dynamic_fork_starts_children_and_gathers_what_they_give() -> None:
+    child = workflow("child", "inner", outputParameters={"k": "${inner.output.k}"})
+    engine = InlineEngine(workflow("w", listed([sub("s", "child")], {"s": {"n": 1}}), JOIN), child)
+    workflow_id = engine.start("w")
+    engine.complete("inner", {"k": 9})
+    state = engine.state(workflow_id)
+    assert state.status == "COMPLETED"
+    assert state.output["s"]["k"] == 9
+
+
+# -- DYNAMIC ---------------------------------------------------------------------------------
+
+
+def dynamic(name: Any, **parameters: Any) -> Wire:
+    return node(
+        "d", "DYNAMIC", inputParameters={"which": name, **parameters}, dynamicTaskNameParam="which"
+    )
+
+
+def test_a_dynamic_task_is_polled_by_the_name_that_came_as_data() -> None:
+    engine = InlineEngine(workflow("w", dynamic("${workflow.input.name}", n=1)))
+    workflow_id = engine.start("w", {"name": "painter"})
+    assert engine.complete("painter", {"k": 2})["inputData"] == {"which": "painter", "n": 1}
+    assert engine.state(workflow_id).output == {"k": 2}
+
+
+def test_a_dynamic_task_may_be_one_of_the_engines_own() -> None:
+    task = dynamic("JSON_JQ_TRANSFORM", queryExpression=".n + 1", n=1)
+    engine = InlineEngine(workflow("w", task))
+    state = engine.state(engine.start("w"))
+    assert (state.status, state.output["result"]) == ("COMPLETED", 2)
+
+
+@pytest.mark.parametrize("name", [None, "${workflow.input.none}"])
+def test_a_dynamic_task_without_a_name_ends_the_execution(name: Any) -> None:
+    engine = InlineEngine(workflow("w", dynamic(name)))
+    state = engine.state(engine.start("w"))
+    assert state.status == "FAILED"
+    assert "Cannot map a dynamic task based on the parameter and input. Parameter= which" in str(
+        state.reason_for_incompletion
+    )
