@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .runtime.accounts import Accounts, hash_password
+from .runtime.vault import COLLECTION as SECRETS
+from .runtime.vault import SecretVault, check_secret
 from .service.access import LOCAL_CALLER
 from .service.accounts import checked_role
 from .service.auditing import Note
@@ -59,6 +61,21 @@ class OfflineAccounts:
     def revoke_api_key(self, key_id: str) -> None:
         """Take a key out."""
         self._keep("revoke_api_key", [self._accounts.revoke_api_key(key_id, _now())])
+
+    def secret_names(self) -> list[str]:
+        """Names of the stored secrets."""
+        return [row.key for row in self._store.protected(SECRETS)]
+
+    def set_secret(self, name: str, value: str, key: bytes) -> None:
+        """Store or replace a secret, sealed with the key."""
+        check_secret(name, value)
+        vault = SecretVault(self._store, {}, key)
+        self._keep("set_secret", [vault.put(name, value, _now())])
+
+    def delete_secret(self, name: str, key: bytes | None) -> None:
+        """Take a stored secret out."""
+        vault = SecretVault(self._store, {}, key)
+        self._keep("delete_secret", [vault.drop(name, _now())])
 
     def audit(self, limit: int = 100, actor: str = "", about: str = "") -> list[AuditRow]:
         """The newest rows of the audit, newest first."""

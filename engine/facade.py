@@ -55,6 +55,7 @@ class Engine:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        secrets_key: bytes | None = None,
         http_tasks: bool = True,
         allow_private_addresses: bool | Sequence[str] = True,
         system_tasks: Sequence[SystemTask] = (),
@@ -77,6 +78,9 @@ class Engine:
             clock: The machine's by default; tests hand in their own.
             environment: ``${workflow.env.NAME}``; by default variables ``CONDUCTOR_ENV_NAME``.
             secrets: ``${workflow.secrets.NAME}``; by default variables ``CONDUCTOR_SECRET_NAME``.
+            secrets_key: 32 bytes that stored secrets are encrypted with; by default what
+                ``CONDUCTOR_STUDIO_SECRETS_KEY`` says (base64), or the file ``DB.secrets-key``.
+                Without any the environment alone provides secrets.
             http_tasks: Whether HTTP and KAFKA_PUBLISH tasks run here.
             allow_private_addresses: Whether those may reach this machine and its network; or the
                 networks that they may, as ``10.1.0.0/16``.
@@ -108,6 +112,7 @@ class Engine:
         from .runtime.polling import IN_PROCESS_PREFIX
         from .runtime.receivers import receivers_of
         from .runtime.runtime import Runtime
+        from .runtime.vault import find_key
         from .service import Service
         from .store import open_store
         from .store.opening import with_payloads
@@ -148,11 +153,13 @@ class Engine:
                 UserSystemTask(t.task_type, t.summary, t.input_schema(), t.problems)
                 for t in own_tasks
             ).extended([EventTask(publishers)])
+            key = find_key(db) if secrets_key is None and str(db) != ":memory:" else secrets_key
             self._runtime = Runtime(
                 store,
                 clock,
                 environment,
                 secrets,
+                key,
                 task_types=task_types,
                 receivers=receivers_of(told, publishers, guard),
             )

@@ -1,4 +1,4 @@
-"""``conductor-studio user``, ``token`` and ``audit``: who may come in, before a server starts."""
+"""``conductor-studio user``, ``token``, ``secret`` and ``audit``: before a server starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY_SECONDS: Final = 86400
 
 
 def add_parsers(commands: Any, add_options: Any) -> None:
-    """Describe the three commands.
+    """Describe the commands.
 
     Args:
         commands: Sub-commands of the parser.
@@ -43,6 +43,10 @@ def add_parsers(commands: Any, add_options: Any) -> None:
     create.add_argument("--days", type=int, default=0, help="how long it holds; 0: until revoked")
     _leaf(tokens, "list", "list keys without their secrets", add_options)
     _leaf(tokens, "revoke", "take a key out", add_options).add_argument("id")
+    stored = _group(commands, "secret", "secrets for tasks, stored encrypted", "secret_command")
+    _leaf(stored, "set", "store a secret; asks for its value", add_options).add_argument("name")
+    _leaf(stored, "list", "list names", add_options)
+    _leaf(stored, "remove", "take a secret out", add_options).add_argument("name")
     audit = commands.add_parser("audit", help="print who changed what, newest first")
     audit.add_argument("--limit", type=int, default=50, help="how many rows; default: 50")
     audit.add_argument("--actor", default="", help="only of this one: user, or user:NAME")
@@ -52,7 +56,7 @@ def add_parsers(commands: Any, add_options: Any) -> None:
 
 
 def run_account_command(command: str, settings: Settings, given: Mapping[str, Any]) -> int:
-    """Carry out one of the three; returns the exit status.
+    """Carry out one of them; returns the exit status.
 
     Raises:
         StoreLockedError: A studio runs on the database; the message says how to go on.
@@ -62,6 +66,7 @@ def run_account_command(command: str, settings: Settings, given: Mapping[str, An
 
     try:
         with open_accounts(settings.database()) as accounts:
+            given = {**given, "database": settings.database()}
             lines = _COMMANDS[command, given.get(f"{command}_command")](accounts, given)
     except StoreLockedError as error:
         raise StoreLockedError(
@@ -85,12 +90,17 @@ def _leaf(group: Any, name: str, words: str, add_options: Any) -> argparse.Argum
 
 def _password() -> str:
     """Asked for twice by a person; one line of a pipe."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("Password: ")
-    if first != getpass.getpass("Once more: "):
+    first = _asked("Password: ")
+    if sys.stdin.isatty() and first != _asked("Once more: "):
         raise InvalidRequestError("The two passwords differ; nothing was changed.")
     return first
+
+
+def _asked(words: str) -> str:
+    """Typed unseen by a person, or one line of a pipe."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return getpass.getpass(words)
 
 
 def _add_user(accounts: Any, given: Mapping[str, Any]) -> list[str]:
@@ -140,6 +150,26 @@ def _revoke_token(accounts: Any, given: Mapping[str, Any]) -> list[str]:
     return [f"Key {given['id']} holds no longer."]
 
 
+def _set_secret(accounts: Any, given: Mapping[str, Any]) -> list[str]:
+    from engine.runtime.vault import find_key
+
+    value = _asked("Value: ")
+    key = find_key(given["database"], create=True)
+    accounts.set_secret(given["name"], value, key)
+    return [f"Stored: tasks get it as ${{workflow.secrets.{given['name']}}}."]
+
+
+def _list_secrets(accounts: Any, given: Mapping[str, Any]) -> list[str]:
+    return accounts.secret_names() or ["No secrets are stored."]
+
+
+def _remove_secret(accounts: Any, given: Mapping[str, Any]) -> list[str]:
+    from engine.runtime.vault import find_key
+
+    accounts.delete_secret(given["name"], find_key(given["database"]))
+    return [f"{given['name']} is stored no longer."]
+
+
 def _audit(accounts: Any, given: Mapping[str, Any]) -> list[str]:
     rows = accounts.audit(given["limit"], given["actor"], given["about"])
     if given["json"]:
@@ -168,5 +198,8 @@ _COMMANDS: Final[dict[tuple[str, str | None], Any]] = {
     ("token", "create"): _create_token,
     ("token", "list"): _list_tokens,
     ("token", "revoke"): _revoke_token,
+    ("secret", "set"): _set_secret,
+    ("secret", "list"): _list_secrets,
+    ("secret", "remove"): _remove_secret,
     ("audit", None): _audit,
 }

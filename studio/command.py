@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .publish_command import publish_definitions
 
             return publish_definitions(settings, arguments["what"], arguments.get("yes", False))
-        if command in ("user", "token", "audit"):
+        if command in ("user", "token", "secret", "audit"):
             from .account_commands import run_account_command
 
             return run_account_command(command, settings, arguments)

@@ -1,4 +1,4 @@
-"""Secrets and environment: names can be read, values come from the process's environment."""
+"""Secrets and environment: names can be read, values never; stored only where there is a key."""
 
 from __future__ import annotations
 
@@ -37,9 +37,24 @@ async def exists(call: Call, key: str) -> Answer:
     return json_answer(key in call.service.secret_names())
 
 
-async def refuse(call: Call, key: str) -> Answer:
-    """The store of secrets is the process's environment: it can't be written."""
-    return _READ_ONLY
+async def put(call: Call, key: str) -> Answer:
+    """Store a secret: the body is its value, bare or as a JSON text. 501 without a key for it."""
+    if not call.service.secrets_are_writable():
+        return _READ_ONLY
+    value = call.raw_body().decode("utf-8", "replace")
+    if "json" in (call.headers.get("Content-Type") or ""):
+        given = await call.body()
+        value = given if isinstance(given, str) else value
+    await call.wait(call.service.set_secret(key, value))
+    return EMPTY
+
+
+async def delete(call: Call, key: str) -> Answer:
+    """Take a stored secret out. 501 without a key for stored ones."""
+    if not call.service.secrets_are_writable():
+        return _READ_ONLY
+    await call.wait(call.service.delete_secret(key))
+    return EMPTY
 
 
 async def environment(call: Call) -> Answer:
@@ -72,8 +87,8 @@ ROUTES: Final = (
     Route("POST", "/api/secrets", names),
     Route("GET", "/api/secrets/v2", described),
     Route("GET", "/api/secrets/{key}", secret),
-    Route("PUT", "/api/secrets/{key}", refuse),
-    Route("DELETE", "/api/secrets/{key}", refuse),
+    Route("PUT", "/api/secrets/{key}", put),
+    Route("DELETE", "/api/secrets/{key}", delete),
     Route("GET", "/api/secrets/{key}/exists", exists),
     Route("GET", "/api/environment", environment),
     Route("GET", "/api/environment/{key}", environment_value),

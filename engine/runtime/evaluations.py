@@ -9,6 +9,7 @@ from typing import Any
 from ..core.expressions import substitute_secrets
 from ..core.turn import EvaluationRequest
 from ..evaluators import EvaluatorPool, ExpressionError, ExpressionTimeout, wants_truth
+from .vault import hidden
 
 Report = Callable[[str, EvaluationRequest, dict[str, Any]], None]
 """Called with (workflow id, request, outcome) when a script has ended; any thread."""
@@ -48,6 +49,8 @@ class Evaluations:
             else:
                 value = finished.result()
                 outcome = {"result": wants_truth(value) if is_condition else value}
+            if given is not request.input:  # it was given secrets
+                outcome = hidden(outcome, self._secrets)
             self._report(workflow_id, request, outcome)
 
         future.add_done_callback(done)

@@ -19,6 +19,7 @@ from ..errors import NotFoundError
 from ..models.enums import TaskStatus
 from .desk import Desk
 from .queues import Entry, PollWaiter, queue_name
+from .vault import hidden
 
 Wire = dict[str, Any]
 HandOver = Callable[[WorkflowState, TaskState], Wire]
@@ -116,7 +117,7 @@ class Polling:
         wire = task_wire(state, task)
         if task.begun:
             wire["begun"] = True
-        if any("workflow.secrets" in origin["expression"] for origin in task.origins):
+        if has_secrets(task):
             wire["inputData"] = substitute_secrets(task.input_data, self.secrets)
         return wire
 
@@ -139,6 +140,8 @@ class Polling:
         task = state.tasks.get(task_id)
         if task is None:
             raise NotFoundError(f"No such task found by id: {task_id}")
+        if has_secrets(task):  # what it was handed must not come back into the history
+            result, error = hidden(result, self.secrets), hidden(error, self.secrets)
 
         def apply_result(turn: Turn) -> bool:
             return update_task(turn, task, result, error, merge, fields)
@@ -146,3 +149,8 @@ class Polling:
         if not task.status.is_terminal and not state.status.is_terminal:
             desk.act(workflow_id, apply_result, actor)
         return state.tasks.get(task_id) or task
+
+
+def has_secrets(task: TaskState) -> bool:
+    """Whether a task is handed secrets with its input."""
+    return any("workflow.secrets" in origin["expression"] for origin in task.origins)

@@ -27,6 +27,7 @@ from .recovery import recover
 from .registry import Registry
 from .subscriptions import Subscriptions
 from .throttle import LoginThrottle
+from .vault import SecretVault
 from .writer import Writer
 
 
@@ -39,6 +40,7 @@ class Runtime:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        secrets_key: bytes | None = None,
         evaluators: EvaluatorPool | None = None,
         task_types: Mapping[str, TaskType] = TASK_TYPES,
         receivers: Sequence[Receiver] = (),
@@ -50,6 +52,7 @@ class Runtime:
             clock: The machine's by default.
             environment: ``${workflow.env.NAME}``; by default what ``CONDUCTOR_ENV_NAME`` says.
             secrets: ``${workflow.secrets.NAME}``; by default what ``CONDUCTOR_SECRET_NAME`` says.
+            secrets_key: Opens and seals stored secrets (``vault``); None: there are none.
             evaluators: Where scripts run.
             task_types: What each task type does.
             receivers: Who is told of changes of status.
@@ -63,8 +66,10 @@ class Runtime:
         self.subscriptions = Subscriptions()
         self.writer = Writer(store, self.subscriptions)
         self.evaluators = evaluators or EvaluatorPool()
-        self.polling = Polling(_prefixed("CONDUCTOR_SECRET_") if secrets is None else secrets)
-        self._evaluations = Evaluations(self.evaluators, self._report, self.polling.secrets)
+        given = _prefixed("CONDUCTOR_SECRET_") if secrets is None else secrets
+        self.vault = SecretVault(store, given, secrets_key)
+        self.polling = Polling(self.vault)
+        self._evaluations = Evaluations(self.evaluators, self._report, self.vault)
         self.desk = Desk(
             store,
             self.registry,

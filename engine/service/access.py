@@ -215,7 +215,10 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "users": ADMIN,
     # secrets and environment
     "environment": AUTHOR,
+    "delete_secret": ADMIN,
     "secret_names": AUTHOR,
+    "secrets_are_writable": AUTHOR,
+    "set_secret": ADMIN,
 }
 """Every operation and the roles it needs. See the module's text on how to add one."""
 
@@ -223,7 +226,8 @@ WRITES_DEFINITION: Final = frozenset({"start_workflow", "execute_workflow", "tes
 """Operations whose request may bring a definition of its own: then an author is needed."""
 
 _LOOKS: Final = frozenset(
-    {"api_keys", "audit", "environment", "health", "secret_names", "share_links", "users"}
+    {"api_keys", "audit", "environment", "health", "secret_names"}
+    | {"secrets_are_writable", "share_links", "users"}
 )
 """Operations that change nothing though they need more than a viewer, or less."""
 _TOLD_BY_HISTORY: Final = frozenset(

@@ -20,6 +20,7 @@ from ..runtime.accounts import (
 )
 from ..runtime.desk import Desk
 from ..runtime.signatures import read, sign
+from ..runtime.vault import check_secret
 from ..store.base import AuditRow, MetadataRow
 from .access import Caller, CallerKind, Role, Scope
 from .annotations import AnnotationService
@@ -365,6 +366,30 @@ class AccountService(AnnotationService):
             NotFoundError: (from the future) there is no such link.
         """
         return self._change(lambda accounts, now: [accounts.revoke_share_link(link_id, now)])
+
+    def secrets_are_writable(self) -> bool:
+        """Whether this process has a key to store secrets with."""
+        return self._runtime.vault.is_writable
+
+    def set_secret(self, name: str, value: str) -> Future[None]:
+        """Store or replace ``${workflow.secrets.NAME}``, encrypted.
+
+        Raises:
+            InvalidRequestError: The name can't be used, or the value is empty or too long.
+            UnsupportedError: (from the future) there is no key; the environment provides alone.
+        """
+        check_secret(name, value)
+        vault = self._runtime.vault
+        return self._change(lambda accounts, now: [vault.put(name, value, now)])
+
+    def delete_secret(self, name: str) -> Future[None]:
+        """Take a stored secret out.
+
+        Raises:
+            NotFoundError: (from the future) no such secret is stored.
+        """
+        vault = self._runtime.vault
+        return self._change(lambda accounts, now: [vault.drop(name, now)])
 
     def audit(
         self,

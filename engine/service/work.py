@@ -13,6 +13,8 @@ from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
+from ..runtime.polling import has_secrets
+from ..runtime.vault import hidden
 from ..store.base import LogRow
 from .access import CallerKind
 from .base import Wire, chain
@@ -122,8 +124,18 @@ class WorkerService(ExecutionService):
         is_worker = worker_id and self._caller.kind is not CallerKind.USER
         actor = f"worker:{worker_id}" if is_worker else self._actor
         task = self._runtime.polling.update(desk, result, error, merge, actor, fields)
-        self._file_logs(desk, result)  # only once the task is known to exist
+        # Only once the task is known to exist.
+        self._file_logs(desk, self._without_secrets(desk, result))
         return task
+
+    def _without_secrets(self, desk: Desk, result: Wire) -> Wire:
+        """A result whose logs don't repeat the secrets that its task was handed."""
+        if not result.get("logs"):
+            return result
+        state = desk.state(result["workflowInstanceId"])
+        task = state.tasks.get(result["taskId"])
+        handed = task is not None and has_secrets(task)
+        return hidden(result, self._runtime.vault) if handed else result
 
     def _file_logs(self, desk: Desk, result: Wire) -> None:
         for line in (result.get("logs") or [])[:MAX_LOGS_PER_UPDATE]:
@@ -259,6 +271,11 @@ class WorkerService(ExecutionService):
         """Add a log line to a task; the task need not exist (as in Conductor)."""
 
         def add(desk: Desk) -> None:
+            nonlocal text
+            home = desk.executions.get(desk.task_home.get(task_id, ""))
+            task = None if home is None else home.tasks.get(task_id)
+            if task is not None and has_secrets(task):
+                text = hidden(text, self._runtime.vault)
             desk.outbox.commit.logs.append(
                 LogRow(
                     workflow_id=desk.task_home.get(task_id, ""),
