@@ -192,16 +192,17 @@ class LocalStore:
 
     def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
         """Committed events of all executions above a position. See ``Store.events_after``."""
+        found: list[tuple[int, HistoryEvent]] = []
         while True:
             fed = self._history.watermark
             if position < fed:
-                found = self._history.events_after(position, fed, limit)
-                if found:
+                found += self._history.events_after(position, fed, limit - len(found))
+                if len(found) >= limit:
                     return found
                 position = fed
-            found = self._journal.reads.events_after(position, limit)
+            recent = self._journal.reads.events_after(position, limit - len(found))
             if self._history.watermark == fed:
-                return found
+                return found + recent
             # Something was fed meanwhile: the journal may have pruned part of what was asked for.
 
     def last_position(self) -> int:

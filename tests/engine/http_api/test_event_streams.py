@@ -8,14 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from door_client import Send
 
+from engine import Engine
 from engine.core.apply import fold
 from engine.core.events import HistoryEvent
+from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer, event_streams
 from engine.service import Service
 
@@ -274,3 +277,40 @@ def test_a_slow_reader_is_cut_off_and_can_resume(
         assert [int(event["id"]) for event in rest] == list(range(last + 1, total + 1))
     finally:
         reader.close()
+
+
+def test_nothing_is_lost_while_events_move_from_the_journal_to_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.feeder.FEED_SECONDS", 0.01)
+    monkeypatch.setattr(event_streams, "PAGE_EVENTS", 40)
+    tasks = [{"name": "n", "taskReferenceName": f"n{i}", "type": "NOOP"} for i in range(3)]
+    with (
+        Engine(tmp_path / "s.duckdb", functions=FunctionRegistry(), http_tasks=False) as engine,
+        ApiServer(engine.service, port=0) as server,
+    ):
+        service = engine.service
+        service.create_workflow_def({"name": "w", "version": 1, "tasks": tasks}).result()
+        first = service.start_workflow({"name": "w", "input": {}}).result()
+        readers = [
+            Reader(server.port, "/api/executions/events?after=0"),
+            Reader(server.port, f"/api/executions/{first}/events"),
+        ]
+        ids = [first]
+        for _ in range(150):  # each ends at once: fed, and pruned from the journal soon after
+            ids.append(service.start_workflow({"name": "w", "input": {}}).result())
+        expected = {key: len(service.committed_events(key)) for key in ids}
+        try:
+            found = readers[0].until(lambda found: len(found) >= sum(expected.values()))
+            own = readers[1].until(lambda found: len(found) >= expected[first])
+        finally:
+            for reader in readers:
+                reader.close()
+    positions = [int(event["id"]) for event in found]
+    assert positions == sorted(set(positions))
+    by_execution: dict[str, list[int]] = {}
+    for event in found:
+        data = json.loads(event["data"])
+        by_execution.setdefault(data["workflow_id"], []).append(data["number"])
+    assert by_execution == {key: list(range(1, count + 1)) for key, count in expected.items()}
+    assert numbers(own) == by_execution[first]

@@ -15,7 +15,7 @@ pytest.importorskip("schemathesis", reason="needs the extra 'test'")
 from fuzzing import Fuzzer
 
 _SERVER = Path(__file__).with_name("fuzz_server.py")
-_GROWTH_BYTES = 150 * 1024 * 1024
+_GROWTH_BYTES = 40 * 1024 * 1024
 
 
 @pytest.fixture
