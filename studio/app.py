@@ -16,6 +16,7 @@ from engine.service.access import AUTHOR
 
 from .board_data import rail_counts
 from .contracts import Samples, StudioService
+from .copies import Copies
 from .gate import Gate, opening
 from .live import Refresh
 from .page import Page
@@ -41,6 +42,7 @@ class StudioApp:
         samples: Samples | None = None,
         address: str = "",
         remote: str = "",
+        copies: Copies | None = None,
     ) -> None:
         """Prepare; nothing is read before the first page opens.
 
@@ -49,7 +51,9 @@ class StudioApp:
             samples: Workflows offered on the empty Board, if any.
             address: Where workers find the engine, for snippets: ``http://localhost:8080``.
             remote: Root of the API of the server that is looked at; empty: an engine of our own.
+            copies: Where executions of that server are copied to, if they may be.
         """
+        self.copies = copies
         self.service, self.samples, self.address = service, samples, address
         self.gate: Gate | None = None
         self.engine_words = f"Server {urlsplit(remote).netloc}" if remote else "Local engine"

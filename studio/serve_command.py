@@ -57,8 +57,10 @@ def _serve_remote(settings: Settings) -> int:
         UnavailableError: It can't be reached.
     """
     from engine.client.remote import RemoteClient
+    from engine.models.capability import Capability
 
     from .cluster_service import ClusterService
+    from .copies import Copies
 
     client = RemoteClient(settings.connect)
     if settings.port:
@@ -67,11 +69,17 @@ def _serve_remote(settings: Settings) -> int:
     from .server import StudioServer
 
     service = ClusterService(client.service)
+    copies = None if Capability.BRANCH in capabilities else Copies(client, settings)
     try:
         kind = "Conductor Studio" if capabilities else "Conductor"
         sys.stdout.write(f"Looking at {kind} {client.service.server_version}, {client.url}\n")
-        _run(StudioServer(service, settings.host, settings.port, remote=client.url), settings)
+        server = StudioServer(
+            service, settings.host, settings.port, remote=client.url, copies=copies
+        )
+        _run(server, settings)
     finally:
+        if copies is not None:
+            copies.close()
         service.close()
     return 0
 

@@ -27,6 +27,7 @@ from engine.http_api.routes import routes
 from .app import StudioApp
 from .browser_files import FOLDER
 from .contracts import Samples
+from .copies import Copies
 from .gate import Gate, page_handlers
 from .log_in import log_in_routes
 from .port_owner import check_port
@@ -60,6 +61,7 @@ class StudioServer:
         prefix: str = "",
         is_proxied: bool = False,
         tls: tuple[str, str] | None = None,
+        copies: Copies | None = None,
     ) -> None:
         """Prepare; the port is opened by ``run`` or ``start``.
 
@@ -75,12 +77,14 @@ class StudioServer:
             is_proxied: Whether a reverse proxy stands in front; its word is then taken for
                 where a request comes from and whether it came over TLS.
             tls: Files of the certificate (with its chain) and of its key.
+            copies: Where executions of a server that is looked at are copied to.
         """
         self.host, self.port = host, port
         self._service, self._samples, self._remote = service, samples, remote
         self._names = tuple(name.lower() for name in names)
         self._prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
         self._is_proxied, self._tls = is_proxied, tls
+        self._copies = copies
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
         self._lane: FastLane | None = None
@@ -110,7 +114,7 @@ class StudioServer:
         asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
         loop.asyncio_loop.set_exception_handler(_without_closed_tabs)  # type: ignore[attr-defined]
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
-        app = StudioApp(self._service, self._samples, remote=self._remote)
+        app = StudioApp(self._service, self._samples, remote=self._remote, copies=self._copies)
         try:
             server = self._listen(app, loop)
             app.address = self._remote.removesuffix("/api") or self.url

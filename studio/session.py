@@ -20,6 +20,9 @@ class Session(param.Parameterized):
 
     theme = param.Selector(default="light", objects=["light", "dark"], doc="Look of the page.")
     workflow_id = param.String(default="", doc="Execution that is looked at, empty on lists.")
+    here = param.Boolean(
+        default=False, doc="Look at the copy in the engine here, where another server is looked at."
+    )
     task_path = param.String(default="", doc="Run path of the selected task.")
     event_number = param.Integer(default=0, bounds=(0, None), doc="Time cursor; 0: the newest.")
     span = param.Selector(default="24h", objects=list(SPANS), doc="How far the Board looks back.")
@@ -43,6 +46,7 @@ class Session(param.Parameterized):
         span = first("span")
         return cls(
             workflow_id=first("id")[:200],
+            here=first("here") == "1",
             task_path=first("task")[:2000],
             event_number=_number(first("event")),
             span=span if span in SPANS else "24h",

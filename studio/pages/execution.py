@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import param
 from bokeh.document import Document
 
 from engine.errors import NotFoundError
@@ -32,7 +33,10 @@ class ExecutionPage(Page):
         self.execution = ServedExecutionView(sizing_mode="stretch_both", margin=0)
         self.view = ExecutionFrame(view=self.execution, sizing_mode="stretch_both", margin=0)
         self.execution.link(self.view, goto="goto")
+        self.view.param.watch(self._asked, "request")
         self._link: ExecutionLink | None = None
+        self._service: Any = app.service
+        self._is_copy = session.here and app.copies is not None
 
     @property
     def heading(self) -> str:
@@ -49,8 +53,16 @@ class ExecutionPage(Page):
         if not self.workflow_id:
             self.view.head = {"found": False, "id": ""}
             return
+        copies = self.app.copies
+        if self._is_copy and copies is not None:
+            self.in_background(copies.service, self._begin, self._failed)
+        else:
+            self._begin(self.app.service)
+
+    def _begin(self, service: Any) -> None:
+        self._service = service
         self._link = ExecutionLink(
-            self.app.service, self.workflow_id, self.execution, self.document, self.app.readers
+            service, self.workflow_id, self.execution, self.document, self.app.readers
         )
         self._link.open(self._opened, self._failed)
 
@@ -63,15 +75,39 @@ class ExecutionPage(Page):
     def _opened(self, data: dict[str, Any]) -> None:
         status = data["status"].replace("_", " ").lower()
         title = f"{data['name']} {status} · {self.workflow_id[:8]} · Conductor Studio"
-        notice = approximation(self.app.service.capabilities)
-        self.view.head = {"found": True, "title": title, "notice": notice}
+        head: dict[str, Any] = {"found": True, "title": title}
+        if self._is_copy and self.app.copies is not None:
+            copies = self.app.copies
+            words = (
+                f"in {copies.database}: what you do here changes nothing over there. Workers of "
+                f"its branches poll {copies.api_url}."
+            )
+            head |= {"badge": "Copy", "notice": words, "there": True}
+        else:
+            notice = approximation(self._service.capabilities)
+            head |= {"badge": "Approximate", "notice": notice}
+            head["copies"] = bool(notice) and self.app.copies is not None
+        self.view.head = head
 
-    def _failed(self, error: Exception) -> None:
+    def _asked(self, event: param.parameterized.Event) -> None:
+        copies = self.app.copies
+        if event.new.get("what") != "copy" or copies is None:
+            return
+
+        def copied(workflow_id: str) -> None:
+            self.view.copied = {"seq": event.new.get("seq"), "id": workflow_id}
+
+        def refused(error: BaseException) -> None:
+            self.view.copied = {"seq": event.new.get("seq"), "error": str(error)}
+
+        self.in_background(lambda: copies.copy(self.workflow_id), copied, refused)
+
+    def _failed(self, error: BaseException) -> None:
         if not isinstance(error, NotFoundError):
             self.view.head = {"found": False, "id": self.workflow_id, "error": str(error)}
             return
         self.in_background(
-            lambda: rail_counts(self.app.service.query)["known"],
+            lambda: rail_counts(self._service.query)["known"],
             lambda known: self._missing(known),
             lambda failure: self._missing(0),
         )

@@ -24,8 +24,12 @@ class ExecutionFrame(BrowserView):
 
     head = param.Dict(
         default={},
-        doc="``{found: True, title, notice}``, or ``{found: False, id, known | error}``.",
+        doc="``{found: True, title, badge, notice, copies, there}``: a notice stands above the "
+        "view; ``copies``: it can be copied here; ``there``: it is a copy. Or "
+        "``{found: False, id, known | error}``.",
     )
+    request = param.Dict(default={}, doc="Asked by the browser: ``{seq, what: copy}``.")
+    copied = param.Dict(default={}, doc="Answer: ``{seq, id}``, or ``{seq, error}``.")
     goto = param.String(default="", doc="Execution to show in place of this one.")
     view = Child(doc="The execution's view.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from engine.functions import FunctionRegistry, task
 from engine.http_api.server import serve_api
 from studio.board_data import load_board, rail_counts
 from studio.cluster_service import ClusterService, approximation, limits
+from studio.copies import Copies
 from studio.execution_feed import ExecutionFeed
 from studio.execution_filter import ExecutionFilter
 from studio.execution_list import load_executions
+from studio.settings import Settings
 from studio.summary_tables import execution_row, instant_ms
 
 CHILD = {
@@ -157,6 +160,35 @@ def test_live_execution_is_pushed_by_polling(service: ClusterService, engine: En
         assert numbers == list(range(first, first + len(numbers)))
     finally:
         feed.close()
+
+
+def test_execution_is_copied_here_and_its_branch_succeeds(engine: Engine, tmp_path: Path) -> None:
+    failed = engine.client.search("workflowType='order_flow' AND status='FAILED'").results[0]
+    with serve_api(engine.service, port=0) as server:
+        source = RemoteClient(server.url, capabilities=frozenset())
+        copies = Copies(source, Settings(db=str(tmp_path / "copies.duckdb")))
+        try:
+            assert copies.copy(failed.workflow_id) == failed.workflow_id
+            here = copies.service()
+            feed = ExecutionFeed(here, failed.workflow_id)
+            data = feed.open()
+            cause = data["failure"]["chains"][0]["cause"]
+            place = {"workflow_id": cause["workflow_id"], "task_id": cause["task_id"]}
+            new = feed.answer({"what": "branch", "edits": {"n": 5}, **place})["workflow_id"]
+            feed.close()
+            workers = RemoteClient(copies.api_url)  # as an SDK would
+            task = workers.poll("charge", timeout_ms=2000)[0]
+            result = {"workflowInstanceId": task.workflow_instance_id, "taskId": task.task_id}
+            workers.update_task({**result, "status": "COMPLETED"})
+            assert workers.workflow(new).status == "COMPLETED"
+            # A copy that was branched from is still only a copy; one that was changed is kept.
+            assert copies.copy(failed.workflow_id) == failed.workflow_id
+            here.retry(failed.workflow_id, True).result(10)
+            assert copies.copy(failed.workflow_id) == failed.workflow_id
+            workers.close()
+        finally:
+            copies.close()
+            source.close()
 
 
 def test_summary_becomes_a_row() -> None:

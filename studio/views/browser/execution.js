@@ -8,13 +8,15 @@ export function render({ model }) {
   // Panel draws only children that are in place when this returns, so the view always is.
   const view = model.get_child("view");
   const root = el("div", { class: "page execution" }, view);
+  let here = false;
   function draw() {
     const { found, title, notice } = model.head;
+    here = model.head.there === true;
     if (found === undefined) return;
     if (found) {
       document.title = title;
       root.querySelector(".approximate")?.remove();
-      if (notice) root.prepend(approximate(notice));
+      if (notice) root.prepend(line(model));
     } else {
       view.hidden = true;
       root.querySelector(".notfound")?.remove();
@@ -23,14 +25,23 @@ export function render({ model }) {
     ready();
   }
   model.on("head", draw);
-  model.on("goto", () => { if (model.goto) location.href = execution(model.goto); });
+  model.on("goto", () => { if (model.goto) location.href = execution(model.goto) + (here ? "&here=1" : ""); });
+  model.on("copied", () => {
+    const { id, error } = model.copied;
+    if (id) location.href = `${execution(id)}&here=1`;
+    else if (error) root.querySelector(".approximate")?.append(" ", el("span", { class: "failure", role: "alert" }, error));
+  });
   draw();
   return root;
 }
 
-/** A line above the view: its times are not those of recorded events. @param {string} notice */
-function approximate(notice) {
-  return el("p", { class: "approximate", role: "note" }, el("b", {}, "Approximate"), " ", notice);
+/** A line above the view: its times are not those of recorded events, or it is a copy.
+ *  @param {any} model */
+function line(model) {
+  const { badge, notice, copies, there } = model.head;
+  const copy = el("button", { class: "btn small", type: "button", click: () => { copy.disabled = true; copy.textContent = "Copying…"; model.request = { seq: Date.now(), what: "copy" }; } }, "Copy here to branch and replay");
+  const back = el("a", { class: "btn small", href: location.search.replace(/[?&]here=1/, "").replace(/^&/, "?") }, "The original");
+  return el("p", { class: "approximate", role: "note" }, el("b", {}, badge), " ", notice, " ", copies ? copy : null, there ? back : null);
 }
 
 /** @param {any} head */
