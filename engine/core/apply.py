@@ -29,6 +29,7 @@ _ALIASES: Final = {
     "output": "output_data",
     "reason": "reason_for_incompletion",
 }
+_REST_MS: Final = 1000
 _FIELD_OF: Final = {name: name for name in TaskState.__struct_fields__} | _ALIASES
 """The field of ``TaskState`` that a key of ``event.data`` names."""
 _replace = msgspec.structs.replace
@@ -66,6 +67,10 @@ def apply(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf
     if handler is not None:
         handler(state, event, definition_of)
     state.last_event = event.number
+    if event.actor == "engine" and event.wall_ms - state.update_time < _REST_MS:
+        state.unattended_events += 1
+    else:
+        state.unattended_events = 0
     state.update_time = event.wall_ms
 
 

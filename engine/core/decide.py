@@ -29,6 +29,7 @@ from .ending import (
     successful_terminate,
 )
 from .events import EventKind, HistoryEvent, Moment
+from .limits import SIZE_LIMITS
 from .mapping import (
     all_skipped,
     map_first,
@@ -43,7 +44,7 @@ from .tasks.base import TaskType
 from .timeouts import check_task_timeouts, check_workflow_timeout
 from .turn import Draft, NeedsEvaluation, Placement, Terminate, Turn
 
-MAX_EVENTS: Final = 5000
+MAX_EVENTS: Final = 1000
 """Events one turn may add before others get theirs: an endless loop never starves anyone."""
 
 
@@ -92,6 +93,7 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
         if turn.is_over:
             return False
         check_workflow_timeout(turn)
+        _check_attendance(turn)
         if turn.state.rate_limited or _awaits_input(turn):
             return False
         for task_id in due:
@@ -120,6 +122,25 @@ def _awaits_input(turn: Turn) -> bool:
         turn.needs_evaluation(need.request)
         return True
     return False
+
+
+def _check_attendance(turn: Turn) -> None:
+    """Stop an execution that goes round without end, on its own and without a rest.
+
+    Raises:
+        Terminate: It does.
+    """
+    state, limit = turn.state, SIZE_LIMITS.unattended_events
+    if state.unattended_events <= limit:
+        return
+    loop = next((t for t in state.open_tasks() if t.task_type == "DO_WHILE"), None)
+    where = "" if loop is None else (
+        f" The loop {loop.reference_task_name} is in iteration {loop.iteration}."
+    )  # fmt: skip
+    raise Terminate(
+        f"Stopped after {limit} events without a worker, a person or a wait in between: this "
+        f"looks like a loop without end.{where} If it is none, let it WAIT a second at times."
+    )
 
 
 def _act_when_due(turn: Turn, task: TaskState) -> None:

@@ -36,6 +36,10 @@ class SizeLimits:
     """One message for an execution's message queue."""
     variables_kilobytes: int = 256
     """All variables of an execution together."""
+    nesting: int = 500
+    """Tasks inside one another: branches, loops and sub-workflows of sub-workflows."""
+    unattended_events: int = 250_000
+    """Events one after the other without a worker, a person or a second's rest in between."""
 
 
 SIZE_LIMITS: Final = SizeLimits()
@@ -116,8 +120,37 @@ def output_refusal(
     return _too_large(workflow_id, task_id, size, limits.task_output_bytes)
 
 
+def output_too_large(
+    workflow_id: str, task_id: str, size: int, limits: SizeLimits = SIZE_LIMITS
+) -> str:
+    """What is said about a task's output of ``size`` bytes, in Conductor's words."""
+    return _too_large(workflow_id, task_id, size, limits.task_output_bytes)
+
+
 def _too_large(workflow_id: str, task_id: str, size: int, limit: int) -> str:
     return (
         f"The payload size: {size} of task: {task_id} in workflow: {workflow_id}  "
         f"is greater than the permissible limit: {limit} bytes"
     )
+
+
+def least_size(value: Any, enough: int) -> int:
+    """At least how many bytes of JSON a value has; stops counting above ``enough``.
+
+    Far cheaper than the JSON of something large, and other threads get on meanwhile.
+    """
+    size = 0
+    waiting = [value]
+    while waiting and size <= enough:
+        item = waiting.pop()
+        if isinstance(item, str):
+            size += len(item) + 2
+        elif isinstance(item, dict):
+            size += 1 + sum(len(key) + 4 for key in item if isinstance(key, str))
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            size += 1 + len(item)
+            waiting += item
+        else:
+            size += 1
+    return size

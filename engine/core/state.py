@@ -151,6 +151,7 @@ class WorkflowState:
         "task_to_domain",
         "tasks",
         "unchecked_input",
+        "unattended_events",
         "unprocessed",
         "update_time",
         "variable_writers",
@@ -209,6 +210,8 @@ class WorkflowState:
         """Waiting workflow messages by id, oldest first: when each came, and itself."""
         self.last_seq = 0
         self.last_event = 0
+        self.unattended_events = 0
+        """Events since a worker, a person or a second's rest came in between."""
 
     def task(self, reference: str) -> TaskState | None:
         """The newest attempt of a full reference name (``charge_card__37``), or None."""

@@ -40,6 +40,7 @@ def update_task(
     error: Mapping[str, Any] | None = None,
     merge: bool = False,
     fields: Mapping[str, Any] | None = None,
+    is_measured: bool = False,
 ) -> bool:
     """Apply a worker's result to an open task; False when it comes too late and is ignored.
 
@@ -50,6 +51,7 @@ def update_task(
         error: What the function raised: ``{type, message, frames}``.
         merge: An update by reference name: output is merged, reason and callback are kept.
         fields: Further fields of ``TaskState`` that change, from a worker of the engine itself.
+        is_measured: Whether the size of the output is known to be allowed.
     """
     if task.status.is_terminal or turn.is_over or task.awaiting_check == OUTPUT:
         return False
@@ -59,7 +61,9 @@ def update_task(
         return True
     status = TaskStatus(result["status"])
     data = _changes(task, result, merge)
-    too_large = output_refusal(turn.state.workflow_id, task.task_id, data.get("output"))
+    too_large = None
+    if merge or not is_measured:
+        too_large = output_refusal(turn.state.workflow_id, task.task_id, data.get("output"))
     if too_large is not None:
         status = TaskStatus.FAILED_WITH_TERMINAL_ERROR
         data |= {"output": {}, "reason": too_large}

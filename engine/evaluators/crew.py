@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 
 from ..errors import UnavailableError
@@ -15,8 +16,13 @@ from .watchdog import Watchdog
 _START_SECONDS = 30.0
 _GRACE_SECONDS = 0.5
 _MAX_ATTEMPTS = 2
+_SLOW_SECONDS = 0.25
+_HELPERS = 3
+"""Further processes for each of the crew's, while those are at long scripts."""
 _CLOSED = "The evaluator pool was closed."
 _CRASHED = "The evaluator process died while it ran the script."
+
+_NOT_BUSY = float("inf")
 
 Batch = list[Job]
 
@@ -34,6 +40,8 @@ class Crew:
         self._members: list[_Member] = []
         self._pending: deque[Batch] = deque()
         self._closed = False
+        self._call: threading.Timer | None = None
+        """When somebody is looked for who helps out."""
 
     def dispatch(self, batch: Batch) -> None:
         """Have a batch run.
@@ -45,10 +53,11 @@ class Crew:
             self._refuse_if_closed()
             if self._idle:
                 self._idle.pop().inbox.put(batch)
-            elif len(self._members) < self._limits.size:
+            elif self._has_room():
                 self._hire().inbox.put(batch)
             else:
                 self._pending.append(batch)
+                self._call_for_help()
 
     def prewarm(self) -> None:
         """Have the first member start its process, unless there is one already.
@@ -70,9 +79,44 @@ class Crew:
         with self._lock:
             if self._pending:
                 return self._pending.popleft()
+            if self._quick_count() > self._limits.size and not self._closed:
+                self._members.remove(member)  # helped out, and is not needed any more
+                return None
             if not self._closed:
                 self._idle.append(member)
         return member.inbox.get()
+
+    def _has_room(self) -> bool:
+        """Whether another process may be started: one at a long script does not count."""
+        size = self._limits.size
+        return self._quick_count() < size and len(self._members) < size * (1 + _HELPERS)
+
+    def _quick_count(self) -> int:
+        """How many members are free, or will be soon."""
+        return sum(1 for member in self._members if not self._is_slow(member))
+
+    @staticmethod
+    def _is_slow(member: _Member) -> bool:
+        return member.busy_since < time.monotonic() - _SLOW_SECONDS
+
+    def _call_for_help(self) -> None:
+        """Look again soon whether what waits needs another process."""
+        if self._call is None and not self._closed:
+            self._call = threading.Timer(_SLOW_SECONDS, self._help_out)
+            self._call.daemon = True
+            self._call.start()
+
+    def _help_out(self) -> None:
+        with self._lock:
+            self._call = None
+            for member in self._members:
+                process = member.process
+                if process is not None and self._is_slow(member):
+                    process.stand_back()
+            while self._pending and not self._closed and self._has_room():
+                self._hire().inbox.put(self._pending.popleft())
+            if self._pending:
+                self._call_for_help()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -90,6 +134,9 @@ class Crew:
             self._closed = True
             pending, self._pending = self._pending, deque()
             members = list(self._members)
+            call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
         for batch in pending:
             for job in batch:
                 if job.start():
@@ -119,6 +166,8 @@ class _Member:
         self._limits = limits
         self._watchdog = watchdog
         self._dismissed = False
+        self.busy_since = _NOT_BUSY
+        """When the script at hand began, by the monotonic clock."""
 
     def dismiss(self) -> None:
         """End the thread soon; called from another one."""
@@ -149,6 +198,7 @@ class _Member:
                 process = self._started()
                 self._run(process, waiting)
             except (EOFError, EvaluatorCrashed) as error:
+                self.busy_since = _NOT_BUSY
                 process_expired = self.process is not None and self.process.expired
                 self._replace()
                 if waiting:
@@ -158,8 +208,10 @@ class _Member:
 
     def _started(self) -> EvaluatorProcess:
         process = self.process
-        if process is not None and process.uses < self._limits.max_uses and process.is_alive:
-            return process
+        if process is not None and process.is_alive:
+            is_fresh = process.uses < self._limits.max_uses and not process.stands_back
+            if is_fresh:
+                return process
         self._replace()
         if self._dismissed:
             raise EvaluatorCrashed(_CLOSED)
@@ -184,7 +236,9 @@ class _Member:
         jobs = [(job.lane, job.source, job.given) for job in waiting]
         process.ask(jobs, limits.wall_seconds, limits.heap_bytes)
         while waiting:
+            self.busy_since = time.monotonic()
             letter, body = process.receive()
+            self.busy_since = _NOT_BUSY
             if len(waiting) > 1:
                 self._watchdog.arm(process, patience)
             else:

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final
@@ -18,6 +19,8 @@ from .javascript_realm import PRELUDE
 
 _NATIVE_BYTES: Final = 256 * 1024 * 1024
 """Address space beyond the heap: the interpreter itself and what native code needs."""
+_PATIENT: Final = 5
+"""The priority (``nice``) of one at a long script."""
 
 
 class EvaluatorProcess:
@@ -31,6 +34,8 @@ class EvaluatorProcess:
         """
         self.expired = False
         """Set by whoever kills it for taking too long."""
+        self.stands_back = False
+        """Whether others go first: it has been at a long script."""
         self.uses = 0
         self._max_output_bytes = max_output_bytes
         numbers = (
@@ -101,6 +106,13 @@ class EvaluatorProcess:
         if size > self._max_output_bytes + 1024:
             raise EOFError
         return letter, self._read(size)
+
+    def stand_back(self) -> None:
+        """Give way to other processes from now on, for good. Callable from any thread."""
+        if not self.stands_back and hasattr(os, "setpriority"):
+            self.stands_back = True
+            with suppress(OSError):  # it has ended
+                os.setpriority(os.PRIO_PROCESS, self.pid, _PATIENT)
 
     def kill(self) -> None:
         """End it at once, without waiting for it to be gone."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import perf_counter
@@ -28,7 +29,10 @@ logger = logging.getLogger(__name__)
 
 Command = Callable[[Desk], Any]
 MAX_BATCH: Final = 256
-MAX_SLEEP_SECONDS: Final = 60.0
+SETTLE_SECONDS: Final = 5.0
+"""So long at the most an answer waits for its execution to settle: longer than any one script."""
+MAX_SLEEP_SECONDS: Final = 1.0
+"""Sleeping goes by the monotonic clock, due times by the wall clock: so soon is a jump noticed."""
 
 
 class _Letter:
@@ -40,7 +44,7 @@ class _Letter:
 
 
 class Settled:
-    """A command's value that is answered once an execution has settled."""
+    """A command's value that is answered once an execution has settled, or after a while."""
 
     __slots__ = ("value", "workflow_id")
 
@@ -73,7 +77,7 @@ class Decider:
         self._mail: queue.SimpleQueue[_Letter | None] = queue.SimpleQueue()
         self._entrance = threading.Lock()
         """Held while a letter is put in, so that none comes after the last one."""
-        self._waiting: dict[str, list[tuple[Future[Any], Any]]] = {}
+        self._waiting: dict[str, list[tuple[Future[Any], Any, float]]] = {}
         self._closing = False
         self._submitted = 0
         """Outboxes handed to the writer so far."""
@@ -195,14 +199,17 @@ class Decider:
             return
         if isinstance(value, Settled):
             waiting = self._waiting.setdefault(value.workflow_id, [])
-            waiting.append((letter.future, value.value))
+            patience = time.monotonic() + SETTLE_SECONDS
+            waiting.append((letter.future, value.value, patience))
             return
         outbox.answers.append((letter.future, value))
 
     def _answer_settled(self, outbox: Outbox) -> None:
         for workflow_id in list(self._waiting):
-            if self._desk.is_settled(workflow_id):
-                for future, value in self._waiting.pop(workflow_id):
+            is_settled = self._desk.is_settled(workflow_id)
+            # One that never comes to rest must not keep its callers waiting for ever.
+            if is_settled or self._waiting[workflow_id][0][2] < time.monotonic():
+                for future, value, _ in self._waiting.pop(workflow_id):
                     answer = value(self._desk) if callable(value) else value
                     outbox.answers.append((future, answer))
 
@@ -230,7 +237,7 @@ class Decider:
 
     def _refuse_waiting(self) -> None:
         for waiting in self._waiting.values():
-            for future, _ in waiting:
+            for future, *_ in waiting:
                 if future.set_running_or_notify_cancel():
                     future.set_exception(StoreClosedError("The engine is closed."))
         for waiter in self._desk.queues.expired(2**62):

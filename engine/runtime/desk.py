@@ -33,7 +33,7 @@ from .start_slots import Scope, scope_of
 
 logger = logging.getLogger(__name__)
 
-MAX_EFFECTS_PER_BATCH = 1000
+MAX_EFFECTS_PER_BATCH = 200
 
 
 class Desk(Filing):

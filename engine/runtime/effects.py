@@ -21,11 +21,12 @@ from ..core.effects import (
 )
 from ..core.ending import end_workflow
 from ..core.events import EventKind
+from ..core.limits import SIZE_LIMITS
 from ..core.state import TaskState, WorkflowState
 from ..core.tasks.sub_workflow import child_workflow_id, start_workflow_done
 from ..core.turn import Terminate, Turn
 from ..core.wire import task_wire, workflow_wire
-from ..errors import EngineError, NotFoundError
+from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from .desk import Desk
 
@@ -93,6 +94,7 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
         return
     given = task.input_data
     try:
+        _check_depth(task)
         definition = _child_definition(desk, given)
     except Exception as error:  # an inline definition that came as data may be anything
         _not_started(desk, turn, task, error)
@@ -126,6 +128,15 @@ def _not_started(desk: Desk, turn: Turn, task: TaskState, error: Exception) -> N
     reason = str(error) if known else f"The definition can't be read: {error!r}"
     starting.child_failed_to_start(turn, task, reason)
     desk.go_on(turn)
+
+
+def _check_depth(task: TaskState) -> None:
+    depth = task.path.count("/")
+    if depth > SIZE_LIMITS.nesting:
+        raise InvalidRequestError(
+            f"Sub-workflows are nested too deeply: {depth} tasks inside one another, the limit is "
+            f"{SIZE_LIMITS.nesting}. Does a workflow start itself?"
+        )
 
 
 def _child_definition(desk: Desk, given: dict[str, Any]) -> CompiledDefinition:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from ..core.expressions import substitute_secrets
 from ..core.turn import EvaluationRequest
 from ..evaluators import EvaluatorPool, ExpressionError, ExpressionTimeout, wants_truth
 from .vault import hidden
 
+SCRIPTS_AT_ONCE: Final = 2
+"""Scripts of one execution in the pool at once."""
+_QUICK_SECONDS: Final = 0.25
+
 Report = Callable[[str, EvaluationRequest, dict[str, Any]], None]
 """Called with (workflow id, request, outcome) when a script has ended; any thread."""
+
+
+class _Share:
+    """What one execution has in the pool, and what waits before it."""
+
+    __slots__ = ("at_work", "most", "waiting")
+
+    def __init__(self) -> None:
+        self.at_work = 0
+        self.most = 1
+        self.waiting: deque[EvaluationRequest] = deque()
 
 
 class Evaluations:
@@ -24,11 +42,42 @@ class Evaluations:
         ``secrets`` are filled into what a script is given, and into nothing that is recorded.
         """
         self._pool = pool
+        self._lock = threading.Lock()
+        self._shares: dict[str, _Share] = {}
         self._secrets = secrets
         self._report = report
 
     def begin(self, workflow_id: str, request: EvaluationRequest) -> None:
-        """Start a script. Returns at once."""
+        """Start a script, or have it wait for others of its execution. Returns at once.
+
+        An execution has one script in the pool, or ``SCRIPTS_AT_ONCE`` once one has ended quickly:
+        one with a thousand endless scripts leaves room for those of others.
+        """
+        with self._lock:
+            share = self._shares.setdefault(workflow_id, _Share())
+            if share.at_work >= share.most:
+                share.waiting.append(request)
+                return
+            share.at_work += 1
+        self._run(workflow_id, request)
+
+    def _ended(self, workflow_id: str, seconds: float) -> None:
+        """A script of an execution has ended: others of it may begin."""
+        following = []
+        with self._lock:
+            share = self._shares[workflow_id]
+            share.at_work -= 1
+            share.most = SCRIPTS_AT_ONCE if seconds < _QUICK_SECONDS else 1
+            while share.waiting and share.at_work < share.most:
+                share.at_work += 1
+                following.append(share.waiting.popleft())
+            if not share.at_work:
+                del self._shares[workflow_id]
+        for request in following:
+            self._run(workflow_id, request)
+
+    def _run(self, workflow_id: str, request: EvaluationRequest) -> None:
+        begun = time.monotonic()
         is_condition = request.evaluator == "condition"
         evaluator = (
             "javascript" if is_condition or request.evaluator == "graaljs" else request.evaluator
@@ -40,6 +89,7 @@ class Evaluations:
             future = self._pool.submit(evaluator, request.source, given)
         except Exception as error:  # a refused script is an outcome like any other
             self._report(workflow_id, request, _failure(error))
+            self._ended(workflow_id, time.monotonic() - begun)
             return
 
         def done(finished: Future[Any]) -> None:
@@ -52,6 +102,7 @@ class Evaluations:
             if given is not request.input:  # it was given secrets
                 outcome = hidden(outcome, self._secrets)
             self._report(workflow_id, request, outcome)
+            self._ended(workflow_id, time.monotonic() - begun)
 
         future.add_done_callback(done)
 

@@ -144,7 +144,7 @@ class Polling:
             result, error = hidden(result, self.secrets), hidden(error, self.secrets)
 
         def apply_result(turn: Turn) -> bool:
-            return update_task(turn, task, result, error, merge, fields)
+            return update_task(turn, task, result, error, merge, fields, is_measured=True)
 
         if not task.status.is_terminal and not state.status.is_terminal:
             desk.act(workflow_id, apply_result, actor)

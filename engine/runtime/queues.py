@@ -11,7 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -41,6 +41,9 @@ class PollWaiter:
         self.future = future
 
 
+_NEVER: Final = 2**62
+
+
 class _Queue:
     __slots__ = ("delayed", "earliest_ms", "ready", "waiters")
 
@@ -63,6 +66,10 @@ class TaskQueues:
         self._pushed = 0
         self._held: dict[str, list[Entry]] = {}
         self._dirty: dict[str, None] = {}
+        self._waited: dict[str, _Queue] = {}
+        """Queues that somebody waits at, and some that nobody does any more."""
+        self._soonest_ms = _NEVER
+        """Nothing is due for a waiting poll before; perhaps not even then."""
 
     def push(self, entry: Entry, now_ms: int) -> None:
         """Add a task, or move it: a task is in at most one queue, once."""
@@ -73,6 +80,8 @@ class TaskQueues:
         self._pushed += 1
         if entry.visible_ms > now_ms:
             heapq.heappush(queue.delayed, (entry.visible_ms, self._pushed, entry))
+            if queue.waiters:
+                self._soonest_ms = min(self._soonest_ms, entry.visible_ms)
         else:
             item = (-entry.priority, entry.visible_ms, self._pushed, entry)
             heapq.heappush(queue.ready, item)
@@ -127,11 +136,15 @@ class TaskQueues:
         if not queue.waiters or waiter.deadline_ms < queue.earliest_ms:
             queue.earliest_ms = waiter.deadline_ms
         queue.waiters.append(waiter)
+        self._waited[waiter.queue] = queue
+        self._soonest_ms = min(self._soonest_ms, _due_ms(queue))
 
     def expired(self, now_ms: int) -> Iterator[PollWaiter]:
         """Take out the polls whose time is up, and with them those whose caller has gone."""
-        for queue in self._queues.values():
-            if not queue.waiters or queue.earliest_ms > now_ms:
+        if now_ms < self._soonest_ms:
+            return
+        for name, queue in list(self._waited.items()):
+            if queue.waiters and queue.earliest_ms > now_ms:
                 continue
             kept: deque[PollWaiter] = deque()
             for waiter in queue.waiters:
@@ -141,11 +154,14 @@ class TaskQueues:
                     kept.append(waiter)
             queue.waiters = kept
             queue.earliest_ms = min((waiter.deadline_ms for waiter in kept), default=0)
+            if not kept:
+                del self._waited[name]
+        self._soonest_ms = min(map(_due_ms, self._waited.values()), default=_NEVER)
 
     def match(self, now_ms: int) -> Iterator[tuple[PollWaiter, list[Entry]]]:
         """Pair tasks that can be handed out with the polls that wait for them, oldest first."""
-        for name, queue in self._queues.items():
-            if queue.delayed and queue.waiters and queue.delayed[0][0] <= now_ms:
+        if now_ms >= self._soonest_ms:
+            for name, queue in self._waited.items():
                 self._ripen(name, queue, now_ms)
         while self._dirty:
             name = next(iter(self._dirty))
@@ -164,13 +180,7 @@ class TaskQueues:
 
     def next_moment_ms(self) -> int:
         """When a parked poll ends or a delayed task becomes ready for one; 0: never."""
-        moments = []
-        for queue in self._queues.values():
-            if queue.waiters:
-                moments.append(queue.earliest_ms)
-                if queue.delayed:
-                    moments.append(queue.delayed[0][0])
-        return min(moments, default=0)
+        return 0 if self._soonest_ms == _NEVER else self._soonest_ms
 
     # -- questions -----------------------------------------------------------------------
 
@@ -206,6 +216,13 @@ class TaskQueues:
     def contains(self, task_id: str) -> bool:
         """Whether a task waits in some queue."""
         return task_id in self._entries
+
+
+def _due_ms(queue: _Queue) -> int:
+    """When a poll that waits at a queue ends, or the next delayed task is ready for one."""
+    if not queue.waiters:
+        return _NEVER
+    return min(queue.earliest_ms, queue.delayed[0][0]) if queue.delayed else queue.earliest_ms
 
 
 def queue_name(task_type: str, domain: str | None) -> str:

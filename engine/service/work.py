@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ..core.limits import SIZE_LIMITS, least_size, output_refusal, output_too_large
 from ..core.state import TaskError, TaskState, WorkflowState
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
@@ -26,6 +27,8 @@ BLOCKING_TYPES: Final = frozenset({"WAIT", "YIELD"})
 """What a signal answers, and where a synchronous caller gets its answer."""
 _FRAMES: Final = 50
 _UPLOADED: Final = "externalOutputPayloadStoragePath"
+_SURELY_SMALL_BYTES: Final = SIZE_LIMITS.task_output_bytes // 16
+"""By ``least_size``; escaped, no text is sixteen times as long."""
 _MAX_SECONDS: Final = 2**31 - 1
 _STATUSES: Final = frozenset(
     {"IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED"}
@@ -102,6 +105,8 @@ class WorkerService(ExecutionService):
         return self._with_output(checked, lambda whole: self._update(whole, error, fields))
 
     def _update(self, checked: Wire, error: Wire | None, fields: Wire | None) -> Future[str]:
+        checked = _measured(checked)
+
         def update(desk: Desk) -> Settled:
             task = self._apply(desk, checked, error, fields=fields)
             return Settled(checked["workflowInstanceId"], task.task_id)
@@ -155,6 +160,7 @@ class WorkerService(ExecutionService):
         return self._with_output(_checked(result), self._update_and_poll)
 
     def _update_and_poll(self, checked: Wire) -> Future[Wire | None]:
+        checked = _measured(checked)
         workflow_id = checked["workflowInstanceId"]
 
         def update(desk: Desk) -> Any:
@@ -374,6 +380,22 @@ def _told_error(value: Any) -> Wire | None:
         return None
     told: Wire = msgspec.to_builtins(msgspec.structs.replace(error, frames=error.frames[-_FRAMES:]))
     return told
+
+
+def _measured(result: Wire) -> Wire:
+    """A result whose output is not too large: here, since measuring must not hold the decider."""
+    output = result.get("outputData")
+    limit = SIZE_LIMITS.task_output_bytes
+    workflow_id, task_id = result["workflowInstanceId"], result["taskId"]
+    size = least_size(output, 2 * limit)
+    if size > 2 * limit:
+        reason = output_too_large(workflow_id, task_id, size)
+    elif size > _SURELY_SMALL_BYTES and (refusal := output_refusal(workflow_id, task_id, output)):
+        reason = refusal
+    else:
+        return result
+    refused = {"status": "FAILED_WITH_TERMINAL_ERROR", "outputData": {}}
+    return {**result, **refused, "reasonForIncompletion": reason}
 
 
 def _is_short_text(value: Any) -> bool:

@@ -147,9 +147,10 @@ class DoWhileTask(TaskType):
             return
         task = turn.state.tasks[task.task_id]
         keep = _keep_last(node)
-        forget = [
-            k for k in task.output_data if k.isdigit() and keep and int(k) <= task.iteration - keep
-        ]
+        forget = []
+        if keep:  # else a look through all that a long loop has gathered, in every iteration
+            last = task.iteration - keep
+            forget = [k for k in task.output_data if k.isdigit() and int(k) <= last]
         items = _items(turn, node)
         if goes_on:
             iteration = task.iteration + 1
