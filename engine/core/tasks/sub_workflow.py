@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from ...errors import InvalidRequestError
 from ...models.enums import TaskStatus
+from ...models.requests import StartWorkflowRequest
 from ..definition import Node
 from ..effects import StartChild, StartWorkflow
 from ..state import TaskState
@@ -134,20 +136,30 @@ class StartWorkflowTask(TaskType):
 
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:
         """Start it within the same commit."""
-        request = task.input_data.get("startWorkflow")
-        if request is None:
+        given = task.input_data.get("startWorkflow")
+        if given is None:
             fail(turn, task, "Missing 'startWorkflow' in input data.")
-        elif not isinstance(request, dict):
-            fail(turn, task, "Error reading StartWorkflowRequest. It is not an object.")
-        elif not request.get("name"):
-            reason = (
-                "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty."
-            )
-            fail(turn, task, reason)
-        elif not isinstance(request.get("input", {}), dict):
-            fail(turn, task, "Error reading StartWorkflowRequest. Its input is not an object.")
-        elif task.not_before_ms <= turn.now.wall_ms:
-            turn.effects.append(StartWorkflow(task.task_id, request))
+            return
+        try:
+            request = StartWorkflowRequest.from_wire(given)
+        except InvalidRequestError as error:
+            fail(turn, task, f"Error reading StartWorkflowRequest. {error}")
+            return
+        try:
+            request.validate_request()
+        except InvalidRequestError as error:
+            fail(turn, task, _refusal(error))
+            return
+        if task.not_before_ms <= turn.now.wall_ms:
+            turn.effects.append(StartWorkflow(task.task_id, {**given, **request.to_wire()}))
+
+
+def _refusal(error: InvalidRequestError) -> str:
+    """Why a request to start can't be carried out, in Conductor's words."""
+    if not error.problems:
+        return str(error)
+    said = "".join(f"'{problem.path}' -> {problem.message}. " for problem in error.problems)
+    return f"startWorkflow validation failed. {said}"
 
 
 def child_workflow_id(parent_workflow_id: str, task: TaskState) -> str:

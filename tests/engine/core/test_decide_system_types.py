@@ -122,3 +122,43 @@ def test_a_synchronous_caller_gets_its_answer_at_a_yield(strategy: str, shown: W
     got = {**answer, "workflowId": names[answer["workflowId"]]}
     assert {key: got[key] for key in shown} == shown
     assert not answer.get("signalTimeout")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (None, "Missing 'startWorkflow' in input data."),
+        ([], "Error reading StartWorkflowRequest. The start request can't be read: expected"),
+        ({"name": "w", "version": "x"}, "Error reading StartWorkflowRequest. The start request"),
+        ({"name": "w", "input": [1]}, "Error reading StartWorkflowRequest. The start request"),
+        ({}, "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty. "),
+        (
+            {"name": "w", "priority": 300},
+            "startWorkflow validation failed. 'priority' -> priority: 300 should be maximum 99. ",
+        ),
+        ({"name": "w", "input": None}, "NULL input passed when starting workflow"),
+        ({"name": "nobody"}, "No such workflow defined. name=nobody, version=null"),
+    ],
+)
+def test_a_start_that_can_not_be_carried_out_fails_its_task(given: Any, reason: str) -> None:
+    starter = node("s", "START_WORKFLOW", inputParameters={"startWorkflow": given})
+    engine = InlineEngine(workflow("w", starter))
+    task = engine.state(engine.start("w")).task("s")
+
+    assert task is not None
+    assert str(task.status) == "FAILED"
+    assert str(task.reason_for_incompletion).startswith(reason)
+
+
+def test_a_start_inherits_correlation_and_domains_and_stands_on_its_own() -> None:
+    given = {"name": "other", "version": "1", "input": {"k": 1}, "priority": 7}
+    starter = node("s", "START_WORKFLOW", inputParameters={"startWorkflow": given})
+    engine = InlineEngine(workflow("w", starter, "a"), workflow("other", "b"))
+    domains = {"b": "d1"}
+    workflow_id = engine.start("w", correlationId="c1", taskToDomain=domains)
+    started = engine.state(workflow_id).task("s").output_data["workflowId"]  # type: ignore[union-attr]
+    engine.service.terminate(workflow_id, "no").result(0)
+
+    other = engine.state(started)
+    assert (str(other.status), other.correlation_id, other.priority) == ("RUNNING", "c1", 7)
+    assert (other.task_to_domain, other.parent_workflow_id) == (domains, None)
