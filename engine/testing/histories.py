@@ -96,6 +96,7 @@ def essence(state: WorkflowState) -> Wire:
         "reason": state.reason_for_incompletion,
         "failed": list(state.failed_reference_task_names),
         "last_event": state.last_event,
+        "messages": list(state.messages),
         "end_time": state.end_time,
         "tasks": [msgspec.to_builtins(task) for task in state.tasks.values()],
     }
@@ -164,7 +165,7 @@ def _decide_again(
 ) -> bool:
     """Compare one turn's decisions; whether the turn stopped early at its limit of events."""
     moment = Moment(last.wall_ms, last.monotonic_ns)
-    rung = [event.task_id for event in recorded if "timeout" in event.data]
+    rung = [event.task_id for event in recorded if _was_due(state, event)]
     polled = {
         (event.data["task_type"], event.data["domain"]): (None, last.wall_ms)
         for event in recorded
@@ -190,6 +191,12 @@ def _decide_again(
                 + "\n".join(_difference(then, now))
             )
     return cut_short
+
+
+def _was_due(state: WorkflowState, event: HistoryEvent) -> bool:
+    """Whether a timer rang for the task: a time-out, or a WAIT that ends while all is paused."""
+    task = state.tasks.get(event.task_id)
+    return "timeout" in event.data or (task is not None and task.wait_until_ms > 0)
 
 
 def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:

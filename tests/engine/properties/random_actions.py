@@ -30,6 +30,8 @@ _WEIGHTS = {
     "rerun": 3,
     "branch": 3,
     "decide": 1,
+    "push": 4,
+    "signal": 1,
     "crash": 2,
 }
 _NAMES = [name for name, weight in _WEIGHTS.items() for _ in range(weight)]
@@ -163,6 +165,12 @@ class Player:
     def _decide(self, workflow_id: str, number: int) -> None:
         self._settle(self.engine.service.decide(workflow_id))
 
+    def _push(self, workflow_id: str, number: int) -> None:
+        self._settle(self.engine.service.push_message(workflow_id, {"n": number}))
+
+    def _signal(self, workflow_id: str, number: int) -> None:
+        self._settle(self.engine.service.signal(workflow_id, "COMPLETED", {"n": number}))
+
     def _crash(self, workflow_id: str, number: int) -> None:
         self.engine.reopen()
 
@@ -178,12 +186,15 @@ class Player:
                 if state.status == "PAUSED":
                     self._settle(engine.service.resume(workflow_id))
             progress = False
-            for kind in ("work", "HTTP"):
+            for kind in ("work", "HTTP", "EVENT", "INVOICE", "YIELD"):
                 for task in engine.poll(kind, count=10):
                     engine.report(task, "COMPLETED")
                     progress = True
             for workflow_id, state in list(engine.desk.executions.items()):
                 for task in list(state.open_tasks()):
+                    if task.task_type == "PULL_WORKFLOW_MESSAGES":
+                        engine.service.push_message(workflow_id, {"last": True})
+                        progress = True
                     if task.task_type == "WAIT" or task.worker_id or task.poll_count:
                         self._report(workflow_id, task, "COMPLETED")
                         progress = True

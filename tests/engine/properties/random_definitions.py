@@ -7,9 +7,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from engine.core.tasks.registry import TASK_TYPES
+from engine.core.tasks.user_system import UserSystemTask
 from engine.testing import definitions as d
 
 Wire = dict[str, Any]
+PUBLISHERS = ("pigeon",)
+"""Queue types that the EVENT tasks of these definitions need a publisher for."""
+TYPES = TASK_TYPES.extended([UserSystemTask("INVOICE")])
+"""Task types of these definitions."""
 Make = Callable[["Names"], list[Wire]]
 
 
@@ -58,6 +64,11 @@ def _plain(make: Callable[[str], Wire], letter: str) -> Make:
     return lambda names: [make(names.new(letter))]
 
 
+def _pull_if_there(reference: str) -> Wire:
+    given = {"blocking": False, "batchSize": 2}
+    return d.node(reference, "PULL_WORKFLOW_MESSAGES", inputParameters=given)
+
+
 _LEAVES = st.one_of(
     st.builds(_simple, _LIMITS, _FLAGS),
     st.builds(_simple, st.just({}), st.just({})),
@@ -69,6 +80,13 @@ _LEAVES = st.one_of(
             _plain(lambda r: d.wait(r, duration="10s"), "w"),
             _plain(lambda r: d.wait(r), "w"),
             _plain(lambda r: d.http(r, "http://127.0.0.1:1/x"), "h"),
+            _plain(lambda r: d.node(r, "EVENT", sink="pigeon:loft", retryCount=1), "p"),
+            _plain(lambda r: d.node(r, "EVENT", sink="pigeon:loft", asyncComplete=True), "p"),
+            _plain(lambda r: d.node(r, "EVENT", sink="conductor:mine"), "p"),
+            _plain(lambda r: d.node(r, "INVOICE", retryCount=1), "o"),
+            _plain(lambda r: d.node(r, "YIELD"), "y"),
+            _plain(lambda r: d.node(r, "PULL_WORKFLOW_MESSAGES"), "m"),
+            _plain(_pull_if_there, "m"),
             _plain(lambda r: d.terminate(r), "e"),
             _plain(lambda r: d.terminate(r, "FAILED"), "e"),
         ]

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_actions import Move, Player, moves
-from random_definitions import workflow_definitions
+from random_definitions import PUBLISHERS, TYPES, workflow_definitions
 
 from engine.core.apply import fold
 from engine.core.decide import decide
 from engine.core.state import WorkflowState
-from engine.core.tasks.registry import TASK_TYPES
 from engine.testing.audit import audit_engine, audit_history
 from engine.testing.histories import essence
 from engine.testing.inline import InlineEngine
@@ -54,7 +53,8 @@ def _no_errors_logged() -> Iterator[None]:
 
 
 def _play(definition: dict[str, Any], actions: list[Move], *, held: bool) -> None:
-    with InlineEngine(definition, hold_scripts=held) as engine, _no_errors_logged():
+    given = {"task_types": TYPES, "event_publishers": PUBLISHERS}
+    with InlineEngine(definition, hold_scripts=held, **given) as engine, _no_errors_logged():
         started = engine.service.start_workflow({"name": "any", "input": {"x": 1, "case": "1"}})
         while not started.done():
             engine.run_script()
@@ -69,7 +69,8 @@ def _play(definition: dict[str, Any], actions: list[Move], *, held: bool) -> Non
         for snapshot, then in snapshots:
             assert _all_of(snapshot) == then, "a snapshot changed after it was taken"
         for workflow_id in player.known:
-            audit_history(engine.events(workflow_id), engine.registry.definition_of)
+            events, types = engine.events(workflow_id), engine.desk.task_types
+            audit_history(events, engine.registry.definition_of, types)
 
 
 def _all_of(state: WorkflowState) -> bytes:
@@ -105,7 +106,8 @@ def test_whatever_happens_in_thousands_of_runs(
 def test_deciding_is_pure_and_deciding_twice_is_deciding_once(
     definition: dict[str, Any], actions: list[Move], cut: int, later_seconds: int
 ) -> None:
-    with InlineEngine(definition) as engine:
+    with InlineEngine(definition, task_types=TYPES, event_publishers=PUBLISHERS) as engine:
+        types = engine.desk.task_types
         workflow_id = engine.start("any", {"x": 1})
         player = Player(engine, workflow_id)
         for move in actions:
@@ -117,9 +119,9 @@ def test_deciding_is_pure_and_deciding_twice_is_deciding_once(
         engine.clock.move(seconds=later_seconds)
         now = engine.clock.now()
         before = _all_of(state)
-        decided = decide(state, now, TASK_TYPES, definition_of)
+        decided = decide(state, now, types, definition_of)
         assert _all_of(state) == before
-        assert decide(state, now, TASK_TYPES, definition_of) == decided
+        assert decide(state, now, types, definition_of) == decided
         after = fold(decided, definition_of, state)
-        assert decide(after, now, TASK_TYPES, definition_of) == []
+        assert decide(after, now, types, definition_of) == []
         assert essence(after)["last_event"] == events[cut % len(events)].number + len(decided)
