@@ -126,6 +126,11 @@ async def audit(call: Call) -> Answer:
     return json_answer(rows)
 
 
+async def no_token_to_read(call: Call) -> Answer:
+    """A token is not there to be read: 404 for any method but POST, as where there is no log-in."""
+    return status_answer(404, "No static resource api/token.")
+
+
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str) or not value:
@@ -144,6 +149,7 @@ _BASE: Final = "/api/access"
 
 ROUTES: Final = (
     Route("POST", "/api/token", token),
+    Route("GET", "/api/token", no_token_to_read),
     Route("GET", "/api/token/userInfo", user_info),
     Route("GET", f"{_BASE}/me", me),
     Route("GET", f"{_BASE}/users", users),

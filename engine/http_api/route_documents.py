@@ -133,6 +133,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "GET /api/version": Document(answer=TEXT_BODY, answer_type="text/plain"),
     # who is asking, and who may
     "POST /api/token": Document(body=_CREDENTIALS, answer=_OBJECT, errors=(404,)),
+    "GET /api/token": Document(statuses=(), errors=(404,)),
     "GET /api/token/userInfo": _JSON._replace(errors=(404,)),
     f"GET {_ACCESS}/me": _JSON,
     f"GET {_ACCESS}/users": Document(answer=many(_OBJECT)),

@@ -33,6 +33,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /actuator/health
         GET /api/version
         POST /api/token
+        GET /api/token
         GET /api/external/payload/{owner}/{kind}/{holder}/{file}
         PUT /api/external/payload/{owner}/{kind}/{holder}/{file}
         GET /api/capabilities

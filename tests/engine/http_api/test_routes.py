@@ -34,6 +34,7 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/version", None, 200),
     ("GET", "/api/capabilities", None, 200),
     ("POST", "/api/token", {"keyId": "a", "keySecret": "b"}, 404),
+    ("GET", "/api/token", None, 404),
     ("GET", "/api/token/userInfo", None, 404),
     ("GET", "/api/access/me", None, 200),
     ("GET", "/api/access/users", None, 200),
