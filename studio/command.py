@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Every option can be set in the environment: {PREFIX}PORT, {PREFIX}DB, …",
     )
     parser.add_argument("--version", action="version", version=f"conductor-studio {_version()}")
-    _add_options(parser, ("host", "port", "db", "workers", "open", "connect"))
+    _add_options(parser, ("host", "port", "db", "payloads", "workers", "open", "connect"))
     exposed = parser.add_argument_group("serving others")
     _add_options(exposed, ("names", "prefix", "proxy", "tls_cert", "tls_key", "private_addresses"))
     told = parser.add_argument_group("telling others")

@@ -34,6 +34,7 @@ def open_engine(settings: Settings, attach: bool = True) -> Iterator[Engine]:
 
     with Engine(
         db=settings.database(),
+        payloads=settings.payloads or None,
         system_tasks=system_tasks,
         listeners=listeners_of(settings),
         attach=attach,

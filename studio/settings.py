@@ -63,6 +63,11 @@ class Settings:
     webhook_secret: str = _setting(
         "", "key", "Key of their signature. Only in the environment: options can be seen by others."
     )
+    payloads: str = _setting(
+        "",
+        "path or s3://bucket/prefix",
+        "Where payloads too large for the history are kept. Empty: beside the database.",
+    )
     connect: str = _setting("", "URL", "Server to look at in place of an engine of our own.")
 
     @classmethod

@@ -37,7 +37,16 @@ class Call:
     door sets it once it knows who that is.
     """
 
-    __slots__ = ("_body", "_query", "address", "headers", "service", "waiting")
+    __slots__ = (
+        "_body",
+        "_query",
+        "address",
+        "headers",
+        "prefix",
+        "scheme",
+        "service",
+        "waiting",
+    )
 
     service: Service
 
@@ -53,6 +62,8 @@ class Call:
         self._body = body
         self.headers = headers
         self.address = address
+        self.scheme = "http"
+        self.prefix = ""
         self.waiting: Future[Any] | None = None
 
     def text(self, name: str, default: str | None = None) -> str | None:
@@ -104,6 +115,11 @@ class Call:
     def header(self, name: str) -> str | None:
         """A header of the request, or None."""
         return self.headers.get(name)
+
+    def origin(self) -> str:
+        """Scheme, host and mounted path of this door as the client used them."""
+        is_https = self.scheme == "https" or self.header("X-Forwarded-Proto") == "https"
+        return f"{'https' if is_https else 'http'}://{self.header('Host')}{self.prefix}"
 
     def raw_body(self) -> bytes:
         """The body as it came; at least one byte."""

@@ -45,7 +45,7 @@ async def location(call: Call) -> Answer:
     uri = place.address
     if uri is None:
         query = urlencode({"expires": place.expires, "signature": place.signature})
-        uri = f"{_origin(call)}{_PAYLOADS}/{place.path}?{query}"
+        uri = f"{call.origin()}{_PAYLOADS}/{place.path}?{query}"
     return json_answer({"uri": uri, "path": place.path})
 
 
@@ -66,12 +66,6 @@ async def write(call: Call, owner: str, kind: str, holder: str, file: str) -> An
     body = call.raw_body()
     await call.checked(call.service.write_payload, path, body, signature, expires)
     return EMPTY
-
-
-def _origin(call: Call) -> str:
-    """Scheme, host and mounted prefix as the client used them."""
-    scheme = call.header("X-Forwarded-Proto") or "http"
-    return f"{'https' if scheme == 'https' else 'http'}://{call.header('Host') or 'localhost'}"
 
 
 ROUTES: Final = (

@@ -33,18 +33,18 @@ _log = logging.getLogger(__name__)
 class Door:
     """What every request of one door shares. Immutable."""
 
-    __slots__ = ("_prefix_length", "guard", "identity", "router")
+    __slots__ = ("guard", "identity", "prefix", "router")
 
     def __init__(self, identity: Identity, router: Router, guard: Guard, prefix: str = "") -> None:
         """``prefix``: what stands before ``/api`` when the door is mounted below a path."""
         self.identity = identity
         self.router = router
         self.guard = guard
-        self._prefix_length = len(prefix)
+        self.prefix = prefix
 
     def path(self, path: str) -> str:
         """A requested path without what stands before ``/api``."""
-        return path[self._prefix_length :]
+        return path[len(self.prefix) :]
 
     async def answer(
         self, method: str, path: str, host: str, call: Call, match: Match | None
@@ -58,6 +58,7 @@ class Door:
             call: Query, headers and body.
             match: The route that ``router`` found for method and path.
         """
+        call.prefix = self.prefix
         try:
             self.guard.check_host(host)
             if match is None:
@@ -188,6 +189,7 @@ class ApiHandler(RequestHandler):
         method = request.method or "GET"
         address = request.remote_ip or ""
         self._call = Call(request.query_arguments, request.body, request.headers, address)
+        self._call.scheme = self.request.protocol
         match = door.router.match(method, path)
         return await door.answer(method, path, request.host, self._call, match)
 

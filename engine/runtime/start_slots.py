@@ -48,6 +48,12 @@ class StartSlots:
         self._holders.setdefault(scope, {})[state.workflow_id] = None
         return True
 
+    def is_full(self, state: WorkflowState) -> bool:
+        """Whether no slot is free in the scope of an execution."""
+        scope = scope_of(state)
+        holders = () if scope is None else self._holders.get(scope, ())
+        return scope is not None and len(holders) >= state.definition.concurrent_exec_limit
+
     def holds(self, workflow_id: str, scope: Scope) -> bool:
         """Whether an execution holds a slot of a scope."""
         return workflow_id in self._holders.get(scope, ())

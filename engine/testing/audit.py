@@ -117,7 +117,10 @@ def audit_engine(engine: InlineEngine) -> None:
         assert not lost, f"nothing will ever move {lost[0].path} ({lost[0].task_type})"
         named = {word for word in waits if word != "container"}
         paused = state.status is WorkflowStatus.PAUSED
-        assert named or paused or workflow_id in scripts, f"{workflow_id} waits for nothing"
+        limited = state.rate_limited and engine.desk.start_slots.is_full(state)
+        assert named or paused or limited or workflow_id in scripts, (
+            f"{workflow_id} waits for nothing"
+        )
 
 
 def _waits_for(engine: InlineEngine, task: TaskState) -> str:
@@ -126,6 +129,8 @@ def _waits_for(engine: InlineEngine, task: TaskState) -> str:
         return "container"
     if engine.desk.queues.contains(task.task_id):
         return "queue"
+    if task.awaiting_check:
+        return "decider"
     if task.task_type in ("SUB_WORKFLOW", "START_WORKFLOW"):
         if task.sub_workflow_id in engine.desk.executions:
             return "child"

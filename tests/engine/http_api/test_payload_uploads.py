@@ -138,3 +138,10 @@ def test_unknown_path_gets_one_of_its_own_as_without_external_storage(send: Send
     answer = location(send, "READ", "TASK_INPUT", "a")
     assert sorted(answer) == ["path"]
     assert answer["path"].startswith("a")
+
+
+def test_address_is_the_one_the_client_used(send: Send) -> None:
+    query = "path=&operation=WRITE&payloadType=TASK_OUTPUT"
+    headers = {"Host": "localhost:1234", "X-Forwarded-Proto": "https"}
+    reply = send("GET", f"/api/tasks/externalstoragelocation?{query}", None, headers)
+    assert reply.json["uri"].startswith("https://localhost:1234/api/external/payload/upload/")

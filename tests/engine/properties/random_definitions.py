@@ -42,6 +42,21 @@ _LIMITS = st.fixed_dictionaries(
         "timeoutPolicy": st.sampled_from(["RETRY", "TIME_OUT_WF", "ALERT_ONLY"]),
     },
 )
+_ANYTHING: Wire = {"type": "object"}
+_NUMBERED: Wire = {"type": "object", "required": ["k"], "properties": {"k": {"type": "number"}}}
+
+
+def _schema(data: Wire) -> Wire:
+    return {"name": "s", "version": 1, "type": "JSON", "data": data}
+
+
+_SCHEMAS = st.fixed_dictionaries(
+    {"enforceSchema": st.just(True)},
+    optional={
+        "inputSchema": st.sampled_from([_schema(_ANYTHING), _schema(_NUMBERED)]),
+        "outputSchema": st.sampled_from([_schema(_ANYTHING), _schema(_NUMBERED)]),
+    },
+)
 _FLAGS = st.sampled_from([{}, {}, {}, {}, {"optional": True}, {"permissive": True}])
 
 
@@ -72,6 +87,7 @@ def _pull_if_there(reference: str) -> Wire:
 _LEAVES = st.one_of(
     st.builds(_simple, _LIMITS, _FLAGS),
     st.builds(_simple, st.just({}), st.just({})),
+    st.builds(_simple, _SCHEMAS, _FLAGS),
     st.sampled_from(
         [
             _inline("$.x + 1"),
