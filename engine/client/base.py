@@ -243,6 +243,20 @@ class WorkerClient(Protocol):
         """Answer the first open WAIT of an execution or its children, if there is one."""
         ...
 
+    def push_message(self, workflow_id: str, payload: Mapping[str, Any]) -> str:
+        """Send a message to a running execution; its id.
+
+        Raises:
+            NotFoundError: No such execution.
+            ConflictError: It is not RUNNING.
+            QueueFullError: A thousand messages wait already (over HTTP: UnavailableError).
+        """
+        ...
+
+    def task_types(self) -> list[dict[str, Any]]:
+        """What a palette shows of each task type, by name: summary, keys, schema of the input."""
+        ...
+
     def add_log(self, task_id: str, text: str) -> None:
         """Append a line to the log of a task."""
         ...

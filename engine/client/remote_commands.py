@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from ..core.tasks.registry import TASK_TYPES
+from ..errors import UnsupportedError
 from .connection import Connection
 
 Wire = dict[str, Any]
@@ -226,6 +228,17 @@ class RemoteCommands:
     def signal(self, workflow_id: str, status: str, output: Wire) -> Future[None]:
         """Complete the first open WAIT of an execution or of its running children."""
         return self._call("POST", "tasks", workflow_id, status, "signal", body=output)
+
+    def push_message(self, workflow_id: str, payload: Wire) -> Future[str]:
+        """Put a message into the queue of an execution."""
+        return self._call("POST", "workflow", workflow_id, "messages", body=payload)
+
+    def task_types(self) -> list[Wire]:
+        """What a palette shows of each task type; of a plain cluster, those we know."""
+        try:
+            return list(self._connection.get("metadata", "tasktypes"))
+        except UnsupportedError:
+            return [TASK_TYPES[name].described() for name in sorted(TASK_TYPES)]
 
     def add_log(self, task_id: str, text: str) -> Future[None]:
         """Add a log line to a task."""

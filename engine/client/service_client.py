@@ -236,6 +236,14 @@ class ServiceClient(Drawn):
         """Answer the first open WAIT."""
         self._service.signal(workflow_id, status, dict(output or {})).result()
 
+    def push_message(self, workflow_id: str, payload: Mapping[str, Any]) -> str:
+        """Send a message to a running execution; its id."""
+        return self._service.push_message(workflow_id, dict(payload)).result()
+
+    def task_types(self) -> list[dict[str, Any]]:
+        """What a palette shows of each task type."""
+        return self._service.task_types()
+
     def add_log(self, task_id: str, text: str) -> None:
         """Append a line to the log of a task."""
         self._service.add_log(task_id, text).result()

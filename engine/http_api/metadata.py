@@ -93,6 +93,11 @@ async def update_task_def(call: Call) -> Answer:
     return EMPTY
 
 
+async def task_types(call: Call) -> Answer:
+    """Every task type, with what a palette shows of it: summary, keys, schema of the input."""
+    return json_answer(call.service.task_types())
+
+
 async def task_defs(call: Call) -> Answer:
     """Every task definition."""
     return json_answer(await call.query(call.service.task_defs, call.flag(_KEEP)))
@@ -166,6 +171,7 @@ ROUTES: Final = (
     Route("GET", f"{_WORKFLOW}/{{name}}", workflow_def),
     Route("GET", f"{_WORKFLOW}/{{name}}/versions", workflow_versions),
     Route("DELETE", f"{_WORKFLOW}/{{name}}/{{version}}", delete_workflow_def),
+    Route("GET", "/api/metadata/tasktypes", task_types),
     Route("POST", _TASKDEFS, create_task_defs, "registerTaskDef.arg0"),
     Route("PUT", _TASKDEFS, update_task_def, "updateTaskDef.arg0"),
     Route("GET", _TASKDEFS, task_defs),

@@ -182,6 +182,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     ),
     f"GET {_META}/workflow/{{name}}/versions": Document(answer=many(_OBJECT)),
     f"DELETE {_META}/workflow/{{name}}/{{version}}": Document(errors=(404,)),
+    f"GET {_META}/tasktypes": Document(answer=many(_OBJECT)),
     f"POST {_META}/taskdefs": Document(body=many(model("TaskDef"))),
     f"PUT {_META}/taskdefs": Document(body=model("TaskDef"), errors=(404,)),
     f"GET {_META}/taskdefs": Document((_KEEP,), answer=many(model("TaskDef"))),

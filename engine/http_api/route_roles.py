@@ -56,6 +56,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/metadata/workflow/{name}
         GET /api/metadata/workflow/{name}/versions
         GET /api/metadata/taskdefs
+        GET /api/metadata/tasktypes
         GET /api/metadata/taskdefs/{name}
         GET /api/schema
         GET /api/schema/{name}

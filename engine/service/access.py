@@ -142,6 +142,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "import_execution": AUTHOR,
     "task_def": VIEWER,
     "task_defs": VIEWER,
+    "task_types": VIEWER,
     "update_task_def": AUTHOR,
     "update_workflow_defs": AUTHOR,
     "validate_workflow_def": VIEWER,

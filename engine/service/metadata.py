@@ -156,6 +156,15 @@ class MetadataService(SchemaService):
             body["updateTime"] = now_ms
         desk.outbox.commit.metadata.append(desk.registry.put_workflow_def(body, now_ms))
 
+    def task_types(self) -> list[Wire]:
+        """What a palette shows of each task type, by name: the engine's and the user's own.
+
+        ``{name, kind, summary, isRetried, keys, inputSchema, output}``; ``inputSchema`` is a JSON
+        schema of the input, from which a form can be made.
+        """
+        types = self._runtime.desk.task_types
+        return [types[name].described() for name in sorted(types)]
+
     # -- task definitions ----------------------------------------------------------------
 
     def create_task_defs(self, bodies: Sequence[Wire]) -> Future[None]:

@@ -11,6 +11,7 @@ from engine.errors import (
     IllegalStateError,
     InvalidRequestError,
     NotFoundError,
+    UnsupportedError,
 )
 from engine.models.definitions import TaskDef, WorkflowDef
 from engine.models.enums import TaskStatus, WorkflowStatus
@@ -147,6 +148,29 @@ def test_task_is_updated_by_its_reference_name(client: Client, names: Names) -> 
     assert task_id is not None
     assert client.task(task_id).output_data == {"z": 1}
     assert client.update_task_by_reference(workflow_id, "first_ref", "COMPLETED") is None
+
+
+def test_a_message_reaches_a_running_execution(client: Client, names: Names) -> None:
+    pull = {"name": "pull", "taskReferenceName": "pull", "type": "PULL_WORKFLOW_MESSAGES"}
+    client.register_workflow_def({**names.definition, "tasks": [pull]})
+    workflow_id = client.start_workflow(names.flow)
+    try:
+        message_id = client.push_message(workflow_id, {"k": 1})
+    except UnsupportedError:
+        pytest.skip("the server's message queue is off")
+
+    (message,) = client.workflow(workflow_id).output["messages"]
+    assert (message["id"], message["payload"]) == (message_id, {"k": 1})
+    with pytest.raises(ConflictError, match="not in RUNNING state"):
+        client.push_message(workflow_id, {})
+
+
+def test_task_types_are_described_for_a_palette(client: Client) -> None:
+    known = {one["name"]: one for one in client.task_types()}
+
+    assert known["HTTP"]["kind"] == "queued"
+    assert known["HTTP"]["inputSchema"]["properties"]["http_request"]["required"]
+    assert known["WAIT"]["summary"]
 
 
 def test_logs_and_queues_are_shown(client: Client, names: Names) -> None:

@@ -61,6 +61,26 @@ class TaskType:
     counts_reopening: ClassVar[bool] = False
     """Whether a failed record that is reopened in place counts it as another attempt."""
 
+    @property
+    def kind(self) -> str:
+        """``decided`` at once, ``open`` until something moves it, ``queued`` for a worker of this
+        process, or ``worker``: for workers outside."""
+        if not self.is_system:
+            return "worker"
+        return "open" if self.stays_open else "decided"
+
+    def described(self) -> dict[str, Any]:
+        """What a palette shows of the type, in wire form."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "summary": self.summary,
+            "isRetried": self.auto_retry,
+            "keys": dict(self.keys),
+            "inputSchema": dict(self.input_schema),
+            "output": self.output,
+        }
+
     def problems(self, task: WorkflowTask) -> Iterable[Problem]:
         """What is wrong with a workflow task of this type, beyond Conductor's own rules.
 

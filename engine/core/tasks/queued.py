@@ -15,6 +15,7 @@ from .base import TaskType, delay_start
 class QueuedTask(TaskType):
     """A task of the engine's own that is handed to a worker of this process."""
 
+    kind = "queued"
     initial_status = TaskStatus.SCHEDULED
     revisits = False
     uses_input_template = True

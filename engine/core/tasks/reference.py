@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from .base import TaskType
-from .queued import QueuedTask
 from .registry import TASK_TYPES, TaskTypes
 from .simple import UserDefinedTask
 
@@ -32,24 +31,16 @@ attempt may be followed by another; how many says the task definition of the tas
 def reference(types: TaskTypes = TASK_TYPES) -> str:
     """The whole reference as Markdown, types by name."""
     known = sorted([*types.values(), UserDefinedTask()], key=lambda one: one.name)
-    rows = [f"| [{t.name}](#{t.name.lower()}) | {_kind(t)} | {t.summary} |" for t in known]
+    rows = [f"| [{t.name}](#{t.name.lower()}) | {t.kind} | {t.summary} |" for t in known]
     table = "\n".join(["| type | kind | |", "|---|---|---|", *rows])
     return "\n".join([_HEAD, table, *("\n".join(_section(one)) for one in known)]) + "\n"
-
-
-def _kind(task_type: TaskType) -> str:
-    if not task_type.is_system:
-        return "worker"
-    if isinstance(task_type, QueuedTask):
-        return "queued"
-    return "open" if task_type.stays_open else "decided"
 
 
 def _section(task_type: TaskType) -> Iterator[str]:
     yield f"\n## {task_type.name}\n"
     yield f"{task_type.summary} {_prose(inspect.getdoc(type(task_type)) or '')}".strip()
     retried = "yes" if task_type.auto_retry else "no"
-    yield f"\n*Kind*: {_kind(task_type)}. *Retried*: {retried}."
+    yield f"\n*Kind*: {task_type.kind}. *Retried*: {retried}."
     if task_type.output:
         yield f"*Output*: {task_type.output}"
     if task_type.keys:

@@ -59,6 +59,7 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("POST", "/api/metadata/workflow", DEFINITION, 200),
     ("PUT", "/api/metadata/workflow", [DEFINITION], 200),
     ("GET", "/api/metadata/workflow", None, 200),
+    ("GET", "/api/metadata/tasktypes", None, 200),
     ("POST", "/api/workflow/{workflowId}/messages", {"k": 1}, 404),
     ("POST", "/api/metadata/workflow/validate", DEFINITION, 200),
     ("GET", "/api/metadata/workflow/names", None, 200),
