@@ -23,9 +23,10 @@ Contract
     the stream stays open: an ended execution can be retried.
   - Every 15 seconds of silence a comment ``: heartbeat`` and the present ``id:`` (which
     ``EventSource`` takes up without an event). ``retry: 1000`` comes first.
-  - A stream reads the store when its last chunk has left, a page at a time: what waits for a slow
-    reader is never more than a page. One that does not take a page within 30 seconds is cut off
-    and resumes from its last id.
+  - A stream reads the store when its last chunk has left: what waits for a slow reader is never
+    more than one page of events (or, for one execution, its history so far). One that does not
+    take a chunk within 30 seconds is cut off and resumes from its last id.
+  - A key or session that is taken back ends its streams with the next heartbeat.
   - Events of an execution that is removed meanwhile are not sent any more; nothing tells of it.
 """
 

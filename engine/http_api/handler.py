@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
-from ..errors import ForbiddenError
+from ..errors import ForbiddenError, UnauthorizedError
 from ..service.access import ANYONE
 from .answers import SAFE_HEADERS, Answer, Stream, error_answer, status_answer
 from .call import Call
@@ -26,6 +27,9 @@ from .routing import Match, Route, Router
 if TYPE_CHECKING:
     from ..service import Service
 
+
+CHECK_SECONDS: Final = 10.0
+"""How long a stream goes on, with heartbeats in between, after its reader has lost the right."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +73,15 @@ class Door:
         except Exception as error:
             return error_answer(error, match.route.argument if match is not None else "")
 
+    def check_again(self, route: Route, call: Call) -> None:
+        """Refuse who may not be answered any more: a key taken back ends the stream it opened.
+
+        Raises:
+            UnauthorizedError: It is not known any more who they are.
+            ForbiddenError: Their role is not enough now.
+        """
+        self._service(route, call)
+
     def _service(self, route: Route, call: Call) -> Service:
         """The service as the sender has it, if the route is theirs.
 
@@ -97,6 +110,7 @@ class ApiHandler(RequestHandler):
         """Called by Tornado with the arguments of the route."""
         self._door = door
         self._call: Call | None = None
+        self._match: Match | None = None
         self._gone = False
         self._streaming: asyncio.Task[Any] | None = None
 
@@ -166,11 +180,15 @@ class ApiHandler(RequestHandler):
             return
         self._streaming = asyncio.current_task()
         try:
+            checked = time.monotonic()
             async for chunk in stream.chunks:
+                if time.monotonic() - checked > CHECK_SECONDS:
+                    checked = time.monotonic()
+                    self._check_again()
                 self.write(chunk)
                 await asyncio.wait_for(self.flush(), stream.patience_seconds)
             self.finish()
-        except (TimeoutError, StreamClosedError):
+        except (TimeoutError, StreamClosedError, ForbiddenError, UnauthorizedError):
             self.detach().close()
         except asyncio.CancelledError:
             if not self._gone:
@@ -183,6 +201,10 @@ class ApiHandler(RequestHandler):
             self._streaming = None
             await stream.chunks.aclose()
 
+    def _check_again(self) -> None:
+        if self._match is not None and self._call is not None:
+            self._door.check_again(self._match.route, self._call)
+
     async def _answer(self) -> Answer | Stream:
         request, door = self.request, self._door
         path = door.path(request.path)
@@ -190,7 +212,7 @@ class ApiHandler(RequestHandler):
         address = request.remote_ip or ""
         self._call = Call(request.query_arguments, request.body, request.headers, address)
         self._call.scheme = self.request.protocol
-        match = door.router.match(method, path)
+        self._match = match = door.router.match(method, path)
         return await door.answer(method, path, request.host, self._call, match)
 
     def _log(self) -> None:

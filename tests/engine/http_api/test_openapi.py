@@ -93,11 +93,14 @@ def test_what_an_endpoint_reads_is_documented(route: Route) -> None:
     assert takes_body == (told.body is not None)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_endpoint_has_a_summary(route: Route) -> None:
-    summary = document([route])["paths"][route.path][route.method.lower()]["summary"]
-    assert len(summary) > 5
-    assert len(summary) < 200
+def test_every_endpoint_has_a_summary() -> None:
+    paths = document(ROUTES)["paths"]
+    summaries = {
+        f"{method} {path}": told["summary"]
+        for path in paths
+        for method, told in paths[path].items()
+    }
+    assert {place: said for place, said in summaries.items() if not 5 < len(said) < 200} == {}
 
 
 def test_the_document_is_served_at_both_places_and_every_reference_leads_somewhere(
