@@ -2,6 +2,7 @@
 
 python sdk_program.py API_URL work     polls and works until it is ended
 python sdk_program.py API_URL run      registers, starts, waits, prints the execution as JSON
+python sdk_program.py API_URL run_sync the same without async workers
 """
 
 # No postponed annotations here: the SDK converts a worker's inputs by its annotations as they are.
@@ -42,6 +43,13 @@ def ship(reservation: str) -> str:
     return f"shipped {reservation}"
 
 
+@worker_task(task_definition_name="sdk_weigh", poll_interval_millis=20, lease_extend_enabled=True)
+def weigh(reservation: str) -> dict[str, Any]:
+    """Takes longer than its response time-out: only extended leases keep the task its own."""
+    time.sleep(9)
+    return {"grams": len(reservation)}
+
+
 def work(url: str) -> None:
     handler = TaskHandler(configuration=Configuration(server_api_url=url))
     handler.start_processes()
@@ -54,18 +62,24 @@ def _task(name: str, reference: str, **inputs: str) -> SimpleTask:
     return task
 
 
-def run(url: str) -> None:
+def run(url: str, with_async: bool = True) -> None:
     configuration = Configuration(server_api_url=url)
     clients = OrkesClients(configuration=configuration)
     metadata, workflows = clients.get_metadata_client(), clients.get_workflow_client()
     for name in ("sdk_reserve", "sdk_price", "sdk_ship"):
         metadata.register_task_def(TaskDef(name=name, retry_count=1, retry_delay_seconds=0))
+    metadata.register_task_def(
+        TaskDef(name="sdk_weigh", retry_count=0, response_timeout_seconds=7, timeout_seconds=60)
+    )
     flow = ConductorWorkflow(clients.get_workflow_executor(), "sdk_order", 1)
     reserved = _task("sdk_reserve", "reserve", order="${workflow.input.order}")
     prices = [[_task("sdk_price", f"price_{item}", item=item)] for item in ("pen", "ink")]
     shipped = _task("sdk_ship", "ship", reservation="${reserve.output.reservation}")
     again = _task("sdk_ship", "ship_again", reservation="${ship.output.result}")
-    for task in (reserved, ForkTask("prices", prices), JoinTask("priced"), shipped, again):
+    weighed = _task("sdk_weigh", "weigh", reservation="${reserve.output.reservation}")
+    priced = [ForkTask("prices", prices), JoinTask("priced")] if with_async else []
+    steps = (reserved, *priced, weighed, shipped, again)
+    for task in steps:
         flow.add(task)
     flow.output_parameters({"shipped": "${ship_again.output.result}"})
     metadata.register_workflow_def(flow.to_workflow_def(), overwrite=True)
@@ -82,4 +96,5 @@ def run(url: str) -> None:
 
 
 if __name__ == "__main__":
-    {"work": work, "run": run}[sys.argv[2]](sys.argv[1])
+    commands = {"work": work, "run": run, "run_sync": lambda url: run(url, False)}
+    commands[sys.argv[2]](sys.argv[1])

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import Engine
+from engine.functions import FunctionRegistry
 from engine.http_api.server import serve_api
 
 PROGRAM = Path(__file__).with_name("sdk_program.py")
@@ -21,6 +23,9 @@ PROGRAM = Path(__file__).with_name("sdk_program.py")
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("conductor") is None, reason="needs the package conductor-python"
 )
+
+
+CLIENTS_PROGRAM = Path(__file__).with_name("sdk_clients_program.py")
 
 
 @pytest.fixture
@@ -47,9 +52,10 @@ def worker(url: str, tmp_path: Path) -> Iterator[Path]:
         process.wait()
 
 
-def test_sdk_workers_complete_a_workflow_with_a_retry_and_a_fork(url: str, worker: Path) -> None:
+def ran(url: str, worker: Path, command: str) -> dict[str, Any]:
+    """What the program saw of the execution that its workers worked for."""
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), url, "run"],
+        [sys.executable, str(PROGRAM), url, command],
         capture_output=True,
         text=True,
         timeout=90,
@@ -58,9 +64,16 @@ def test_sdk_workers_complete_a_workflow_with_a_retry_and_a_fork(url: str, worke
     )
     said = worker.read_text(errors="replace")[-4000:]
     assert done.returncode == 0, done.stderr[-4000:] + said
-    found = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert found["status"] == "COMPLETED", f"{found}\n{said}"
     assert found["output"] == {"shipped": "shipped shipped A7-1"}
+    return found
+
+
+def test_sdk_workers_complete_a_workflow_with_a_retry_a_fork_and_a_long_task(
+    url: str, worker: Path
+) -> None:
+    found = ran(url, worker, "run")
     assert sorted(found["tasks"]) == sorted(
         [
             ["reserve", "FAILED", 0],
@@ -69,7 +82,74 @@ def test_sdk_workers_complete_a_workflow_with_a_retry_and_a_fork(url: str, worke
             ["price_pen", "COMPLETED", 0],
             ["price_ink", "COMPLETED", 0],
             ["priced", "COMPLETED", 0],
+            ["weigh", "COMPLETED", 0],
             ["ship", "COMPLETED", 0],
             ["ship_again", "COMPLETED", 0],
         ]
     )
+
+
+@pytest.fixture
+def without_update_v2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API of an older server."""
+    # By its name: the package has a function of the same one.
+    table = sys.modules["engine.http_api.routes"]
+    older = tuple(one for one in table.ROUTES if not one.path.endswith("/update-v2"))
+    monkeypatch.setattr(table, "ROUTES", older)
+
+
+@pytest.mark.long
+def test_sdk_workers_fall_back_where_there_is_no_update_v2(
+    without_update_v2: None, url: str, worker: Path
+) -> None:
+    # Its async workers don't: they meet the 405 of a known path and give the update up.
+    ran(url, worker, "run_sync")
+    assert "does not support update-task-v2" in worker.read_text(errors="replace")
+
+
+def test_sdk_clients_see_what_they_expect(tmp_path: Path) -> None:
+    functions = FunctionRegistry()
+    with Engine(threads=0, functions=functions) as engine, serve_api(engine.service, port=0) as api:
+        done = subprocess.run(
+            [sys.executable, str(CLIENTS_PROGRAM), api.url],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["definitions"] == {
+        "retries": 2,
+        "tasks": ["cl_pay"],
+        "all": ["cl_flow"],
+        "gone": 404,
+        "never": 404,
+        "invalid": 400,
+        "twice": 409,
+    }
+    assert told["executions"] == {
+        "paused": "PAUSED",
+        "waiting": 1,
+        "completed": ["COMPLETED", {"receipt": 7}],
+        "logs": ["half way"],
+        "polled_by": ["cl-worker"],
+        "found": [True],
+        "terminated": "TERMINATED",
+        "again": ["RUNNING", {"n": 2}],
+        "by_reference": ["COMPLETED", {"result": {"receipt": 8}}],
+        "related": {"cl": 1},
+        "deleted": 404,
+        "nothing": None,
+    }
+    day = 24 * 3600 * 1000
+    assert told["schedules"] == {
+        "cron": "0 0 6 * * *",
+        "known": ["cl_daily"],
+        "paused": True,
+        "resumed": False,
+        "times": [day, day],
+        "deleted": 404,
+    }
+    assert told["events"] == {"known": ["cl_handler"], "heard": ["COMPLETED"], "left": 0}
