@@ -245,12 +245,11 @@ class Engine:
 
     def _serve_system_tasks(self, system_tasks: Sequence[SystemTask], threads: int) -> None:
         """Run tasks of the user's own system types on threads they share."""
-        from concurrent.futures import ThreadPoolExecutor
-
+        from .runtime.daemon_threads import DaemonThreads
         from .runtime.system_tasks import SystemTaskRunner
 
-        pool = ThreadPoolExecutor(threads, "system-task")
-        self.call_at_close(lambda: pool.shutdown(wait=False, cancel_futures=True))
+        pool = DaemonThreads(threads, "system-task")
+        self.call_at_close(pool.close)
         runners = {
             one.task_type: SystemTaskRunner(one, pool, self._extend_lease) for one in system_tasks
         }

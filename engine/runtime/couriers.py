@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _CLOSING_SECONDS: Final = 5.0
+_STALE_ENTRIES: Final = 1000
+"""Due moments of dropped notices that may pile up before they are swept out."""
 
 
 class Receiver(Protocol):
@@ -72,6 +74,8 @@ class Courier:
         self._lines: dict[str, deque[StatusNotice]] = {}
         self._due: list[tuple[float, int, str]] = []
         self._order = itertools.count()
+        self._taken: set[str] = set()
+        """Executions whose oldest notice is under way."""
         self._tries: dict[str, tuple[int, float]] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -127,6 +131,15 @@ class Courier:
     def _drop_oldest(self) -> StatusNotice:
         _, oldest = self._waiting.popitem(last=False)
         self._tries.pop(oldest.id, None)
+        workflow_id = oldest.workflow_id
+        if workflow_id not in self._taken:  # else whoever brings it takes it out
+            line = self._lines[workflow_id]
+            line.remove(oldest)
+            if not line:
+                del self._lines[workflow_id]
+        if len(self._due) > 2 * len(self._lines) + _STALE_ENTRIES:
+            self._due = [entry for entry in self._due if entry[2] in self._lines]
+            heapq.heapify(self._due)
         return oldest
 
     def _run(self) -> None:
@@ -150,12 +163,10 @@ class Courier:
                     self._condition.wait(pause)
                     continue
                 workflow_id = heapq.heappop(self._due)[2]
-                line = self._lines[workflow_id]
-                while line and line[0].id not in self._waiting:  # dropped meanwhile
-                    line.popleft()
-                if line:
+                line = self._lines.get(workflow_id)
+                if line is not None and workflow_id not in self._taken:
+                    self._taken.add(workflow_id)
                     return line[0]
-                del self._lines[workflow_id]
             return None
 
     def _delivered(self, notice: StatusNotice) -> None:
@@ -167,6 +178,7 @@ class Courier:
     def _finish(self, notice: StatusNotice) -> bool:
         """Go on with the line behind a notice; whether it had not been dropped meanwhile."""
         self._tries.pop(notice.id, None)
+        self._taken.discard(notice.workflow_id)
         line = self._lines[notice.workflow_id]
         line.popleft()
         if line:
@@ -184,6 +196,7 @@ class Courier:
             over = time.monotonic() - since >= self.receiver.give_up_after_seconds
             if not over and notice.id in self._waiting:
                 self._tries[notice.id] = (tries, since)
+                self._taken.discard(notice.workflow_id)
                 self._make_due(notice.workflow_id, self._pause_seconds(tries))
             else:
                 over = self._finish(notice)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from ..errors import NonRetryableError
 from ..publishers import EventMessage, EventPublisher
 from ..workers.outcome import TaskOutcome
+from .daemon_threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class EventWorker:
     def __init__(self, publishers: Mapping[str, EventPublisher], threads: int = 8) -> None:
         """Publish with ``publishers``, by queue type, on ``threads`` threads."""
         self._publishers = publishers
-        self._threads = ThreadPoolExecutor(threads, "event-publisher")
+        self._threads = DaemonThreads(threads, "event-publisher")
 
     def execute(self, task: Wire) -> Future[TaskOutcome]:
         """Publish what stands in a task's output; resolves to the outcome."""
@@ -32,7 +33,7 @@ class EventWorker:
 
     def close(self) -> None:
         """Begin nothing more, and close the publishers that can be closed."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         for kind, publisher in self._publishers.items():
             close = getattr(publisher, "close", None)
             if close is None:

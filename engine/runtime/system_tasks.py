@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from ..binding import output_of
 from ..errors import NonRetryableError
 from ..system_tasks import Elsewhere, InProgress, SystemTask, SystemTaskContext
 from ..workers.outcome import TaskOutcome
+from .daemon_threads import DaemonThreads
 from .user_frames import describe_exception
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class SystemTaskRunner:
     def __init__(
         self,
         system_task: SystemTask,
-        threads: ThreadPoolExecutor,
+        threads: DaemonThreads,
         send_heartbeat: Callable[[Wire], None] | None = None,
     ) -> None:
         """Serve ``system_task`` on ``threads``, which others may share.
@@ -55,7 +56,10 @@ class SystemTaskRunner:
         with self._lock:
             if task["taskId"] in self._at_work:
                 self._cancelled.add(task["taskId"])
-        self._threads.submit(self._call_cancel, task)
+        try:
+            self._threads.submit(self._call_cancel, task)
+        except RuntimeError:  # closed just now
+            logger.warning("%s is not told that %s was cancelled.", self.task_type, task["taskId"])
 
     def close(self) -> None:
         """Nothing of its own: the threads are its maker's."""

@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import socket
 import threading
@@ -39,6 +40,7 @@ _REQUEST_TIMEOUT_MS: Final = 30_000
 _MAX_BLOCK_MS: Final = 5_000
 _MOST_PRODUCERS: Final = 10
 _IDLE_SECONDS: Final = 120.0
+_STOP_SECONDS: Final = 5.0
 _INTEGER_BYTES: Final = {"IntegerSerializer": 4, "LongSerializer": 8}
 
 
@@ -194,6 +196,8 @@ class KafkaProducers:
         started = self._producers.get(which)
         if started is None or (started.done() and started.exception() is not None):
             started = self._producers[which] = loop.create_task(_started(*which))
+            # Who asked may have given up by the time it fails; asyncio would log it as forgotten.
+            started.add_done_callback(lambda task: task.cancelled() or task.exception())
             loop.call_later(_IDLE_SECONDS, self._drop_idle, which)
         self._producers.move_to_end(which)
         while len(self._producers) > _MOST_PRODUCERS:
@@ -260,8 +264,9 @@ async def _stopped(started: asyncio.Task[Any]) -> None:
         producer = await started
     except (asyncio.CancelledError, Exception):
         return
-    async with asyncio.timeout(5):
-        await producer.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await producer.stop()
 
 
 class KafkaTaskWorker:

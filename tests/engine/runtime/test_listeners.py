@@ -408,3 +408,18 @@ def test_pauses_double_up_to_five_minutes(monkeypatch: pytest.MonkeyPatch) -> No
     for tries, pause in enumerate(pauses, 1):
         expected = min(2.0 ** (tries - 1), 300.0)
         assert 0.8 * expected <= pause <= 1.2 * expected
+
+
+def test_notices_that_were_dropped_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(couriers, "_STALE_ENTRIES", 10)
+    gate, done = Gate(max_waiting=5), list[str]()
+    courier = Courier(gate, done.append)
+    for number in range(500):
+        courier.offer(notice(f"w{number % 100}", number))
+
+    assert len(courier._lines) <= 5 + gate.threads
+    assert len(courier._due) <= 2 * len(courier._lines) + 11
+    gate.open.set()
+    _await(lambda: courier.waiting == 0)
+    courier.close()
+    assert len(done) == 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -347,3 +348,28 @@ def test_functions_registered_after_an_engine_was_closed_do_not_reach_it() -> No
     def late() -> None: ...
 
     assert functions.names() == ["late"]
+
+
+_STUCK = """
+import threading
+from engine import Engine, SystemTask
+from engine.testing.definitions import node, workflow
+begun = threading.Event()
+class Stuck(SystemTask):
+    task_type = "STUCK"
+    def start(self, context):
+        begun.set()
+        threading.Event().wait()
+with Engine(system_tasks=[Stuck()]) as engine:
+    engine.client.register_workflow_def(workflow("w", node("t", "STUCK")))
+    engine.start("w")
+    assert begun.wait(10)
+print("ended")
+"""
+
+
+def test_a_call_that_never_returns_does_not_keep_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STUCK], capture_output=True, text=True, timeout=40, check=True
+    )
+    assert done.stdout == "ended\n"
