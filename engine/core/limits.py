@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, TooLargeError
 from ..models.codec import dumps
 
 _KILOBYTE: Final = 1024
@@ -57,17 +57,17 @@ def check_definition(
         limits: What is allowed.
 
     Raises:
-        InvalidRequestError: Too many bytes or tasks; says how many, and the limit.
+        TooLargeError: Too many bytes or tasks; says how many, and the limit.
     """
     size = len(dumps(body))
     if size > limits.definition_bytes:
-        raise InvalidRequestError(
+        raise TooLargeError(
             f"The workflow definition '{name}' has {size} bytes; "
             f"the limit is {limits.definition_bytes}."
         )
     count = sum(1 for _ in tasks)
     if count > limits.definition_tasks:
-        raise InvalidRequestError(
+        raise TooLargeError(
             f"The workflow definition '{name}' has {count} tasks; "
             f"the limit is {limits.definition_tasks}."
         )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, TooDeepError, TooLargeError
 
 JsonValue = Any
 """A JSON value: dict with str keys, list, str, int, float, bool or None."""
@@ -35,12 +35,14 @@ def loads_untrusted(data: bytes, max_bytes: int = MAX_BODY_BYTES) -> JsonValue:
     """Return the value of a JSON text from outside.
 
     Raises:
-        InvalidRequestError: Too long, nested deeper than 200, or not JSON (NaN is not JSON).
+        TooLargeError: Too long.
+        TooDeepError: Nested deeper than 200.
+        InvalidRequestError: Not JSON (NaN is not JSON).
     """
     if len(data) > max_bytes:
-        raise InvalidRequestError(f"The body has {len(data)} bytes; the limit is {max_bytes}.")
+        raise TooLargeError(f"The body has {len(data)} bytes; the limit is {max_bytes}.")
     if _depth_exceeds(data, MAX_DEPTH):
-        raise InvalidRequestError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        raise TooDeepError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
