@@ -90,9 +90,9 @@ class StudioApp:
             session = Session.from_address(pn.state.session_args or {})
             app = self._admit(document)
             page = kind(app, session, document)
-            rail = app._rail(session, document, page)
+            rail = None if kind.is_shared else app._rail(session, document, page)
             document.on_session_destroyed(lambda _: page.close())
-            places = Place.of(PAGES, kind)
+            places = [] if kind.is_shared else Place.of(PAGES, kind)
             dress(
                 document,
                 places,
@@ -104,7 +104,8 @@ class StudioApp:
             )
             view = pn.panel(page)
             view.server_doc(document, title=page.title, location=False)
-            rail.server_doc(document, title=page.title, location=False)
+            if rail is not None:
+                rail.server_doc(document, title=page.title, location=False)
             # Not before the browser has the document: an update made while it is being pulled can
             # get lost between the pulled copy and the first patch (seen once in about 40 loads).
             # A page that nobody renders then costs no query either.

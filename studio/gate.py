@@ -21,11 +21,13 @@ from tornado.web import RequestHandler
 
 from engine.errors import EngineError, TooManyRequestsError, UnauthorizedError
 from engine.http_api.guard import Guard, is_same_origin
-from engine.http_api.identity import SESSION_COOKIE, Identity
+from engine.http_api.identity import LINK_COOKIE, Identity, cookie_value
 from engine.service.access import Caller, CallerKind
+from engine.service.shared import SharedExecution
 
-from .log_in import LOG_IN_PATH, log_in_address
+from .log_in import log_in_address
 
+SHARED_PAGE: Final = "shared"
 MOST_SESSIONS: Final = 200
 """Open tabs of one server; each holds a document and a thread's share of memory."""
 
@@ -77,9 +79,15 @@ class Gate:
             UnauthorizedError: They have to log in first.
             TooManyRequestsError: They ask too often.
         """
+        request = handler.request
+        if is_shared_page(request.path):
+            opened = cookie_value(request.headers, LINK_COOKIE)
+            if opened is None or self._identity is None:
+                raise UnauthorizedError("This page is opened by a share link.")
+            caller = self._service.caller_of_link(opened, request.remote_ip or "")
+            return SharedExecution(self._service, caller)
         if self._identity is None:
             return self._service
-        request = handler.request
         return self._identity.view(request.headers, request.remote_ip or "")
 
     def check_room(self, sessions: int) -> None:
@@ -105,6 +113,11 @@ class Gate:
         """Whether a socket may join a session: its opener may, and anybody a new one."""
         owner = self.owners.get(session_id)
         return owner is None or owner == owner_of(service)
+
+
+def is_shared_page(path: str) -> bool:
+    """Whether a path is that of the page behind share links, or of its socket."""
+    return path.removesuffix("/ws").rpartition("/")[2] == SHARED_PAGE
 
 
 def owner_of(service: Any) -> tuple[str, str, str]:
@@ -134,8 +147,11 @@ def page_handlers(gate: Gate, headers: dict[str, str]) -> tuple[type, type]:
                 gate.check_host(self)
                 gate.check_room(_session_count(self))
                 opening.set(gate.view(self))
-            except UnauthorizedError:
-                self._ask_to_log_in()
+            except UnauthorizedError as error:
+                if is_shared_page(self.request.path):
+                    refuse(self, error)
+                else:
+                    self._ask_to_log_in()
             except EngineError as error:
                 refuse(self, error)
 
@@ -216,15 +232,3 @@ def _is_token(token: str, application: Any) -> bool:
         if check_token_signature(token, signed=signed, secret_key=key):
             return bool(get_session_id(token)) and "session_expiry" in get_token_payload(token)
     return False
-
-
-__all__ = [
-    "LOG_IN_PATH",
-    "MOST_SESSIONS",
-    "SESSION_COOKIE",
-    "Gate",
-    "opening",
-    "owner_of",
-    "page_handlers",
-    "refuse",
-]

@@ -13,7 +13,7 @@ from tornado.web import RequestHandler
 
 from engine.errors import EngineError, ForbiddenError, TooManyRequestsError
 from engine.http_api.guard import Guard, is_same_origin
-from engine.http_api.identity import SESSION_COOKIE, cookie_value
+from engine.http_api.identity import LINK_COOKIE, SESSION_COOKIE, cookie_value
 from engine.service.accounts import SESSION_SECONDS
 
 from . import browser_files
@@ -37,7 +37,7 @@ def own_address(text: str) -> str:
 
 
 class AccountHandler(RequestHandler):
-    """Base of both: one guard, the headers of pages."""
+    """Base of these: one guard, the headers of pages."""
 
     def initialize(self, service: Any, guard: Guard, headers: dict[str, str]) -> None:
         """Called by Tornado with the arguments of the route."""
@@ -128,10 +128,51 @@ class LogOutHandler(AccountHandler):
         self.redirect(f"./{LOG_IN_PATH}", status=303)
 
 
+class OpenLinkHandler(AccountHandler):
+    """``GET /open-link#TOKEN``: exchanges a share link's token for a cookie.
+
+    The token stands behind the ``#``, so that no proxy, log or referrer ever has it; a script of
+    the page sends it here once.
+    """
+
+    def get(self) -> None:
+        """The page whose script does so."""
+        page = (browser_files.FOLDER / "open_link.html").read_text("utf-8")
+        assets = {one: browser_files.address(one) for one in ("tokens.css", "log_in.css")}
+        assets["open_link.js"] = browser_files.address("open_link.js")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(Environment(autoescape=True).from_string(page).render(assets=assets))
+
+    def post(self) -> None:
+        """Set the cookie, or say why the link is worth nothing."""
+        try:
+            token = self.get_body_argument("token", "")
+            opened = self._service.open_link(token, self.request.remote_ip or "")
+        except EngineError as error:
+            self.set_status(error.status)
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(str(error))
+            return
+        self.set_cookie(
+            LINK_COOKIE,
+            opened,
+            path=self._cookie_path(),
+            httponly=True,
+            samesite="Strict",
+            secure=self.request.protocol == "https",
+        )
+        self.finish("opened")
+
+
 def log_in_routes(service: Any, guard: Guard, headers: dict[str, str]) -> list[tuple[Any, ...]]:
-    """Tornado routes of both."""
+    """Tornado routes of these."""
     given = {"service": service, "guard": guard, "headers": headers}
-    return [(rf"/{LOG_IN_PATH}", LogInHandler, given), (r"/log-out", LogOutHandler, given)]
+    return [
+        (rf"/{LOG_IN_PATH}", LogInHandler, given),
+        (r"/log-out", LogOutHandler, given),
+        (r"/open-link", OpenLinkHandler, given),
+    ]
 
 
 @cache

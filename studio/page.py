@@ -29,6 +29,9 @@ class Page(pn.viewable.Viewer):
     under: ClassVar[str] = ""
     """Path of the place that the rail marks while this page is open; empty: its own."""
 
+    is_shared: ClassVar[bool] = False
+    """Whether it is opened by share links: no rail, and the service is what was shared."""
+
     def __init__(self, app: StudioApp, session: Session, document: Document | None) -> None:
         """Build the view; data comes with ``open``.
 

@@ -6,6 +6,7 @@ from ..page import Page
 from .board import BoardPage
 from .execution import ExecutionPage
 from .executions import ExecutionsPage
+from .shared import SharedPage
 
-PAGES: tuple[type[Page], ...] = (BoardPage, ExecutionsPage, ExecutionPage)
+PAGES: tuple[type[Page], ...] = (BoardPage, ExecutionsPage, ExecutionPage, SharedPage)
 """Every page that is served."""

@@ -1,0 +1,14 @@
+// @ts-check
+/** Sends the token of a share link once, then goes to what it shows. */
+(async function () {
+  const state = /** @type {HTMLElement} */ (document.getElementById("state"));
+  const token = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname); // not kept in the history of the browser
+  try {
+    const answer = await fetch("open-link", { method: "POST", body: new URLSearchParams({ token }) });
+    if (answer.ok) location.replace("shared");
+    else state.textContent = await answer.text();
+  } catch {
+    state.textContent = "The studio can't be reached.";
+  }
+})();

@@ -1,0 +1,125 @@
+"""Share links: one execution, to read, for a time, until revoked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine import Engine
+from engine.errors import ForbiddenError, InvalidRequestError, NotFoundError, UnauthorizedError
+from engine.functions import FunctionRegistry
+from engine.service import Service
+from engine.service.access import OPERATIONS
+from engine.service.shared import SharedExecution
+from engine.testing.clock import FakeClock
+
+SHOWN = {
+    "tree", "tree_events", "events", "state", "workflow", "failure", "logs", "family",
+    "workflow_def", "subscribe",
+}  # fmt: skip
+
+
+def start(service: Service, *, child: bool = False) -> str:
+    step = {"name": "step", "taskReferenceName": "step", "type": "SIMPLE"}
+    service.create_workflow_def({"name": "inner", "version": 1, "tasks": [step]}, True).result(10)
+    outer = {
+        "name": "outer",
+        "version": 1,
+        "tasks": [
+            {
+                "name": "inner",
+                "taskReferenceName": "inner",
+                "type": "SUB_WORKFLOW",
+                "subWorkflowParam": {"name": "inner", "version": 1},
+            }
+        ],
+    }
+    service.create_workflow_def(outer, True).result(10)
+    return service.start_workflow({"name": "outer" if child else "inner"}).result(10)
+
+
+def opened(service: Service, workflow_id: str, seconds: int = 3600) -> SharedExecution:
+    made = service.share_execution(workflow_id, seconds).result(10)
+    cookie = service.open_link(made["token"], "10.0.0.9")
+    return SharedExecution(service, service.caller_of_link(cookie, "10.0.0.9"))
+
+
+def test_link_shows_the_execution_with_its_children_and_no_other(service: Service) -> None:
+    shared, other = start(service, child=True), start(service)
+    view = opened(service, shared)
+
+    inside = list(view.tree(shared).result(10))
+    assert len(inside) == 2
+    for workflow_id in inside:
+        assert view.workflow(workflow_id).result(10)["workflowId"] == workflow_id
+        assert view.events(workflow_id).result(10)
+    for ask in (view.tree, view.events, view.state, view.workflow, view.failure, view.family):
+        with pytest.raises(ForbiddenError, match="another execution"):
+            ask(other)
+    with pytest.raises(ForbiddenError):
+        view.tree_events([shared, other])
+    with pytest.raises(ForbiddenError):
+        view.subscribe(lambda events: None, [other])
+    task = next(iter(service.state(other).result(10).tasks))
+    with pytest.raises(NotFoundError):
+        view.logs(task)
+
+
+def test_link_has_nothing_else_of_the_service(service: Service) -> None:
+    view: Any = opened(service, start(service))
+
+    for operation in set(OPERATIONS) - SHOWN:
+        with pytest.raises(ForbiddenError):
+            getattr(view, operation)()
+    with pytest.raises(AttributeError):
+        _ = view._runtime
+    assert view.capabilities == frozenset()
+
+
+def test_subscription_without_a_choice_hears_of_the_shared_one_only(service: Service) -> None:
+    shared, other = start(service), start(service)
+    heard: list[str] = []
+    subscription = opened(service, shared).subscribe(
+        lambda events: heard.extend(event.workflow_id for event in events)
+    )
+    service.pause(other).result(10)
+    service.pause(shared).result(10)
+    service.pause_scheduler(False).result(10)
+    subscription.close()
+
+    assert set(heard) <= {shared}
+
+
+def test_link_runs_out_and_can_be_revoked(service: Service) -> None:
+    view = opened(service, start(service))
+    (link,) = service.share_links()
+    assert "secretHash" not in link
+    service.revoke_share_link(link["id"]).result(10)
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        view.tree(link["workflowId"])
+    with pytest.raises(UnauthorizedError):
+        service.open_link(f"{link['id']}.guess", "10.0.0.9")
+
+    clock = FakeClock()
+    with Engine(functions=FunctionRegistry(), http_tasks=False, clock=clock) as engine:
+        workflow_id = start(engine.service)
+        made = engine.service.share_execution(workflow_id, 3600).result(10)
+        cookie = engine.service.open_link(made["token"], "here")
+        view = SharedExecution(engine.service, engine.service.caller_of_link(cookie, "here"))
+        assert view.tree(workflow_id).result(10)
+        clock.move(seconds=3601)
+        with pytest.raises(UnauthorizedError, match="run out"):
+            view.tree(workflow_id)
+        with pytest.raises(UnauthorizedError, match="run out"):
+            engine.service.caller_of_link(cookie, "here")
+        with pytest.raises(UnauthorizedError):
+            engine.service.open_link(made["token"], "here")
+
+
+def test_link_needs_an_execution_and_a_sensible_time(service: Service) -> None:
+    with pytest.raises(NotFoundError):
+        service.share_execution("none").result(10)
+    for seconds in (0, -5, 10**9):
+        with pytest.raises(InvalidRequestError, match="90 days"):
+            service.share_execution("none", seconds)
