@@ -70,7 +70,7 @@ class StudioApp:
         twin.service = service
         caller = getattr(service, "caller", None)
         if caller is not None and not caller.role.may(AUTHOR):
-            twin.samples = None  # running one registers definitions
+            twin.samples = twin.copies = None  # either registers definitions
         return twin
 
     @property

@@ -27,5 +27,5 @@ class SharedPage(ExecutionPage):
     def _can_share(self) -> bool:
         return False
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self.view.head = {"found": False, "id": "", "error": str(error)}
