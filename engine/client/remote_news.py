@@ -27,6 +27,9 @@ SHORTEST_REST_SECONDS: Final = 1.0
 LONGEST_REST_SECONDS: Final = 10.0
 ENDED_REST_SECONDS: Final = 30.0
 """An execution that has ended may still be retried by somebody."""
+LOOKS_PER_ROUND: Final = 8
+"""Requests of one round: a tree of many open sub-workflows takes its turns."""
+_ROUND_SECONDS: Final = 0.5
 _GROWTH: Final = 1.5
 _OPENING_SECONDS: Final = 10.0
 _ALL: Final = ""
@@ -123,6 +126,11 @@ class RemoteNews:
             self._found.put(events)
             self.wake()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is to hear anything any more."""
+        return self._closed
+
     # -- for the thread ------------------------------------------------------------------
 
     def tell_found(self) -> None:
@@ -174,8 +182,13 @@ class _Stream:
                 self._read()
                 rest = 0.0
             except EngineError as error:
+                if self._home.is_closed:
+                    continue
                 rest = min(max(rest * 2, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
                 logger.warning("News stopped for now: %s", error)
+            except Exception:
+                if not self._home.is_closed:  # a closed connection breaks off in many ways
+                    raise
             finally:
                 self._opened.set()
 
@@ -213,12 +226,13 @@ class _Rounds:
             watched = self._home.watched()
             for key in [key for key in self._next if key not in watched]:
                 del self._next[key], self._rests[key]
-            for key in watched:
+            due = sorted(watched, key=lambda key: self._next.get(key, 0.0))
+            for key in due[:LOOKS_PER_ROUND]:
                 if self._next.get(key, 0.0) <= time.monotonic():
                     self._look_at(key)
                     self._home.tell_found()
-            due = min((self._next[key] for key in watched), default=0.0)
-            rest = max(0.05, due - time.monotonic())
+            soonest = min((self._next.get(key, 0.0) for key in watched), default=0.0)
+            rest = max(_ROUND_SECONDS, soonest - time.monotonic())
 
     def _look_at(self, key: str) -> None:
         rest = self._rests.get(key, SHORTEST_REST_SECONDS / _GROWTH) * _GROWTH
@@ -236,7 +250,13 @@ class _Rounds:
             happened, longest, rest = False, ENDED_REST_SECONDS, ENDED_REST_SECONDS
         except EngineError as error:
             happened, longest = False, ENDED_REST_SECONDS
+            if self._home.is_closed:
+                return
             logger.warning("News stopped for now: %s", error)
+        except RuntimeError:
+            if not self._home.is_closed:  # the connection was closed meanwhile
+                raise
+            return
         if happened and not self._over(key):
             rest = SHORTEST_REST_SECONDS
         self._rests[key] = min(rest, longest)
