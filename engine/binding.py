@@ -221,14 +221,17 @@ def output_of(result: Any) -> dict[str, Any]:
     if result is None:
         return {}
     if result.__class__ in _PLAIN:
-        return {"result": result}
+        return {"result": result if result.__class__ is not float else copied(result)}
     ready = copied(result)
     return ready if ready.__class__ is dict else {"result": ready}
 
 
 def copied(value: Any) -> Any:
-    """A deep copy made of JSON values only."""
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
+    """A deep copy made of JSON values only; NaN and the infinities, which JSON lacks, are None."""
+    ready = msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
+    # They are recorded as null; what is in memory has to be what a restart will read.
+    text = msgspec.json.encode(ready)
+    return msgspec.json.decode(text) if b"null" in text else ready
 
 
 def _foreign(value: Any) -> Any:

@@ -58,6 +58,21 @@ def test_question_to_the_history_runs_as_printed(tmp_path: Path) -> None:
     assert (tmp_path / "orders.duckdb").exists()
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    section = README.split("## What the engine promises", 1)[1].split("\n## ", 1)[0]
+    rows = [row.split(" | ") for row in section.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) == 5
+    for promise, proof in rows:
+        named = re.findall(r"`([^`]+\.py)::(\w+)`", proof)
+        assert named, f"no test is named for: {promise}"
+        for file, test in named:
+            text = (ROOT / file).read_text()
+            found = re.search(rf"((?:@[^\n]*\n)*)def {test}\(", text)
+            assert found, f"{file} has no {test}"
+            marked = "pytest.mark.long" in found[1]
+            assert not marked, f"{test} is left out of `make test`"
+
+
 def test_extending_runs_as_printed(tmp_path: Path) -> None:
     text = (ROOT / "EXTENDING.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
