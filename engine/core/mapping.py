@@ -59,6 +59,8 @@ def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:
     place = placement_of(turn, task, node)
 
     def missing(following: Node | None) -> bool:
+        while following is not None and _is_skipped(turn, following, place):
+            following = following.successor
         if following is None or (following.type == "DO_WHILE" and node in following.inside()):
             return False
         suffix = f"__{place.iteration}" if place.iteration else ""

@@ -115,6 +115,7 @@ class Turn:
         "_scope",
         "_scope_event",
         "actor",
+        "began_after",
         "definition_of",
         "effects",
         "environment",
@@ -152,6 +153,7 @@ class Turn:
         self.actor = actor
         self.last_polls = last_polls or {}
         self.task_defs = task_defs or {}
+        self.began_after = state.last_event
         self.events: list[HistoryEvent] = []
         self.needs: dict[str, EvaluationRequest] = {}
         self.effects: list[Effect] = []
@@ -340,7 +342,7 @@ class Turn:
     @property
     def first_event(self) -> int:
         """Number of the first event of this turn, of the one to come if there is none yet."""
-        return self.events[0].number if self.events else self.state.last_event + 1
+        return self.began_after + 1
 
     @property
     def is_over(self) -> bool:

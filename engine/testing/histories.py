@@ -131,7 +131,7 @@ def replay(
         if not decisions and recorded[-1].kind in _NOT_DECIDED_AFTER and not cut_short:
             continue
         cut_short = _decide_again(
-            state, recorded[-1], decisions, definitions, environment or {}, task_types
+            state, recorded, decisions, definitions, environment or {}, task_types
         )
     return state
 
@@ -157,13 +157,17 @@ def _is_from_outside(state: WorkflowState, event: HistoryEvent, position: int) -
 
 def _decide_again(
     state: WorkflowState,
-    last: HistoryEvent,
+    group: list[HistoryEvent],
     recorded: list[HistoryEvent],
     definitions: DefinitionOf,
     environment: Mapping[str, str],
     task_types: Mapping[str, TaskType],
 ) -> bool:
-    """Compare one turn's decisions; whether the turn stopped early at its limit of events."""
+    """Compare one turn's decisions; whether the turn stopped early at its limit of events.
+
+    ``group`` is the whole turn: what came from outside, applied already, and ``recorded``.
+    """
+    last = group[-1]
     moment = Moment(last.wall_ms, last.monotonic_ns)
     rung = [event.task_id for event in recorded if _was_due(state, event)]
     polled = {
@@ -181,6 +185,7 @@ def _decide_again(
         last_polls=polled,
         task_defs=dict(_task_defs(recorded)),
     )
+    turn.began_after = group[0].number - 1
     cut_short = advance(turn, rung)
     for position in range(max(len(recorded), len(turn.events))):
         then = recorded[position] if position < len(recorded) else None

@@ -61,6 +61,7 @@ class ModelRun:
 
     def advance(self, now: int) -> None:
         """Go on until only workers, people or the clock can move anything."""
+        self._ring(now)
         if self.status != RUNNING:
             return
         while self.failures:
@@ -68,18 +69,21 @@ class ModelRun:
             step = next(s for s in self.steps if reference in s.references)
             spent = len(self.attempts[reference]) - 1 >= step.retries
             if spent or reference in self.for_good:
-                self._end(FAILED if self.newest(reference) == FAILED else TERMINATED)
+                self._end(FAILED if self.newest(reference).startswith(FAILED) else TERMINATED)
                 return
             self.attempts[reference].append(SCHEDULED)
-        for reference, deadline in self.deadlines.items():
-            if deadline and now >= deadline and self.newest(reference) == STARTED:
-                self.attempts[reference][-1] = DONE
         while self._is_through():
             self.position += 1
             if self.position == len(self.steps):
                 self.status = DONE
                 return
             self._schedule(self.steps[self.position], now)
+
+    def _ring(self, now: int) -> None:
+        """Waits end at their time, in a paused execution too."""
+        for reference, deadline in self.deadlines.items():
+            if deadline and now >= deadline and self.newest(reference) == STARTED:
+                self.attempts[reference][-1] = DONE
 
     def _is_through(self) -> bool:
         if self.position < 0:

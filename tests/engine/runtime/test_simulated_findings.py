@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.binding import output_of
 from engine.errors import InvalidRequestError
 from engine.testing.audit import audit_engine, audit_history
 from engine.testing.definitions import (
@@ -134,3 +135,23 @@ def test_resetting_callbacks_leaves_the_delay_of_a_sub_workflow_alone() -> None:
         engine.clock.move(seconds=30)
         engine.complete("work")
         assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_a_rerun_of_a_dynamic_fork_comes_back_behind_a_skipped_task() -> None:
+    tasks = ["first", "skipped", *dynamic_fork()]
+    with InlineEngine(workflow("wide", *tasks)) as engine:
+        workflow_id = engine.start("wide")
+        engine.service.skip_task(workflow_id, "skipped", {}).result(5)
+        engine.complete("first")
+        for _ in range(3):
+            engine.complete("branch")
+        fork = next(t for t in engine.state(workflow_id).tasks.values() if t.node == "spread")
+        engine.service.rerun(workflow_id, {"reRunFromTaskId": fork.task_id}).result(5)
+        for _ in range(3):
+            engine.complete("branch")
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_a_function_that_gives_no_number_is_remembered_as_it_is_recorded() -> None:
+    assert output_of(float("nan")) == {"result": None}
+    assert output_of({"x": [1.5, float("inf")]}) == {"x": [1.5, None]}

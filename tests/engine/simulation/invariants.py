@@ -129,9 +129,8 @@ def due_moments(state: WorkflowState) -> Iterable[tuple[int, str]]:
     if definition.get("timeoutPolicy") == "TIME_OUT_WF" and definition.get("timeoutSeconds"):
         begun = state.last_retried_time or state.create_time
         yield begun + definition["timeoutSeconds"] * 1000, "workflow"
-    paused = state.status == "PAUSED"
     for task in state.open_tasks():
-        if task.wait_until_ms and not paused:
+        if task.wait_until_ms:  # rings in a paused execution too
             yield task.wait_until_ms, f"wait {task.path}"
         for which, moment in _timers(state, task):
             policy = _limits(state, task).get("timeoutPolicy")
