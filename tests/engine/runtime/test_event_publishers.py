@@ -128,3 +128,14 @@ def test_an_installed_package_brings_publishers(
     import raven_publisher  # type: ignore[import-not-found]
 
     assert raven_publisher.sent == ["north"]
+
+
+def test_a_workflow_test_publishes_nothing() -> None:
+    pigeon = Pigeon()
+    with Engine(event_publishers={"pigeon": pigeon}) as engine:
+        mocks = {"e": [{"status": "COMPLETED", "output": {"mocked": True}}]}
+        request = {"name": "w", "workflowDef": workflow("w", event()), "taskRefToMockOutput": mocks}
+        done = engine.service.test_workflow({**request, "input": {}}).result(20)
+
+    assert (done["status"], done["output"]) == ("COMPLETED", {"mocked": True})
+    assert pigeon.sent == []
