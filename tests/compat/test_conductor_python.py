@@ -19,6 +19,7 @@ from engine.functions import FunctionRegistry
 from engine.http_api.server import serve_api
 
 PROGRAM = Path(__file__).with_name("sdk_program.py")
+TAGS_PROGRAM = Path(__file__).with_name("sdk_tags_program.py")
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("conductor") is None, reason="needs the package conductor-python"
@@ -153,3 +154,20 @@ def test_sdk_clients_see_what_they_expect(tmp_path: Path) -> None:
         "deleted": 404,
     }
     assert told["events"] == {"known": ["cl_handler"], "heard": ["COMPLETED"], "left": 0}
+
+
+def test_sdk_sets_changes_and_reads_tags(url: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(TAGS_PROGRAM), url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "workflow": ["owner"],
+        "task": ["team"],
+        "schedule": ["team"],
+    }
