@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,6 +161,47 @@ def test_live_execution_is_pushed_by_polling(service: ClusterService, engine: En
         assert numbers == list(range(first, first + len(numbers)))
     finally:
         feed.close()
+
+
+def test_another_studio_is_shown_exactly_and_live(engine: Engine) -> None:
+    failed = engine.client.search("workflowType='order_flow' AND status='FAILED'").results[0]
+    with serve_api(engine.service, port=0) as server:
+        service = ClusterService(RemoteClient(server.url).service)
+        assert approximation(service.capabilities) == ""
+        feed = ExecutionFeed(service, failed.workflow_id)  # type: ignore[arg-type]
+        local = ExecutionFeed(engine.service, failed.workflow_id)
+        try:
+            data, here = feed.open(), local.open()
+            assert data["events"] == here["events"]
+            assert data["failure"] == here["failure"]
+            assert "branch" in data["capabilities"]
+            cause = data["failure"]["chains"][0]["cause"]
+            place = {"workflow_id": cause["workflow_id"], "task_id": cause["task_id"]}
+            for question in (
+                {"what": "task", **place},
+                {"what": "origin", "leaf": "n", **place},
+                {"what": "plan", **place},
+                {"what": "logs"},
+            ):
+                assert feed.answer(question) == local.answer(question)
+            assert load_executions(service.query, ExecutionFilter())["total"]
+
+            held = engine.start("held_flow")
+            live = ExecutionFeed(service, held)  # type: ignore[arg-type]
+            live.open()
+            live.news()
+            heard = threading.Event()
+            live.on_news(heard.set)
+            engine.client.terminate(held, "enough")
+            assert heard.wait(10)
+            push = live.news()
+            assert push is not None
+            assert push["status"] == "TERMINATED"
+            live.close()
+        finally:
+            feed.close()
+            local.close()
+            service.close()
 
 
 def test_execution_is_copied_here_and_its_branch_succeeds(engine: Engine, tmp_path: Path) -> None:
