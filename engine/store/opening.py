@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from .memory import MemoryStore
 
 MEMORY: Final = ":memory:"
+UPLOAD_SECONDS: Final = 24 * 3600
+"""How long an upload may wait to be told about; buckets have lifecycle rules for that."""
 
 
 def open_store(
@@ -64,4 +67,6 @@ def with_payloads(store: Store, db: str | Path, payloads: str | Path | None = No
         storage = MemoryStorage()
     else:
         storage = FolderStorage(Path(db).with_name(f"{Path(db).name}.payloads"))
+    if isinstance(storage, FolderStorage):
+        storage.delete_uploads(time.time() - UPLOAD_SECONDS)
     return cast("Store", ExternalPayloads(store, storage))  # what it lacks, the inner store does

@@ -6,6 +6,7 @@ comes from outside is checked against that shape before it touches anything.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -103,8 +104,11 @@ class FolderStorage:
             raise NotFoundError(f"There is no external payload '{name}'.") from None
 
     def delete(self, name: str) -> None:
-        """Remove the file of a name."""
-        self._path(name).unlink(missing_ok=True)
+        """Remove the file of a name, and its folder when that was the last one."""
+        path = self._path(name)
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
 
     def delete_execution(self, workflow_id: str) -> None:
         """Remove the folders of an execution."""
@@ -114,6 +118,19 @@ class FolderStorage:
             for file in folder.iterdir():
                 file.unlink(missing_ok=True)
             folder.rmdir()
+
+    def delete_uploads(self, before: float) -> int:
+        """Remove uploads that nobody told about since; returns how many.
+
+        Args:
+            before: Epoch seconds; what is younger may still be told about.
+        """
+        old = [p for p in self.folder.glob(f"{UPLOADS}/*/*/*.json") if p.stat().st_mtime < before]
+        for path in old:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+        return len(old)
 
     def address(self, name: str, operation: str) -> str | None:
         """Files are read and written through this server."""

@@ -99,4 +99,10 @@ def _client(endpoint_url: str | None = None) -> Any:
         raise UnsupportedError(
             "Payloads in S3 need the extra 's3': pip install 'conductor-studio[s3]'."
         ) from None
-    return boto3.client("s3", endpoint_url=endpoint_url)
+    from botocore.config import Config
+
+    # The writer waits for a payload: better some attempts than a store that gives up at a blip.
+    patience = Config(
+        connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 6}
+    )
+    return boto3.client("s3", endpoint_url=endpoint_url, config=patience)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -291,3 +292,17 @@ def test_engine_keeps_payloads_where_it_is_told(tmp_path: Path) -> None:
         engine.service.update_task(result).result(10)
         assert engine.client.workflow(execution).tasks[0].output_data == LARGE
     assert len(list(folder.rglob("*.json"))) == 2
+
+
+def test_uploads_nobody_told_about_are_gone_after_a_day(tmp_path: Path) -> None:
+    db, folder = tmp_path / "u.duckdb", tmp_path / "p"
+    storage = FolderStorage(folder)
+    for name in ("old", "new"):
+        storage.put(f"upload/output/{name}/payload.json", b"{}")
+    storage.put("task/output/kept/1.json", b"{}")
+    for path in (*folder.glob("upload/*/old/*"), *folder.glob("task/*/*/*")):
+        os.utime(path, (1, 1))
+    with Engine(db, functions=FunctionRegistry(), threads=0, payloads=folder):
+        left = sorted(p.parent.name for p in folder.rglob("*.json"))
+    assert left == ["kept", "new"]
+    assert not (folder / "upload/output/old").exists()
