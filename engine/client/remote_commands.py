@@ -71,7 +71,7 @@ class RemoteCommands:
 
     # -- executions ----------------------------------------------------------------------
 
-    def start_workflow(self, request: Wire, actor: str = "user") -> Future[str]:
+    def start_workflow(self, request: Wire, actor: str | None = None) -> Future[str]:
         """Start an execution; resolves to its id. The server knows who asks by the log-in."""
         return self._call("POST", "workflow", body=request)
 

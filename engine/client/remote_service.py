@@ -135,7 +135,7 @@ class RemoteService(RemoteCommands):
         task_id: str,
         input_edits: Wire | None = None,
         workflow_input: Wire | None = None,
-        actor: str = "user",
+        actor: str | None = None,
     ) -> Future[str]:
         """Replay from a task as a new execution; resolves to its id."""
         self._need(Capability.BRANCH)

@@ -96,6 +96,10 @@ class _Look:
         if not self.state.last_event:
             self._emit(self._start())
         self._reopen()
+        if self.state.rate_limited and not self.wire.get("rateLimited"):
+            begun = [int(task.get("scheduledTime") or 0) for task in self.tasks]
+            moment = min(filter(None, begun), default=self._now())
+            self._emit(_Draft(moment, 0, EventKind.WORKFLOW_ADMITTED, {}))
         for task in self.tasks:
             known = self.state.tasks.get(str(task["taskId"]))
             self._task(task, known)
@@ -123,6 +127,7 @@ class _Look:
             "event": wire.get("event"),
             "created_by": wire.get("createdBy"),
             "idempotency_key": wire.get("idempotencyKey"),
+            "rate_limit_key": wire.get("rateLimitKey"),
             **self.started,
         }
         data = {key: value for key, value in given.items() if value or key == "input"}
