@@ -10,14 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (
+    against,
     appends,
     first_paint,
     http_sequences,
+    idle,
     long_loop,
     machine,
     one_at_a_time,
     parts,
     pictures,
+    poison,
     search_pages,
     sequences,
     wide_fork,
@@ -31,23 +34,35 @@ _NAMES = (
     "one",
     "fork",
     "loop",
+    "poison",
     "parts",
     "appends",
     "pictures",
     "search",
     "paint",
 )
+_LONG_NAMES = ("idle",)
+"""Only measured when they are asked for."""
 
 
 def main() -> int:
     """Measure what was asked for; returns 0, whether or not the aims are reached."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_NAMES)}")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(_NAMES)}; longer: {', '.join(_LONG_NAMES)}",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--against", metavar="REVISION", help="measure it too, in turns")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of --against")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(_NAMES)
+    unknown = set(arguments.names) - {*_NAMES, *_LONG_NAMES}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if arguments.against is not None:
+        return against.compare(arguments.against, arguments.names, arguments.rounds)
     logging.basicConfig(level=logging.WARNING)
     facts = machine.facts()
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
@@ -60,14 +75,16 @@ def main() -> int:
             "one": lambda: one_at_a_time.measure(stage, facts["sqlite_commit_ms"]),
             "fork": lambda: wide_fork.measure(stage),
             "loop": lambda: long_loop.measure(stage),
+            "poison": lambda: poison.measure(stage),
             "parts": lambda: parts.measure(stage),
             "appends": appends.measure,
             "pictures": pictures.measure,
+            "idle": idle.measure,
             "search": search_pages.measure,
             "paint": lambda: first_paint.measure(stage),
         }
-        for name in _NAMES:
-            if arguments.names and name not in arguments.names:
+        for name in (*_NAMES, *_LONG_NAMES):
+            if name not in (arguments.names or _NAMES):
                 continue
             others = machine.Others()
             figures += measures[name]()

@@ -23,6 +23,7 @@ from .figures import Figure, percentile
 EXECUTIONS: Final = 100_000
 _IN_FLIGHT: Final = 200
 _POLLS: Final = 300
+_WATCHED_SECONDS: Final = 5.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -41,6 +42,7 @@ def measure(executions: int = EXECUTIONS) -> list[Figure]:
         Figure(f"{name}: memory for one, in the process that started them", lived, "KB", 3),
         Figure(f"{name}: memory for one, after a restart", kilobytes, "KB", 3),
         Figure(f"{name}: start of the process", opened["open_seconds"], "s", 10),
+        Figure(f"{name}: CPU while nothing is due", 100 * opened["cpu_share"], "% of a core"),
         Figure("none idle: poll that finds a task, p50", empty["poll_ms"], "ms"),
         Figure(f"{name}: poll that finds a task, p50", opened["poll_ms"], "ms"),
         Figure("none idle: one 1-step execution, p50", empty["step_ms"], "ms"),
@@ -122,6 +124,9 @@ def main(db: str, what: str, executions: int = 0) -> None:
         else:
             engine.service.query("SELECT 1")
             figures["rss_kb"] = _rss_kb()
+            cpu = time.process_time()
+            time.sleep(_WATCHED_SECONDS)
+            figures["cpu_share"] = (time.process_time() - cpu) / _WATCHED_SECONDS
             _define(engine)
             figures |= _latencies(engine)
         print(json.dumps(figures))

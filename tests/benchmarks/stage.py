@@ -56,6 +56,7 @@ class Stage:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.functions = FunctionRegistry()
         task("bench_step", registry=self.functions)(_step)
+        task("bench_huge", registry=self.functions, retry_count=0)(_huge)
         self.db = Path(self._folder.name) / "bench.duckdb"
         self.engine = Engine(self.db, functions=self.functions)
         self.service = self.engine.service
@@ -165,6 +166,10 @@ def sequence(steps: int, task_type: str) -> list[dict[str, Any]]:
         }
         for number in range(1, steps + 1)
     ]
+
+
+def _huge() -> dict[str, Any]:
+    return {"text": "x" * 50_000_000}
 
 
 def _step(n: int) -> dict[str, Any]:

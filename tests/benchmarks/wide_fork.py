@@ -1,4 +1,4 @@
-"""A fork of a thousand branches, each one tiny function of this process."""
+"""Forks of a thousand and of five thousand branches, each one tiny function of this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .figures import Figure
 from .stage import InFlight, Stage
 
 _WIDTH = 1_000
+_WIDER = 5_000
 _ROUNDS = 3
 
 
@@ -21,8 +22,16 @@ def measure(stage: Stage) -> list[Figure]:
         stage.settle()
         seconds.append(InFlight(stage, "bench_fork", 1, 1).run())
         lag_ms.append(stage.lag_p99_ms())
+    thousand = sorted(seconds)[1]
+    stage.define("bench_wider_fork", fork(_WIDER))
+    wider = []
+    for _ in range(_ROUNDS):
+        stage.settle()
+        wider.append(InFlight(stage, "bench_wider_fork", 1, 1).run())
+    ratio = sorted(wider)[1] / _WIDER / (thousand / _WIDTH)
     return [
-        Figure("fork of 1,000 tiny tasks", sorted(seconds)[1], "s", 0.7),
+        Figure("fork of 1,000 tiny tasks", thousand, "s", 0.7),
+        Figure("fork of 5,000: a branch against one of 1,000", ratio, "×", 1.5),
         Figure("fork: event-loop lag p99", sorted(lag_ms)[1], "ms", 20),
     ]
 
