@@ -18,7 +18,7 @@ class SizeLimits:
 
     definition_bytes: int = 1024 * _KILOBYTE
     """One workflow definition as it was sent."""
-    definition_tasks: int = 5000
+    definition_tasks: int = 10_000
     """Workflow tasks of one definition, nested ones included."""
     workflow_input_bytes: int = 10240 * _KILOBYTE
     """Input of a start."""

@@ -49,9 +49,9 @@ def test_definitions_of_very_many_tasks_are_refused(engine: Engine) -> None:
         "type": "SWITCH",
         "evaluatorType": "value-param",
         "expression": "x",
-        "defaultCase": [simple(number) for number in range(5000)],
+        "defaultCase": [simple(number) for number in range(10_000)],
     }
-    with pytest.raises(InvalidRequestError, match="'large' has 5001 tasks; the limit is 5000"):
+    with pytest.raises(InvalidRequestError, match="'large' has 10001 tasks; the limit is 10000"):
         engine.service.create_workflow_def(flow(nested))
 
 
