@@ -186,12 +186,15 @@ def _process_ended(turn: Turn) -> None:
 
 def _schedule_successors(turn: Turn, task: TaskState, node: Node | None) -> None:
     drafts: list[Draft] = []
+    turn.begin_mapping(within_decision=not task_type_of(turn, task).acts_aside)
     try:
         if node is not None:
             drafts = successors(turn, task, node)
     except NeedsEvaluation as need:
         turn.needs_evaluation(need.request)
         return
+    finally:
+        turn.begin_mapping(within_decision=False)
     schedule_drafts(turn, drafts, task.last_event, [task.task_id])
 
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .joining import gathered, is_open_join
+from .gathering import gathered, is_open_join, loop_output_so_far
 from .state import TaskState, WorkflowState
 
 
 def task_document(
-    state: WorkflowState, task: TaskState, before: int | None = None
+    state: WorkflowState,
+    task: TaskState,
+    before: int | None = None,
+    within_decision: bool = False,
 ) -> dict[str, Any]:
-    """What an expression can read of one task; ``before`` is that of ``gathered``."""
-    output = gathered(state, task, before) if is_open_join(task) else task.output_data
+    """What an expression can read of one task.
+
+    ``before`` and ``within_decision`` are those of ``ExecutionDocument``.
+    """
+    output = task.output_data
+    if is_open_join(task):
+        output = gathered(state, task, before)
+    elif within_decision and task.task_type == "DO_WHILE" and not task.status.is_terminal:
+        output = loop_output_so_far(state, task)
     return {
         "input": task.input_data,
         "output": output,
@@ -60,19 +70,28 @@ def workflow_document(state: WorkflowState, status: str | None = None) -> dict[s
 class ExecutionDocument(Mapping[str, Any]):
     """A lazily built view of one execution as the root of expressions."""
 
-    __slots__ = ("_before", "_built", "_state", "_status")
+    __slots__ = ("_before", "_built", "_state", "_status", "_within_decision")
 
     def __init__(
-        self, state: WorkflowState, status: str | None = None, before: int | None = None
+        self,
+        state: WorkflowState,
+        status: str | None = None,
+        before: int | None = None,
+        within_decision: bool = False,
     ) -> None:
         """A view of ``state``.
 
-        ``status`` is what ``${workflow.status}`` reads if given; of what happened with event
-        number ``before`` and later, open joins know nothing yet.
+        Args:
+            state: The execution.
+            status: What ``${workflow.status}`` reads, if not the state's.
+            before: Of what happened with this event number and later, open joins know nothing.
+            within_decision: Whether open loops have been gone over in the decision at hand: they
+                show the iteration under way then.
         """
         self._state = state
         self._status = status
         self._before = before
+        self._within_decision = within_decision
         self._built: dict[str, Any] = {}
 
     def __getitem__(self, key: str) -> Any:
@@ -86,7 +105,9 @@ class ExecutionDocument(Mapping[str, Any]):
             state = self._state
             task_id = state.latest_by_base.get(key)
             if task_id is not None:
-                built = task_document(state, state.tasks[task_id], self._before)
+                built = task_document(
+                    state, state.tasks[task_id], self._before, self._within_decision
+                )
                 if self._status is not None:  # as measured: read at the end, null before
                     built["workflowInstanceId"] = state.workflow_id
             elif key == "workflow":
@@ -123,13 +144,14 @@ class ExpressionScope:
         task_id: str | None = None,
         status: str | None = None,
         before: int | None = None,
+        within_decision: bool = False,
     ) -> None:
         """A scope over ``state``; ``task_id`` is what ``${CPEWF_TASK_ID}`` becomes.
 
-        ``status`` and ``before`` are those of ``ExecutionDocument``.
+        The other arguments are those of ``ExecutionDocument``.
         """
         self._state = state
-        self.document: Mapping[str, Any] = ExecutionDocument(state, status, before)
+        self.document: Mapping[str, Any] = ExecutionDocument(state, status, before, within_decision)
         self.environment = environment
         self.task_id = task_id
 

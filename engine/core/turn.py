@@ -126,6 +126,7 @@ class Turn:
         "state",
         "task_defs",
         "types",
+        "within_decision",
     )
 
     def __init__(
@@ -161,6 +162,8 @@ class Turn:
         self._drafted_after = -1
         self._scope: ExpressionScope | None = None
         self._scope_event = -1
+        self.within_decision = False
+        """Whether what is mapped now follows a task that ended in this very decision."""
 
     # -- events --------------------------------------------------------------------------
 
@@ -308,11 +311,17 @@ class Turn:
         state = self.state
         if self._scope is None or self._scope_event != state.last_event or status is not None:
             self._scope = ExpressionScope(
-                state, self.environment, task_id, status, self.first_event
+                state, self.environment, task_id, status, self.first_event, self.within_decision
             )
             self._scope_event = state.last_event if status is None else -1
         self._scope.task_id = task_id
         return resolve(template, self._scope)
+
+    def begin_mapping(self, within_decision: bool) -> None:
+        """Map what comes next as following a task that ended in this very decision, or not."""
+        if within_decision != self.within_decision:
+            self.within_decision = within_decision
+            self._scope = None
 
     def evaluation(
         self, key: str, evaluator: str, source: str, value: Any, path: str = ""

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..models.codec import loads
+from .gathering import gathered, is_open_join
 from .java_text import java_text
-from .joining import gathered, is_open_join
 from .state import TaskState, WorkflowState
 
 Wire = dict[str, Any]

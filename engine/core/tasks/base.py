@@ -56,6 +56,8 @@ class TaskType:
     revisits: ClassVar[bool] = True
     stays_open: ClassVar[bool] = False
     """Open until something outside the decider moves it, unlike what is decided at once."""
+    acts_aside: ClassVar[bool] = False
+    """Ends outside the decisions (a worker's answer, a queue of its own), not within one."""
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
     counts_reopening: ClassVar[bool] = False
@@ -177,6 +179,7 @@ class WorkerTaskType(TaskType):
     is_system = False
     initial_status = TaskStatus.SCHEDULED
     revisits = False
+    acts_aside = True
     uses_input_template = True
 
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:

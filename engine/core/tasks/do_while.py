@@ -8,13 +8,11 @@ from typing import Any
 from ...models.enums import TaskStatus
 from ..definition import Node
 from ..events import EventKind
+from ..gathering import body_records
 from ..mapping import body_placement, map_first
 from ..state import TaskState
 from ..turn import NeedsEvaluation, Turn
 from .base import TaskType, complete, fail
-
-_ASIDE = frozenset({"JOIN", "WAIT"})
-"""Types that Conductor moves on from queues of their own, outside its decisions."""
 
 
 class DoWhileTask(TaskType):
@@ -59,7 +57,7 @@ class DoWhileTask(TaskType):
         if not task.loop_over_task:
             self._begin(turn, node, task)
             return
-        records = self._body(turn, node, task)
+        records = body_records(turn.state, node, task)
         if not records or records[0].node != node.loop_over[0].reference:
             # The iteration has begun but a script has to choose its first task, or a branch or a
             # rerun begins with it.
@@ -114,17 +112,6 @@ class DoWhileTask(TaskType):
         scheduled = [(d, turn.emit_scheduled(d, loop.last_event, None)) for d in drafts]
         for draft, record in scheduled:
             turn.types[draft.node.type].begin(turn, record)
-
-    def _body(self, turn: Turn, node: Node, task: TaskState) -> list[TaskState]:
-        """Newest attempts of the present iteration's records, in order of definition."""
-        records = []
-        # A loop inside uses the same references in each round of this one: the path tells.
-        inside = f"{task.path}[{task.iteration}]"
-        for reference in node.body_references:
-            record = turn.state.task(f"{reference}__{task.iteration}")
-            if record is not None and record.seq > task.seq and record.path.startswith(inside):
-                records.append(record)
-        return records
 
     def _iteration_is_done(
         self, turn: Turn, node: Node, task: TaskState, records: list[TaskState]
@@ -227,12 +214,12 @@ class DoWhileTask(TaskType):
         node = turn.node_of(task)
         state = turn.state
         unprocessed = [state.tasks[task_id] for task_id in state.unprocessed]
-        ended_by_engine = any(t.revisit and t.task_type not in _ASIDE for t in unprocessed)
+        ended_by_engine = any(_ended_in_decision(turn, t) for t in unprocessed)
         if node is None or not ended_by_engine:
             return {}
         collected = {
             r.node: r.output_data
-            for r in self._body(turn, node, task)
+            for r in body_records(turn.state, node, task)
             if r.executed or (r.revisit and r.status.is_terminal and not r.status.is_successful)
         }
         if not collected:
@@ -253,6 +240,11 @@ class DoWhileTask(TaskType):
         ]
         if doomed:
             turn.emit(EventKind.TASKS_REMOVED, {"task_ids": doomed})
+
+
+def _ended_in_decision(turn: Turn, task: TaskState) -> bool:
+    node = turn.node_of(task)
+    return task.revisit and node is not None and not turn.types[node.type].acts_aside
 
 
 def _failed_for_good(record: TaskState) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
-from ..joining import gathered, joined_records, joined_references
+from ..gathering import gathered, joined_records, joined_references
 from ..state import TaskState
 from ..turn import Draft, Turn
 from .base import TaskType, complete, fail
@@ -24,6 +24,7 @@ class JoinTask(TaskType):
     }
     output = "Output of each reference it waited for, by reference."
     auto_retry = False
+    acts_aside = True
     reopens_in_place = True
 
     @property

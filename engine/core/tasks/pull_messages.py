@@ -14,6 +14,7 @@ class PullWorkflowMessagesTask(TaskType):
     name = "PULL_WORKFLOW_MESSAGES"
     summary = "Take messages that were sent to this execution."
     stays_open = True
+    acts_aside = True
     output = "`messages`: objects `{id, workflowId, payload, receivedAt}`; `count`."
     input_schema = {
         "type": "object",

@@ -18,6 +18,7 @@ class QueuedTask(TaskType):
     kind = "queued"
     initial_status = TaskStatus.SCHEDULED
     revisits = False
+    acts_aside = True
     uses_input_template = True
 
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:

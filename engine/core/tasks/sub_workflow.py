@@ -40,6 +40,7 @@ class SubWorkflowTask(TaskType):
     output = "The child's output and `subWorkflowId`."
     initial_status = TaskStatus.SCHEDULED
     revisits = False
+    acts_aside = True
     knows_task_id = False
 
     def draft(self, turn: Turn, node: Node, place: Placement) -> Draft:
@@ -132,6 +133,7 @@ class StartWorkflowTask(TaskType):
     }
     initial_status = TaskStatus.SCHEDULED
     revisits = False
+    acts_aside = True
     knows_task_id = False
 
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:

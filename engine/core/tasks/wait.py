@@ -20,6 +20,7 @@ class WaitTask(TaskType):
 
     name = "WAIT"
     summary = "Wait for a time or for a signal."
+    acts_aside = True
     stays_open = True
     output = "What the signal or the update brings; empty after a time."
     input_schema = {

@@ -126,3 +126,19 @@ def test_a_noop_has_no_input() -> None:
     assert task is not None
     assert task.status == "COMPLETED"
     assert task.input_data == {}
+
+
+def test_what_follows_a_script_in_a_loop_sees_the_iteration_so_far() -> None:
+    reads = {"so_far": "${l.output}"}
+    body = (simple("a"), inline("i", "7"), simple("b", reads), simple("c", reads))
+    engine = InlineEngine(workflow("w", loop("l", *body, times=2)))
+    execution = engine.start("w")
+    engine.complete("a", {"n": 1})
+    engine.run_until_idle()
+    task = engine.take("b")
+    after_script = task["inputData"]["so_far"]
+    assert after_script == {"1": {"a": {"n": 1}, "i": {"result": 7}}, "iteration": 1}
+    engine.report(task, "COMPLETED")
+    after_worker = engine.take("c")["inputData"]["so_far"]
+    assert after_worker == {"iteration": 1}
+    assert output(engine, execution, "l") == {"iteration": 1}

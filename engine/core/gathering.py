@@ -1,9 +1,10 @@
-"""What a JOIN waits for, and what it has gathered so far."""
+"""What joins and loops have gathered from the tasks they are about, before they end."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .definition import Node
 from .records import existing, node_of
 from .state import TaskState, WorkflowState
 
@@ -25,6 +26,28 @@ def joined_records(state: WorkflowState, references: list[str]) -> list[TaskStat
     """The newest attempt of each full reference, None where there is no record yet."""
     nodes = state.definition.nodes
     return [existing(state, ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
+
+
+def body_records(state: WorkflowState, node: Node, task: TaskState) -> list[TaskState]:
+    """Newest attempts of the present iteration of a DO_WHILE record, in order of definition."""
+    records = []
+    # A loop inside uses the same references in each round of this one: the path tells.
+    inside = f"{task.path}[{task.iteration}]"
+    for reference in node.body_references:
+        record = state.task(f"{reference}__{task.iteration}")
+        if record is not None and record.seq > task.seq and record.path.startswith(inside):
+            records.append(record)
+    return records
+
+
+def loop_output_so_far(state: WorkflowState, task: TaskState) -> dict[str, Any]:
+    """The output of an open DO_WHILE with what its present iteration has got to."""
+    node = node_of(state, task)
+    records = [] if node is None else body_records(state, node, task)
+    if not records:
+        return task.output_data
+    so_far = {record.node: record.output_data for record in records}
+    return {**task.output_data, str(task.iteration): so_far}
 
 
 def is_open_join(task: TaskState) -> bool:
