@@ -199,7 +199,8 @@ def restart(turn: Turn, definition_hash: str) -> None:
     state = turn.state
     if not state.status.is_terminal:
         raise ConflictError(
-            f"Workflow: {name_of(state)} is not in terminal state, unable to restart."
+            f"Workflow: {name_of(state)}.{state.status} is not in terminal state, "
+            "unable to restart."
         )
     if state.status is WorkflowStatus.COMPLETED and not state.definition.restartable:
         raise NotFoundError(f"Workflow: {name_of(state)} is non-restartable")
@@ -223,7 +224,7 @@ def check_rerun(state: WorkflowState) -> None:
     """Refuse the rerun of an execution that has not ended."""
     if not state.status.is_terminal:
         raise ConflictError(
-            f"Workflow: {name_of(state)} is not in terminal state, unable to rerun."
+            f"Workflow: {name_of(state)}.{state.status} is not in terminal state, unable to rerun."
         )
 
 

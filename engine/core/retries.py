@@ -63,7 +63,7 @@ def schedule_attempt(
     data["status"] = str(task_type.initial_status)
     if task_type.revisits:
         data["revisit"] = True
-    merged = {**task.input_data, **(data.get("input") or {})}
+    merged = {**task.input_data, **task_type.input_again(data.get("input") or {})}
     if merged:
         data["input"] = merged
     data["retried_task_id"] = task.task_id

@@ -50,8 +50,9 @@ def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: boo
         # Records hold the period of a limit that is set; Conductor shows the default one as well.
         frequency = definition.get("rateLimitFrequencyInSeconds", 1)
     output = gathered(state, task) if is_open_join(task) else task.output_data
-    if task.sub_workflow_id and output.get("subWorkflowId", "") != task.sub_workflow_id:
-        output = {**output, "subWorkflowId": task.sub_workflow_id}
+    own_child = task.sub_workflow_id
+    if own_child and output.get("subWorkflowId", own_child) != own_child:
+        output = {**output, "subWorkflowId": own_child}
     wire: Wire = {
         "taskType": task.task_type,
         "status": task.status,

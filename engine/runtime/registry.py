@@ -147,7 +147,7 @@ class Registry:
         body = self.workflow_def(name, version)
         if body is None:
             raise NotFoundError(
-                f"No such workflow defined. name={name}, version={version if version else 'null'}"
+                f"No such workflow defined. name={name}, version={'null' if version is None else version}"
             )
         key = (name, int(body["version"]))
         known = self._snapshots.get(key)

@@ -149,6 +149,10 @@ class TaskType:
         if resolution.origins:
             draft.data["origins"] = resolution.origins
 
+    def input_again(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What of a freshly drafted input is laid over that of the attempt before."""
+        return given
+
     def edits(self, turn: Turn, draft: Draft) -> dict[str, Any]:
         """Keys of the input that a person replaced when this execution was branched here."""
         edits: dict[str, Any] = (turn.state.branch or {}).get("edits", {}).get(draft.reference)

@@ -94,6 +94,10 @@ class SubWorkflowTask(TaskType):
         edits = super().edits(turn, draft)
         return {key: value for key, value in edits.items() if key not in _OWN_KEYS}
 
+    def input_again(self, given: dict[str, Any]) -> dict[str, Any]:
+        """As in Conductor, a later attempt also shows the child's input at its own top level."""
+        return {**given.get("workflowInput", {}), **given}
+
     def on_scheduled(self, turn: Turn, task: TaskState) -> None:
         """Start the child at once, unless a retry delay holds it back."""
         if task.not_before_ms <= turn.now.wall_ms:

@@ -285,3 +285,14 @@ def test_deadlines_hold_over_a_crash() -> None:
     engine.reopen()
     engine.clock.move(seconds=50)
     assert [status for _, status in attempts(engine)] == ["TIMED_OUT", "SCHEDULED"]
+
+
+def test_a_later_attempt_of_a_sub_workflow_shows_the_childs_input_at_its_top_level() -> None:
+    child = sub("s", workflow("c", "a"), {"v": "${workflow.input.v}"}, retryCount=1)
+    engine = InlineEngine(workflow("w", child))
+    execution = engine.start("w", {"v": 5})
+    engine.fail("a", terminal=True)
+    first, second = engine.state(execution).tasks.values()
+    assert "v" not in first.input_data
+    assert second.input_data["v"] == 5
+    assert second.input_data["workflowInput"] == {"v": 5}
