@@ -6,6 +6,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 _NAME = re.compile(r"[\w$]+")
+_MEMBER = re.compile(r"\.\s*[\w$]+\s*\Z")
 _STEP = re.compile(r"\.\s*([A-Za-z_$][\w$]*)|\[\s*(?:(\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
 _BUILT_IN: Final = frozenset({"$", "Math", "JSON", "Object", "Array", "Number", "String", "Date"})
 _INTERMEDIATE: Final = "(intermediate value)"
@@ -48,6 +49,9 @@ def _callee_at(source: str, line: int, column: int) -> Callee | None:
         return None
     # QuickJS counts the columns of the first line from 1, those of the others from 2.
     dot = sum(map(len, lines[: line - 1])) + column - (1 if line == 1 else 2)
+    if source[dot : dot + 1] == "(":  # the place of a call with a function among its arguments
+        member = _MEMBER.search(source, 0, dot)
+        dot = member.start() if member else dot
     if source[dot : dot + 1] != ".":
         return None
     name = _NAME.match(source, dot + 1)

@@ -146,9 +146,8 @@ class Registry:
         """
         body = self.workflow_def(name, version)
         if body is None:
-            raise NotFoundError(
-                f"No such workflow defined. name={name}, version={'null' if version is None else version}"
-            )
+            shown = "null" if version is None else version
+            raise NotFoundError(f"No such workflow defined. name={name}, version={shown}")
         key = (name, int(body["version"]))
         known = self._snapshots.get(key)
         if known is None:

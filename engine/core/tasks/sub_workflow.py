@@ -10,6 +10,7 @@ from ...models.enums import TaskStatus
 from ...models.requests import StartWorkflowRequest
 from ..definition import Node
 from ..effects import StartChild, StartWorkflow
+from ..java_text import java_text
 from ..state import TaskState
 from ..turn import Draft, Placement, Terminate, Turn
 from .base import TaskType, complete, delay_start, end_child, fail
@@ -66,8 +67,9 @@ class SubWorkflowTask(TaskType):
         # Leaves of the child's input lie below workflowInput in this record's input.
         for origin in draft.data.get("origins") or ():
             origin["path"] = f"workflowInput.{origin['path']}"
+        name = resolved.get("name")
         data: dict[str, Any] = {
-            "subWorkflowName": resolved.get("name"),
+            "subWorkflowName": name if name is None else java_text(name),
             "subWorkflowVersion": _version(resolved.get("version")),
             "subWorkflowDefinition": definition if isinstance(definition, dict) else None,
             "subWorkflowTaskToDomain": resolved.get("taskToDomain"),

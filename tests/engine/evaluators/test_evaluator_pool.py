@@ -116,6 +116,10 @@ def test_javascript_gives(pool: EvaluatorPool, source: str, expected: Any) -> No
         ("(function () { var q = $.text; return q.bar().baz(); })()", "q.bar is not a function"),
         ("[1].map(x => x.nope())", "x.nope is not a function"),
         (
+            "(function () {\n  return $.text.map(p => ({\n    a: p }));\n})();",
+            "(intermediate value).text.map is not a function",
+        ),
+        (
             "$.list.nope()",
             "invokeMember (nope) on java.util.ArrayList failed due to: Unknown identifier: nope",
         ),
