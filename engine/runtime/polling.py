@@ -17,7 +17,9 @@ from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
 from ..errors import NotFoundError
 from ..models.enums import TaskStatus
+from ..store.faults import fault_point
 from .desk import Desk
+from .faults import HANDED_OUT
 from .queues import Entry, PollWaiter, queue_name
 from .vault import hidden
 
@@ -81,6 +83,7 @@ class Polling:
             turn = desk.turn(state)
             task = start_task(turn, task, worker_id)
             desk.file(turn)
+            fault_point(HANDED_OUT)
             tasks.append(self._wire(state, task))
         if tasks:
             desk.measures.handed_out.add(tasks[0]["taskType"], len(tasks))

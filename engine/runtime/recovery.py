@@ -12,7 +12,7 @@ from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
-from .faults import TAKEN_UP
+from .faults import FOLDED, TAKEN_UP
 from .filing import waits_for_worker
 from .paging import IdleSummary, take_up_idle
 from .polling import IN_PROCESS_PREFIX
@@ -38,6 +38,7 @@ def recover(desk: Desk) -> int:
         desk.start_slots.opened(state)
         for task_id in state.tasks:
             desk.task_home[task_id] = workflow_id
+    fault_point(FOLDED)
     folded = desk.executions.resident()
     for state in folded:
         _take_up(desk, state)

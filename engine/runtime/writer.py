@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import EngineError, StoreError
 from ..store.base import Commit, Store
 from ..store.faults import fault_point
-from .faults import ANSWERED, HALF_ANSWERED
+from .faults import ANSWERED, COMMITTING, HALF_ANSWERED, TOLD
 from .measures import Histogram
 from .subscriptions import Subscriptions
 
@@ -107,6 +107,7 @@ class Writer:
         commit = batch[0].commit if len(batch) == 1 else _merge([o.commit for o in batch])
         try:
             if _writes(commit):
+                fault_point(COMMITTING)
                 begun = perf_counter()
                 self._store.commit(commit)
                 self.committing.add(perf_counter() - begun)
@@ -133,6 +134,7 @@ class Writer:
         fault_point(ANSWERED)
         if commit.events:
             self._subscriptions.publish(commit.events)
+            fault_point(TOLD)
 
 
 def _writes(commit: Commit) -> bool:

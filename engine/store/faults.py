@@ -13,14 +13,18 @@ from typing import Final
 
 VARIABLE: Final = "CONDUCTOR_STUDIO_FAULT"
 STORE_FAULT_POINTS: Final = (
+    "journal.events_written",
     "journal.before_commit",
     "journal.after_commit",
+    "feeder.events_written",
     "feeder.before_history_commit",
     "feeder.after_history_commit",
     "journal.before_prune",
     "journal.after_prune",
 )
-"""The points inside the store; other areas add their own names."""
+"""The points inside a store at work; other areas add their own names."""
+STORE_CLOSING_POINTS: Final = ("store.before_close", "store.fed_at_close")
+"""The points that only a store passes which is being closed."""
 
 _name, _, _count = os.environ.get(VARIABLE, "").partition(":")
 _armed: Final = _name

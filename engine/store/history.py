@@ -150,6 +150,7 @@ class History:
     def _insert(self, batch: Batch, payloads: Payloads) -> None:
         events = (event_row(at, event, payloads) for at, event in batch.events)
         self._load(EVENTS, events)
+        fault_point("feeder.events_written")
         self._load(
             DEFINITIONS, ((key, at, body.decode()) for key, (at, body) in batch.definitions.items())
         )

@@ -149,6 +149,7 @@ class Journal:
             with _Transaction(self._writer):
                 self._insert_events(enumerate(commit.events, first))
                 self._insert_events(restored, "OR IGNORE")
+                fault_point("journal.events_written")
                 self._insert_rest(commit, first + len(commit.events))
                 self._insert_apart(commit)
                 self._note_open(commit, opened, shut, last)

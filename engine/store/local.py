@@ -16,6 +16,7 @@ from ..core.events import HistoryEvent
 from ..errors import StoreCorruptError, StoreError
 from .base import AuditRow, Commit, LogRow, MetadataRow, Project
 from .batch import record_count
+from .faults import fault_point
 from .feeder import Feeder
 from .history import History
 from .history_file import connect, connect_or_set_aside
@@ -291,8 +292,10 @@ class LocalStore:
             if self._closed:
                 return
             self._closed = True
+            fault_point("store.before_close")
             try:
                 self._feeder.close()
+                fault_point("store.fed_at_close")
                 self._history.close()
                 self._journal.close()
             finally:

@@ -6,6 +6,7 @@ With ``finish`` it goes on until nothing is open, closes the store and exits wit
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from crash_flows import FLAKY_TASK, LOCAL_TASK, task_defs, workflow_defs
+from crash_flows import FLAKY_TASK, FLOWS_VARIABLE, LOCAL_TASK, task_defs, workflow_defs
 from side_file import SideFile
 
 from engine.facade import Engine
@@ -98,8 +99,13 @@ def _noted_update(
     return answer
 
 
+def _names() -> list[str]:
+    return [definition["name"] for definition in workflow_defs()]
+
+
 def _start_all(service: Any, side: SideFile, first: int, count: int) -> None:
-    names = [definition["name"] for definition in workflow_defs()]
+    chosen = os.environ.get(FLOWS_VARIABLE, "").split(",")
+    names = [name for name in _names() if name in chosen or chosen == [""]]
     room = threading.Semaphore(_AT_ONCE)
 
     def answered(finished: Future[str], number: int, name: str) -> None:
@@ -118,7 +124,7 @@ def _start_all(service: Any, side: SideFile, first: int, count: int) -> None:
 def _wait_for_end(engine: Engine) -> list[str]:
     """Wait until nothing is open; returns what still is when time is up."""
     deadline = time.monotonic() + _FINISH_SECONDS
-    names = [definition["name"] for definition in workflow_defs()]
+    names = _names()
     while time.monotonic() < deadline:
         left = [workflow_id for name in names for workflow_id in engine.service.running(name)]
         if not left:

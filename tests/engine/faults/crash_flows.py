@@ -9,6 +9,9 @@ FLAKY_TASK: Final = "crash_flaky"
 REMOTE_TASK: Final = "crash_remote"
 """Worked on by the test's own process, over HTTP."""
 
+FLOWS_VARIABLE: Final = "CRASH_FLOWS"
+"""Environment: names of the workflows to start, with commas between; all without it."""
+
 Wire = dict[str, Any]
 
 

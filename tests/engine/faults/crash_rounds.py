@@ -20,10 +20,10 @@ import uuid
 from pathlib import Path
 from typing import IO, Any
 
-from crash_flows import REMOTE_TASK
+from crash_flows import FLOWS_VARIABLE, REMOTE_TASK
 from side_file import SideFile
 
-from engine.store.faults import VARIABLE
+from engine.store.faults import STORE_CLOSING_POINTS, VARIABLE
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[2]
@@ -49,8 +49,18 @@ class Rounds:
 class CrashRounds:
     """One store, many processes one after the other. Use as a context manager."""
 
-    def __init__(self, folder: Path, seed: int, child: Path = _HERE / "crash_child.py") -> None:
-        """Prepare to run ``child`` over files in ``folder``; ``seed`` chooses the moments."""
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        child: Path = _HERE / "crash_child.py",
+        flows: tuple[str, ...] = (),
+    ) -> None:
+        """Prepare to run ``child`` over files in ``folder``; ``seed`` chooses the moments.
+
+        ``flows`` are the workflows it starts, all without any.
+        """
+        self._flows = flows
         self.folder = folder
         self.seen = Rounds()
         self._child = child
@@ -69,9 +79,10 @@ class CrashRounds:
 
     def die_at(self, point: str, passes: int) -> None:
         """Run a process until it passes a fault point for the given time, where it dies."""
-        process = self._run({VARIABLE: f"{point}:{passes}"})
+        more = ["finish"] if point in STORE_CLOSING_POINTS else []
+        process = self._run({VARIABLE: f"{point}:{passes}"}, *more)
         try:
-            process.wait(_DIE_SECONDS)
+            process.wait(_FINISH_SECONDS if more else _DIE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"{point} was not passed {passes} times.") from None
@@ -115,7 +126,7 @@ class CrashRounds:
                 command,
                 cwd=_ROOT,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join((str(_HERE), str(_ROOT))),
-                     **environment},
+                     FLOWS_VARIABLE: ",".join(self._flows), **environment},
                 stdout=subprocess.PIPE,
                 stderr=log,
             )  # fmt: skip
