@@ -148,7 +148,13 @@ def check_secret(name: str, value: str) -> None:
 
 
 def hidden(value: Any, known: Mapping[str, str]) -> Any:
-    """The value with every known secret in its texts masked."""
+    """The value with every known secret in its texts masked.
+
+    Only where secrets are kept by us: what the environment alone provides comes back as it is from
+    a real server (golden ``secrets-http-value``).
+    """
+    if not (isinstance(known, SecretVault) and known.is_writable):
+        return value
     values = sorted((v for v in known.values() if len(v) >= _SHORTEST_HIDDEN), key=len)
     return _hidden(value, values[::-1]) if values else value
 
