@@ -50,7 +50,12 @@ def test_a_recorded_history_folds_to_the_same_state_and_decides_the_same(path: P
         for task, recorded in zip(now.pop("tasks"), then.pop("tasks"), strict=True):
             assert {key: task.get(key) for key in recorded} == recorded
         assert {key: now[key] for key in then} == then
-        replay(events, definition_of, recording.environment, recording.task_types())
+        runs = [
+            replay(events, definition_of, recording.environment, recording.task_types())
+            for _ in range(2)
+        ]
+        once, twice = (msgspec.json.encode(essence(state)) for state in runs)
+        assert once == twice
         audit_history(events, definition_of, recording.task_types())
 
 
