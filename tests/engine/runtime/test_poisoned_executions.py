@@ -71,7 +71,8 @@ def test_others_go_on_beside_it(engine: Engine, name: str, input: Wire) -> None:
     median, _ = slowest_ms(engine, 0.3)
     for _ in range(2):
         engine.service.start_workflow({"name": name, "input": input})
-    beside, worst = slowest_ms(engine, 1.2)
+    # Long enough for the median: the first script may wait for another process to start.
+    beside, worst = slowest_ms(engine, 2.5)
     for workflow_id in engine.service.running(name):
         engine.service.terminate(workflow_id, "seen enough").result(30)
     # Generous, for machines that are busy: what it guards against are seconds.
