@@ -307,10 +307,15 @@ class _Look:
         self.drafts.append(_Draft(moment, seq + 0.1, EventKind.TASK_STARTED, data, wire, actor))
 
     def _iterations(self, wire: Wire, before: int) -> None:
-        """One event for each iteration a loop has begun since."""
+        """One event for each iteration that a loop has begun since and that is shown."""
         output = wire.get("outputData") or {}
-        for number in range(before + 1, int(wire.get("iteration") or 0) + 1):
-            first = self.places.first_of_iteration(wire, number)
+        newest = int(wire.get("iteration") or 0)
+        begun = self.places.iterations_of(wire)
+        numbers = {number for number in begun if before < number < newest}
+        if newest > before:
+            numbers.add(newest)
+        for number in sorted(numbers):
+            first = begun.get(number)
             moment = int((first or wire).get("scheduledTime") or 0)
             place = float((first or wire).get("seq") or 0) - 0.5
             collected: Wire = {"iteration": number}

@@ -53,10 +53,12 @@ class Places:
             known = self._paths[task_id] = self._path(task)
         return known
 
-    def first_of_iteration(self, loop: Wire, number: int) -> Wire | None:
-        """The first task that an iteration of a loop scheduled."""
-        inside = self._inside(loop)
-        return next((task for task in inside if _iteration(task) == number), None)
+    def iterations_of(self, loop: Wire) -> dict[int, Wire]:
+        """The first task that each iteration of a loop scheduled, as far as it is shown."""
+        found: dict[int, Wire] = {}
+        for task in self._inside(loop):
+            found.setdefault(_iteration(task), task)
+        return found
 
     def last_inside(self, task: Wire, kind: str, moment: int) -> float:
         """Highest ``seq`` of what a task had to wait for, 0 when it waited for nothing."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from ..core.apply import fold
+from ..core.definition import CompiledDefinition
 from ..core.events import EventKind, HistoryEvent
 from ..core.observation import observe
 from ..core.state import WorkflowState
 from ..core.turn import Terminate, Turn
-from ..errors import ConflictError, InvalidRequestError
+from ..errors import ConflictError, HistoryConflictError, InvalidRequestError
 from ..models.codec import payload_hash
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..models.execution import Workflow
@@ -59,35 +61,59 @@ class ImportingService(AccountService):
                 answer.set_result(UNCHANGED)
                 return
 
+            place = self._submit(lambda desk: self._place_of(desk, wire)).result(timeout=60)
+            # A long execution takes a while to be looked through: not on the decider's thread.
+            state = WorkflowState(workflow_id)
+            if known:
+                state = fold(known, self._registry.definition_of)
+            last_event = state.last_event
+            events = observe(
+                state,
+                wire,
+                place.definition,
+                path=place.path,
+                actor=ACTOR,
+                started={"imported": {"source": source, "at": place.now_ms}},
+            )
+            if not events:
+                answer.set_result(UNCHANGED)
+                return
+
             def take_over(desk: Desk) -> str:
                 desk.adopt(workflow_id, known)
-                return self._take_over(desk, wire, source, seen)
+                if desk.knows(workflow_id) and desk.state(workflow_id).last_event != last_event:
+                    raise HistoryConflictError(f"{workflow_id} was changed while it was imported.")
+                return self._take_over(desk, state, place.definition, events, source, seen)
 
             chain(self._submit(take_over), answer)
 
         self._read(lambda: self._runtime.store.events(workflow_id), use, answer)
         return answer
 
-    def _take_over(self, desk: Desk, wire: Wire, source: str, seen: str) -> str:
-        workflow_id = wire["workflowId"]
-        definition = self._imported_definition(desk, wire)
-        is_known = desk.knows(workflow_id)
-        state = desk.state(workflow_id) if is_known else WorkflowState(workflow_id)
-        parent = desk.executions.get(wire.get("parentWorkflowId") or "") or desk.ended.get(
-            wire.get("parentWorkflowId") or ""
-        )
+    def _place_of(self, desk: Desk, wire: Wire) -> _Place:
+        """What an execution is made from here: its definition, and where its parent has it."""
+        above = wire.get("parentWorkflowId") or ""
+        parent = desk.executions.get(above) or desk.ended.get(above)
         holder = parent.tasks.get(wire.get("parentWorkflowTaskId") or "") if parent else None
-        turn = desk.turn(state, ACTOR)
-        turn.events = observe(
-            state,
-            wire,
-            definition,
-            path=holder.path if holder is not None else "",
-            actor=ACTOR,
-            started={"imported": {"source": source, "at": turn.now.wall_ms}},
+        return _Place(
+            self._imported_definition(desk, wire),
+            holder.path if holder is not None else "",
+            desk.clock.now().wall_ms,
         )
-        if not turn.events:
-            return UNCHANGED
+
+    def _take_over(
+        self,
+        desk: Desk,
+        state: WorkflowState,
+        definition: CompiledDefinition,
+        events: list[HistoryEvent],
+        source: str,
+        seen: str,
+    ) -> str:
+        workflow_id = state.workflow_id
+        turn = desk.turn(state, ACTOR)
+        turn.events = events
+        is_new = events[0].number == 1
         if not state.status.is_terminal:
             _close(turn, source)
         # Told by the last event, so that the next import knows what this one has seen.
@@ -100,9 +126,9 @@ class ImportingService(AccountService):
         if text is not None:
             desk.outbox.commit.definitions[definition.hash] = text
         desk.file_events(turn)
-        return UPDATED if is_known else IMPORTED
+        return IMPORTED if is_new else UPDATED
 
-    def _imported_definition(self, desk: Desk, wire: Wire) -> Any:
+    def _imported_definition(self, desk: Desk, wire: Wire) -> CompiledDefinition:
         body = wire["workflowDefinition"]
         try:
             definition = desk.registry.snapshot_of(body)
@@ -114,6 +140,12 @@ class ImportingService(AccountService):
             )
             desk.outbox.commit.metadata.append(row)
         return definition
+
+
+class _Place(NamedTuple):
+    definition: CompiledDefinition
+    path: str
+    now_ms: int
 
 
 def _checked(workflow: Wire) -> Wire:
