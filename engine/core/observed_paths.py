@@ -7,7 +7,9 @@ it come from the definition, their own place from the newest record of the loop 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from .definition import CompiledDefinition, Node
@@ -26,6 +28,10 @@ class Places:
         self._paths: dict[str, str] = {}
         self._loops: dict[str, list[Wire]] = {}
         self._forks: list[Wire] = []
+        times = sorted((int(task.get("scheduledTime") or 0), _seq(task)) for task in tasks)
+        self._moments = [moment for moment, _ in times]
+        self._highest = list(accumulate((seq for _, seq in times), max))
+        """Highest ``seq`` up to each of the moments."""
         for task in tasks:
             kind = task.get("taskType")
             if kind == "DO_WHILE":
@@ -63,10 +69,9 @@ class Places:
     def last_inside(self, task: Wire, kind: str, moment: int) -> float:
         """Highest ``seq`` of what a task had to wait for, 0 when it waited for nothing."""
         if kind == "DO_WHILE":
-            inside = self._inside(task)
-        else:
-            inside = [t for t in self._tasks if int(t.get("scheduledTime") or 0) < moment]
-        return max((float(t.get("seq") or 0) for t in inside), default=0.0)
+            return max((float(_seq(inner)) for inner in self._inside(task)), default=0.0)
+        before = bisect_left(self._moments, moment)
+        return float(self._highest[before - 1]) if before else 0.0
 
     def _inside(self, loop: Wire) -> list[Wire]:
         """Tasks directly or deeper in a loop, from its record to its next one."""
@@ -109,9 +114,13 @@ class Places:
 
     @staticmethod
     def _before(records: Sequence[Wire], task: Wire) -> Wire | None:
-        seq = int(task.get("seq") or 0)
-        found = [r for r in records if int(r.get("seq") or 0) < seq and r is not task]
-        return found[-1] if found else None
+        """The newest of some records, in order of ``seq``, that was there before a task."""
+        at = bisect_left(records, _seq(task), key=_seq)
+        return records[at - 1] if at else None
+
+
+def _seq(task: Wire) -> int:
+    return int(task.get("seq") or 0)
 
 
 def _iteration(task: Wire) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,34 @@ def test_looking_after_every_event_only_appends(
         assert comparable(shown(state)) == comparable(wire), f"after event {event.number}"
         assert observe(state, wire, definition) == []
     assert [event.number for event in made] == list(range(1, len(made) + 1))
+
+
+def test_long_loop_is_looked_at_in_a_time_that_grows_with_its_length() -> None:
+    def shown_loop(count: int) -> dict[str, Any]:
+        loop = {"taskId": "L", "taskType": "DO_WHILE", "referenceTaskName": "loop", "seq": 1}
+        tasks = [{**loop, "status": "COMPLETED", "iteration": count, "scheduledTime": 1}]
+        for number in range(1, count + 1):
+            for kind in ("FORK", "b", "JOIN"):
+                at = len(tasks) + 1
+                task = {"taskId": f"{kind}{number}", "taskType": kind, "status": "COMPLETED"}
+                place = {"seq": at, "iteration": number, "scheduledTime": at, "endTime": at}
+                name = {"FORK": "f", "b": "b", "JOIN": "j"}[kind]
+                tasks.append({**task, **place, "referenceTaskName": f"{name}__{number}"})
+        return {"workflowId": "x", "status": "COMPLETED", "createTime": 1, "tasks": tasks}
+
+    inner = {"name": "b", "taskReferenceName": "b", "type": "SIMPLE"}
+    body = [
+        {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN", "forkTasks": [[inner]]},
+        {"name": "j", "taskReferenceName": "j", "type": "JOIN", "joinOn": ["b"]},
+    ]
+    loop = {"name": "loop", "taskReferenceName": "loop", "type": "DO_WHILE", "loopOver": body}
+    definition = compile_definition({"name": "w", "tasks": [loop]}, "h")
+
+    def seconds(count: int) -> float:
+        wire = shown_loop(count)
+        began = time.process_time()
+        assert observe(WorkflowState("x"), wire, definition)
+        return time.process_time() - began
+
+    seconds(100)
+    assert seconds(2000) < 40 * max(seconds(200), 0.002)
