@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .answers import EMPTY, TEXT, Answer, json_answer, text_answer
+from .answers import EMPTY, TEXT, Answer, json_answer, status_answer, text_answer
 from .call import Call
 from .routing import Route
 
@@ -70,16 +70,28 @@ async def environment_value(call: Call, key: str) -> Answer:
 
 
 async def set_environment_value(call: Call, key: str) -> Answer:
-    """Write one value: the body as it stands, whatever its content type."""
+    """Write one value: the body as it stands, whatever its content type. 405 without a key.
+
+    One rule for both: a server that keeps secrets of its own keeps environment variables too; one
+    whose process provides them is read-only, as the real server is.
+    """
+    if not call.service.secrets_are_writable():
+        return _not_supported("PUT")
     value = call.raw_body().decode("utf-8", "replace")
     await call.wait(call.service.set_environment_variable(key, value))
     return EMPTY
 
 
 async def delete_environment_value(call: Call, key: str) -> Answer:
-    """Take a written value back."""
+    """Take a written value back. 405 without a key for stored secrets, as ``PUT``."""
+    if not call.service.secrets_are_writable():
+        return _not_supported("DELETE")
     await call.wait(call.service.delete_environment_variable(key))
     return EMPTY
+
+
+def _not_supported(method: str) -> Answer:
+    return status_answer(405, f"Request method '{method}' is not supported", "GET,HEAD,OPTIONS")
 
 
 ROUTES: Final = (

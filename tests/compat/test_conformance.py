@@ -16,7 +16,7 @@ GROUPS = (
     *("basic", "expr", "switch", "fork", "retry"),
     *("api", "metadata", "search", "schedule", "limits"),
 )
-UNMATCHED = frozenset({"api-orkes-routes", "api-environment"})
+UNMATCHED = frozenset({"api-orkes-routes"})
 """Knowingly not matched: decision 16."""
 EVERY = 10
 """The quick test plays one scenario in so many."""

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from door_client import Send
+from door_client import Send, sender
 
 from engine import Engine
 from engine.functions import FunctionRegistry
+from engine.http_api import ApiServer
 from engine.http_api.tags import PLACES
 from engine.service import Service
 
@@ -104,7 +105,23 @@ def test_a_written_variable_is_read_by_expressions_and_survives_a_restart(tmp_pa
         assert seen(engine) == "blue"
 
 
-def test_environment_variables_are_written_over_http(send: Send) -> None:
+def test_environment_of_a_process_without_a_secrets_key_is_read_only_over_http(send: Send) -> None:
+    for method in ("PUT", "DELETE"):
+        reply = send(method, "/api/environment/COLOUR", "dark red")
+        assert reply.status == 405
+        assert reply.json["message"] == f"Request method '{method}' is not supported"
+
+
+@pytest.fixture
+def send_to_keeper() -> Iterator[Send]:
+    """To a server that keeps secrets, and so environment variables, of its own."""
+    engine = Engine(functions=FunctionRegistry(), threads=0, secrets_key=b"k" * 32)
+    with engine, ApiServer(engine.service, port=0) as server, sender(server.port) as send:
+        yield send
+
+
+def test_environment_variables_are_written_over_http(send_to_keeper: Send) -> None:
+    send = send_to_keeper
     assert send("PUT", "/api/environment/COLOUR", "dark red").status == 200
     reply = send("GET", "/api/environment/COLOUR")
     assert (reply.status, reply.text) == (200, "dark red")
