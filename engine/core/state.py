@@ -102,7 +102,7 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 
 
 class WorkflowState:
-    """One execution, folded from its events. Read-only outside ``core.apply``.
+    """One execution, folded from its events. Read-only outside the fold (``core.apply``).
 
     ``tasks`` holds every attempt by id in order of ``seq``; ``latest`` the newest attempt of
     each reference; ``unprocessed`` the ended tasks that the next decision has to look at

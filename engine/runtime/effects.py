@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..core import operations, starting
+from ..core import operations, reopening, starting
 from ..core.definition import CompiledDefinition
 from ..core.effects import (
     CancelSystemTask,
@@ -247,7 +247,7 @@ def _revive_parent(desk: Desk, child: WorkflowState, operation: str) -> None:
         if task.sub_workflow_id != child.workflow_id:  # the task has another child by now
             return
         turn = desk.turn(parent, f"workflow:{child.workflow_id}")
-        if not operations.revive(turn, task, operation):
+        if not reopening.revive(turn, task, operation):
             return
         desk.go_on(turn)
         child = parent

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ..core import operations, starting
+from ..core import operations, reopening, starting
 from ..core.definition import CompiledDefinition
 from ..core.limits import check_definition, check_workflow_input
 from ..core.schemas import SchemaCheck, enforced_schema, refusal, unusable
@@ -243,15 +243,15 @@ class ExecutionService(ReadingService, PayloadService):
             if not asked.re_run_from_task_id:
                 desk.act(
                     workflow_id,
-                    lambda turn: operations.rerun_from_start(turn, given, corr),
+                    lambda turn: reopening.rerun_from_start(turn, given, corr),
                     self._actor,
                 )
                 return Settled(workflow_id, workflow_id)
-            operations.check_rerun(desk.state(workflow_id))
+            reopening.check_rerun(desk.state(workflow_id))
             home, task = self._find_below(desk, workflow_id, asked.re_run_from_task_id)
 
             def from_task(turn: Turn) -> None:
-                operations.rerun_from_task(turn, task, asked.task_input, given, corr)
+                reopening.rerun_from_task(turn, task, asked.task_input, given, corr)
 
             desk.act(home, from_task, self._actor)
             return Settled(home, workflow_id)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..core.apply import DefinitionOf, fold, reindex
+from ..core.apply import DefinitionOf, fold
 from ..core.events import EventKind, HistoryEvent
 from ..core.state import TaskState, WorkflowState
+from ..core.task_records import reindex
 from ..core.tasks.base import TaskType
 from ..core.tasks.registry import TASK_TYPES
 from ..models.enums import WorkflowStatus
