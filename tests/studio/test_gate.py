@@ -256,8 +256,8 @@ def test_nobody_joins_the_session_of_somebody_else(server):
 
 def test_only_listed_handlers_are_served_at_all(server):
     listed = {
-        "PageHandler", "SocketHandler", "LogInHandler", "LogOutHandler", "BrowserFileHandler",
-        "BundleHandler", "ApiHandler",
+        "PageHandler", "SocketHandler", "LogInHandler", "LogOutHandler", "OpenLinkHandler",
+        "BrowserFileHandler", "BundleHandler", "ApiHandler",
         # Bokeh's and Panel's own scripts and icons, the same for everybody:
         "RootHandler", "StaticHandler", "MultiRootStaticHandler", "ComponentResourceHandler",
         "IcoHandler",

@@ -19,7 +19,7 @@ _HEAD: Final = """# Task types
 Written by `python -m engine.core.tasks.reference`; a test compares. A type that is not listed is
 work for workers that poll by that type, as in Conductor: types of other products
 (`WAIT_FOR_WEBHOOK`, `LLM_CHAT_COMPLETE`, `JDBC`, …) are accepted and wait for such a worker. Types
-of your own: [EXTENDING.md](../../../EXTENDING.md).
+of your own: [EXTENDING.md](../../EXTENDING.md).
 
 *Kind*: **decided** at once by the engine, **open** until something outside moves it, **queued** for
 a worker of the engine's own process, **worker** for workers outside. *Retried*: whether a failed

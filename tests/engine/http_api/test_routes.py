@@ -184,8 +184,8 @@ DOCUMENTED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/environment", None, 200),
     ("GET", "/api/environment/{key}", None, 200),
     ("GET", "/api/executions/{workflowId}/events", None, 404),
-    ("PUT", "/api/environment/{key}", "value", 200),
-    ("DELETE", "/api/environment/{key}", None, 200),
+    ("PUT", "/api/environment/{key}", "value", 405),
+    ("DELETE", "/api/environment/{key}", None, 405),
     ("GET", "/api/metadata/tags", None, 200),
     ("GET", "/api/scheduler/schedules/tags?tag=none", None, 200),
     *(
