@@ -15,11 +15,18 @@ def joined_references(state: WorkflowState, task: TaskState, key: str = "joinOn"
     ``key`` names the list in the record's input; EXCLUSIVE_JOIN has a second one.
     """
     listed = list(task.input_data.get(key) or ())
+    suffix = joined_suffix(state, task)
+    return [f"{reference}{suffix}" for reference in listed] if suffix else listed
+
+
+def joined_suffix(state: WorkflowState, task: TaskState) -> str:
+    """What the references of a join end with: its iteration inside a loop, else nothing."""
+    if "__" not in task.reference_task_name:
+        return ""
     node = node_of(state, task)
-    if node is None or node.loop() is None or "__" not in task.reference_task_name:
-        return listed
-    suffix = task.reference_task_name.rsplit("__", 1)[1]
-    return [f"{reference}__{suffix}" for reference in listed]
+    if node is None or node.loop() is None:
+        return ""
+    return "__" + task.reference_task_name.rsplit("__", 1)[1]
 
 
 def joined_records(state: WorkflowState, references: list[str]) -> list[TaskState | None]:

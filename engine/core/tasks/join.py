@@ -6,7 +6,7 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
-from ..gathering import gathered, joined_records, joined_references
+from ..gathering import gathered, joined_records, joined_references, joined_suffix
 from ..state import TaskState
 from ..turn import Draft, Turn
 from .base import TaskType, complete, fail
@@ -42,9 +42,9 @@ class JoinTask(TaskType):
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Gather, fail on the first fatal branch, or go on waiting."""
-        references = joined_references(turn.state, task)
-        if _still_waits(turn, task, references):
+        if _still_waits(turn, task):
             return
+        references = joined_references(turn.state, task)
         records = joined_records(turn.state, references)
         output = dict(task.output_data)
         ended = [r is not None and r.status.is_terminal for r in records]
@@ -78,15 +78,20 @@ class JoinTask(TaskType):
         return {"output": output} if output else {}
 
 
-def _still_waits(turn: Turn, task: TaskState, references: list[str]) -> bool:
+def _still_waits(turn: Turn, task: TaskState) -> bool:
     """Quick answer for wide forks: the branch that was open last time still is.
 
     Only a required failure could decide the join before that branch ends, and everything
-    before it ended well or is permissive, which decides nothing until all have ended.
+    before it ended well or is permissive, which decides nothing until all have ended. The list
+    is not copied: every branch that ends asks.
     """
     scratch = turn.state.scratch
-    for position in range(scratch.get(task.task_id, 0), len(references)):
-        record = turn.state.task(references[position])
+    listed = task.input_data.get("joinOn") or ()
+    if not isinstance(listed, list):
+        listed = list(listed)
+    suffix = joined_suffix(turn.state, task)
+    for position in range(scratch.get(task.task_id, 0), len(listed)):
+        record = turn.state.task(f"{listed[position]}{suffix}")
         if record is None or not record.status.is_terminal:
             scratch[task.task_id] = position
             return True
