@@ -42,8 +42,7 @@ _REQUEST_LINE: Final = re.compile(
     rb"(GET|POST|PUT|DELETE) (/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))? HTTP/1\.1\r\n"
 )
 _HEADERS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*\r\n)+")
-_NOT_PLAIN: Final = frozenset({"transfer-encoding", "expect", "upgrade", "connection"})
-_KEPT_ALIVE: Final = frozenset({"keep-alive"})
+_NOT_PLAIN: Final = frozenset({"transfer-encoding", "expect", "upgrade"})
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
 }
@@ -213,14 +212,18 @@ class _Connection:
 
     async def _answer(self, request: _Request, call: Call) -> None:
         path, host = request.path, request.headers["host"]
-        answer = await self._lane.door.answer(request.method, path, host, call, request.match)
-        assert isinstance(answer, Answer)
-        self._request = self._call = self._task = None
-        if self._gone:
-            self.close()
-            return
-        self._unsent = _encoded(answer)
-        self._send()
+        unsent = b""
+        try:
+            answer = await self._lane.door.answer(request.method, path, host, call, request.match)
+            assert isinstance(answer, Answer)
+            unsent = _encoded(answer)
+        finally:  # whatever went wrong is logged with the task; nobody waits for an answer to it
+            self._request = self._call = self._task = None
+            if self._gone or not unsent:
+                self.close()
+        if not self._gone:
+            self._unsent = unsent
+            self._send()
 
     def _send(self) -> None:
         try:
@@ -282,7 +285,10 @@ def _plain(door: Door, seen: bytes) -> _Request | None:
     if headers is None:
         return None
     length = dict.get(headers, "content-length", "0")
-    method, path = line[1].decode("ascii"), door.path(line[2].decode("ascii"))
+    method, path = line[1].decode("ascii"), line[2].decode("ascii")
+    if not path.startswith(door.prefix):
+        return None
+    path = door.path(path)
     match = door.router.match(method, path)
     if match is None or match.route.is_endless or not length.isdecimal() or len(length) > 7:
         return None
@@ -302,7 +308,9 @@ def _headers(block: bytes) -> _Headers | None:
     for line in block.decode("latin-1").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
         name, value = name.lower(), value.strip(" \t")
-        if name in headers or (name in _NOT_PLAIN and value.lower() not in _KEPT_ALIVE):
+        if name in headers or name in _NOT_PLAIN:
+            return None
+        if name == "connection" and value.lower() != "keep-alive":
             return None
         headers[name] = value
     return headers if headers.get("host") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -11,6 +12,13 @@ import pytest
 from door_client import Send
 
 from engine.http_api import ApiServer
+from engine.http_api.answers import Answer
+from engine.http_api.fast_lane import _plain
+from engine.http_api.guard import Guard
+from engine.http_api.handler import Door
+from engine.http_api.identity import Identity
+from engine.http_api.routes import ROUTES
+from engine.http_api.routing import Router
 from engine.service import Service
 
 
@@ -155,3 +163,27 @@ def test_names_and_origins_are_checked_here_too(wire: Wire) -> None:
     assert wire.hear()[0] == 403
     wire.say(_post("/api/workflow/flow", b"{}", "Origin: http://evil.example"))
     assert wire.hear()[0] == 403
+
+
+def test_an_unknown_transfer_encoding_is_never_taken_for_none(wire: Wire) -> None:
+    wire.say(_get("/api/tasks/queue/all", "Transfer-Encoding: keep-alive"))
+    assert wire.hear()[0] == 400
+
+
+def test_only_what_stands_below_the_prefix_is_answered(service: Service) -> None:
+    router = Router(ROUTES)
+    door = Door(Identity(service), router, Guard(), "/studio")
+    assert _plain(door, _get("/studio/api/tasks/queue/all")) is not None
+    assert _plain(door, _get("/others/api/tasks/queue/all")) is None
+    assert _plain(door, _get("/api/tasks/queue/all")) is None
+
+
+def test_a_connection_is_hung_up_when_no_answer_can_be_made(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def give_up(*_: object) -> Answer:
+        raise asyncio.CancelledError  # what Door.answer lets through
+
+    monkeypatch.setattr(Door, "answer", give_up)
+    wire.say(_get("/api/tasks/queue/all"))
+    assert wire.has_ended()
