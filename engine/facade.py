@@ -188,13 +188,19 @@ class Engine:
     def _attach(self, locked: StoreLockedError, threads: int) -> None:
         """Work through the studio that owns the store.
 
+        Only on this machine: whoever may write to the folder could have left the address of
+        another, to which the credentials of this environment and all data would go.
+
         Raises:
-            StoreLockedError: It does not answer, or can't give its history.
+            StoreLockedError: It is elsewhere, does not answer, or can't give its history.
         """
         from .client.remote import RemoteClient
         from .errors import EngineError
+        from .http_api.exposure import is_loopback_url
         from .models.capability import Capability
 
+        if not is_loopback_url(locked.address):
+            raise locked
         client = RemoteClient(locked.address)
         try:
             knows_events = Capability.EVENTS in client.capabilities

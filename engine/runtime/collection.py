@@ -17,11 +17,16 @@ class Collection:
     thread, since the whole mapping is replaced.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
-        """Read what the store has under ``name`` (``MetadataRow.collection``)."""
+    def __init__(self, store: Store, name: str, *, is_protected: bool = False) -> None:
+        """Read what the store has under ``name`` (``MetadataRow.collection``).
+
+        ``is_protected``: kept where no query and no feed reaches it.
+        """
         self.name = name
+        self._is_protected = is_protected
+        read = store.protected if is_protected else store.metadata
         self.objects: dict[str, dict[str, Any]] = {
-            row.key: row.body for row in store.metadata(name) if row.body is not None
+            row.key: row.body for row in read(name) if row.body is not None
         }
 
     def put(self, desk: Desk, key: str, body: dict[str, Any]) -> None:
@@ -37,6 +42,8 @@ class Collection:
 
     def _record(self, desk: Desk, key: str, body: dict[str, Any] | None) -> None:
         now_ms = desk.clock.now().wall_ms
-        desk.outbox.commit.metadata.append(
+        commit = desk.outbox.commit
+        rows = commit.protected if self._is_protected else commit.metadata
+        rows.append(
             MetadataRow(collection=self.name, key=key, version=0, body=body, wall_ms=now_ms)
         )

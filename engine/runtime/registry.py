@@ -37,7 +37,7 @@ class Registry:
         }
         self.tags = Collection(store, "tags")
         """By ``kind/name`` of what they hang on."""
-        self.environment = Collection(store, "environment")
+        self.environment = Collection(store, "environment", is_protected=True)
         """Written variables of ``workflow.env``: ``{"value": text}``."""
         self.schemas = SchemaRegistry(store.metadata(COLLECTION))
         self._run_time_task_defs: dict[str, Wire] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ForbiddenError, NotFoundError, UnauthorizedError
@@ -113,7 +114,13 @@ class SharedExecution:
         chosen = [self._root] if workflow_id is None else workflow_id
         for one in [chosen] if isinstance(chosen, str) else chosen:
             self._check(one)
-        return self._service.subscribe(callback, chosen)
+
+        def tell(events: list[HistoryEvent]) -> None:
+            with suppress(UnauthorizedError):  # a page may stay open longer than its link
+                assert self.caller
+                callback(events)
+
+        return self._service.subscribe(tell, chosen)
 
     def __getattr__(self, name: str) -> Any:
         """Refuse everything else."""

@@ -104,7 +104,7 @@ class Commit(msgspec.Struct, kw_only=True):
     idle: list[IdleRow] = []
     """Summaries of open executions; they take no position, and no history knows them."""
     protected: list[MetadataRow] = []
-    """Users, keys, links, secrets: kept in the journal alone, never fed, never in a query."""
+    """Users, keys, links, secrets, environment: in the journal alone, never fed or queried."""
     audit: list[AuditRow] = []
     """What people changed: as ``protected``, and never changed again. Neither takes a position."""
 

@@ -113,6 +113,33 @@ def test_engine_with_secrets_of_its_own_is_refused(
     assert refusal.value.address == url
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://198.51.100.7:8080/api",
+        "http://localhost.evil.example/api",
+        "http://localhost@198.51.100.7/api",
+        "http://[::1/api",
+        "file:///etc/passwd",
+    ],
+)
+def test_no_address_beyond_this_machine_is_attached_to(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock file may be anybody's: credentials of the environment would go where it says."""
+
+    def locked(*_: object) -> None:
+        raise StoreLockedError("somebody's", address)
+
+    def asked(*_: object) -> None:
+        raise AssertionError("asked for an address that a file gave")
+
+    monkeypatch.setattr("engine.store.open_store", locked)
+    monkeypatch.setattr("engine.client.remote.RemoteClient.__init__", asked)
+    with pytest.raises(StoreLockedError, match="somebody"):
+        Engine(tmp_path / "shop.duckdb", threads=0)
+
+
 def test_owner_that_does_not_answer_leaves_the_refusal(tmp_path: Path) -> None:
     """Its API has gone while the lock is held: there is no way in."""
     database = tmp_path / "shop.duckdb"

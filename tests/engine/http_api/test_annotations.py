@@ -188,3 +188,17 @@ def test_actions_change_variables_and_end_an_execution(
     assert shown["variables"] == {"seen": [1, 2, 3, "last"], "plain": 2}
     assert "terminal" in done[4]["output"]["error"]
     send("DELETE", "/api/event/all")
+
+
+def test_environment_variables_are_in_no_table_that_viewers_may_query(tmp_path: Path) -> None:
+    with Engine(tmp_path / "env.duckdb", functions=FunctionRegistry(), threads=0) as engine:
+        service = engine.service
+        service.set_environment_variable("COLOUR", "needle").result(10)
+        assert dict(service.environment())["COLOUR"] == "needle"
+        tables = [
+            row["table_name"] for row in service.query("SELECT table_name FROM duckdb_tables()")
+        ]
+        assert "metadata_log" in tables
+        for table in tables:
+            rows = service.query(f'SELECT CAST(t AS VARCHAR) AS text FROM "{table}" t')
+            assert not [row for row in rows if "needle" in row["text"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -89,6 +90,24 @@ def test_subscription_without_a_choice_hears_of_the_shared_one_only(service: Ser
     subscription.close()
 
     assert set(heard) <= {shared}
+
+
+def test_subscription_hears_nothing_more_once_the_link_is_revoked(service: Service) -> None:
+    shared = start(service)
+    through_link: list[str] = []
+    subscription = opened(service, shared).subscribe(
+        lambda events: through_link.extend(event.workflow_id for event in events)
+    )
+    all_paused = threading.Event()
+    watched = service.subscribe(lambda events: all_paused.set(), [shared])
+    for link in service.share_links(shared):
+        service.revoke_share_link(link["id"]).result(10)
+    service.pause(shared).result(10)
+    assert all_paused.wait(10)
+    subscription.close()
+    watched.close()
+
+    assert through_link == []
 
 
 def test_link_runs_out_and_can_be_revoked(service: Service) -> None:
