@@ -33,9 +33,7 @@ contracts: $(VENV)/.installed-test
 COVERAGE := $(BIN)/python -m coverage
 coverage: $(VENV)/.installed-test
 	$(COVERAGE) run -m pytest -q -m "not long" tests/engine/core tests/engine/histories \
-		tests/engine/properties tests/engine/runtime tests/engine/service tests/engine/graph \
-		tests/engine/model tests/engine/simulation/test_chaos_workers.py tests/client tests/test_docs.py
-	$(COVERAGE) run --append tests/engine/simulation/simulate.py --seeds 150
+		tests/engine/service tests/engine/runtime/test_system_tasks.py tests/test_docs.py
 	$(COVERAGE) report
 
 bench: $(VENV)/.installed-test

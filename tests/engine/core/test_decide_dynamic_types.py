@@ -179,3 +179,65 @@ def test_a_dynamic_task_without_a_name_ends_the_execution(name: Any) -> None:
     assert "Cannot map a dynamic task based on the parameter and input. Parameter= which" in str(
         state.reason_for_incompletion
     )
+
+
+def test_a_dynamic_sub_workflow_is_named_by_its_input() -> None:
+    task = dynamic(
+        "SUB_WORKFLOW", subWorkflowName="child", subWorkflowVersion=1, workflowInput={"n": 4}
+    )
+    child = workflow("child", simple("inner", {"n": "${workflow.input.n}"}))
+    engine = InlineEngine(workflow("w", task), child)
+    workflow_id = engine.start("w")
+    assert engine.complete("inner", {"k": 9})["inputData"] == {"n": 4}
+    state = engine.state(workflow_id)
+    assert state.status == "COMPLETED"
+    record = state.task("d")
+    assert record is not None
+    assert record.task_type == "SUB_WORKFLOW"
+    assert record.input_data["which"] == "SUB_WORKFLOW"
+    assert record.output_data["k"] == 9
+
+
+def test_one_sub_workflow_for_each_input() -> None:
+    fork = same([{"n": 1}, {"n": 2}], forkTaskWorkflow="child", forkTaskWorkflowVersion="1")
+    child = workflow("child", simple("inner", {"n": "${workflow.input.n}"}))
+    engine = InlineEngine(workflow("w", fork, JOIN), child)
+    workflow_id = engine.start("w")
+    assert references(engine, workflow_id) == ["f", "_child_0", "_child_1", "j"]
+    assert [engine.complete("inner")["inputData"] for _ in range(2)] == [{"n": 1}, {"n": 2}]
+    assert engine.state(workflow_id).status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("given", "records"),
+    [
+        ({"forkTaskType": "INLINE"}, ["f", "_INLINE_0", "j"]),
+        ({"forkTaskType": "SIMPLE"}, ["f", "_f_0", "j"]),
+        ({}, ["f", "_f_0", "j"]),
+    ],
+)
+def test_forked_tasks_without_a_name_are_called_by_type_or_fork(
+    given: Wire, records: list[str]
+) -> None:
+    engine = InlineEngine(workflow("w", same([{"expression": "1"}], **given), JOIN))
+    assert references(engine, engine.start("w")) == records
+
+
+def test_what_an_input_says_of_its_own_attempts_holds_for_its_task() -> None:
+    fork = same([{"n": 1, "optional": True}, {"n": 2}], forkTaskName="item")
+    engine = InlineEngine(workflow("w", fork, JOIN))
+    workflow_id = engine.start("w")
+    engine.fail("item", terminal=True)
+    engine.complete("item")
+    state = engine.state(workflow_id)
+    statuses = {t.reference_task_name: str(t.status) for t in state.tasks.values()}
+    assert statuses["_item_0"] == "COMPLETED_WITH_ERRORS"
+    assert state.status == "COMPLETED"
+
+
+def test_a_dynamic_task_that_can_not_be_read_ends_the_execution() -> None:
+    broken = {**simple("a"), "decisionCases": 5}
+    engine = InlineEngine(workflow("w", listed([broken], {}), JOIN))
+    state = engine.state(engine.start("w"))
+    assert state.status == "FAILED"
+    assert "A dynamic task can't be read" in str(state.reason_for_incompletion)

@@ -76,6 +76,73 @@ def test_exclusive_join_takes_the_first_that_exists(
     assert (record.status, record.output_data) == (status, output)
 
 
+@pytest.mark.parametrize("permissive", [False, True])
+def test_exclusive_join_fails_with_the_branch_it_takes(permissive: bool) -> None:
+    branches = [[simple("a", permissive=permissive)], [simple("b", permissive=permissive)]]
+    engine = InlineEngine(
+        workflow(
+            "w",
+            node("f", "FORK_JOIN", forkTasks=branches),
+            node("j", "JOIN", joinOn=[]),
+            node("e", "EXCLUSIVE_JOIN", joinOn=["a", "b"]),
+        )
+    )
+    workflow_id = engine.start("w")
+    engine.fail("a", "broken", terminal=True)
+    if permissive:  # it waits for the other branch before it gives up
+        waiting = engine.state(workflow_id).task("e")
+        assert waiting is not None
+        assert waiting.status == "IN_PROGRESS"
+        engine.complete("b")
+    state = engine.state(workflow_id)
+    record = state.task("e")
+    assert record is not None
+    assert record.status == ("FAILED" if permissive else "CANCELED")
+    assert state.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "reason"),
+    [
+        ({"evaluatorType": " ", "expression": "1"}, "FAILED_WITH_TERMINAL_ERROR", "Empty 'eval"),
+        ({"evaluatorType": 5, "expression": "1"}, "FAILED_WITH_TERMINAL_ERROR", "Empty 'eval"),
+        ({"expression": " "}, "FAILED_WITH_TERMINAL_ERROR", "Empty 'expression'"),
+        ({"evaluatorType": "basic", "expression": "1"}, "FAILED_WITH_TERMINAL_ERROR", "Unknown"),
+        ({"evaluatorType": "value-param", "expression": "v", "v": [7]}, "COMPLETED", ""),
+        ({"evaluatorType": "value-param", "expression": "none"}, "COMPLETED", ""),
+        ({"expression": "throw 'no'"}, "FAILED_WITH_TERMINAL_ERROR", "no"),
+    ],
+)
+def test_inline_refuses_what_it_can_not_evaluate(given: Wire, status: str, reason: str) -> None:
+    record = engine_record(node("i", "INLINE", inputParameters=given), "i")
+    assert record.status == status
+    if status == "COMPLETED":
+        assert record.output_data == {"result": given.get(given["expression"])}
+    else:
+        assert reason in str(record.reason_for_incompletion)
+        assert record.output_data == {"error": record.reason_for_incompletion}
+
+
+@pytest.mark.parametrize(
+    ("given", "output"),
+    [(None, {}), ({"k": 1}, {"k": 1}), ("text", {"output": "text"}), ([1], {"output": [1]})],
+)
+def test_terminate_makes_an_object_of_what_it_is_given(given: Any, output: Wire) -> None:
+    task = node(
+        "t",
+        "TERMINATE",
+        inputParameters={"terminationStatus": "COMPLETED", "workflowOutput": given},
+    )
+    assert engine_record(task, "t").output_data == output
+
+
+def test_terminate_with_an_unknown_status_fails() -> None:
+    task = node("t", "TERMINATE", inputParameters={"terminationStatus": "${workflow.input.none}"})
+    record = engine_record(task, "t")
+    assert record.status == "FAILED"
+    assert record.reason_for_incompletion == "given termination status is not valid"
+
+
 @pytest.mark.parametrize(
     ("script", "status", "shown"),
     [

@@ -157,6 +157,56 @@ def test_cancelled_branches_and_joins_are_consequences() -> None:
     ]
 
 
+def test_what_a_box_that_never_began_would_have_held_never_began_either() -> None:
+    choose = node("choose", "SWITCH", decisionCases={"yes": [node("y")]}, defaultCase=[node("n")])
+    split = node("split", "FORK_JOIN", forkTasks=[[node("p")], [node("q")]])
+    flow = Execution(
+        "w", [node("a"), choose, split, node("meet", "JOIN", joinOn=["p", "q"])], name="flow"
+    ).started()
+    flow.failed(flow.scheduled("a"))
+    flow.ended("FAILED", failed="a@w")
+    never = [path for path, told in what(why(flow)) if told == "never scheduled"]
+    assert never == [f"flow/{name}" for name in ("choose", "y", "n", "split", "p", "q", "meet")]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_tasks_of_children_that_were_cancelled_along_are_consequences(deep: bool) -> None:
+    flow = forked(node("a"), node("sub", "SUB_WORKFLOW"))
+    a = flow.scheduled("a")
+    sub = flow.scheduled("sub", sub_workflow_id="c")
+    child = Execution(
+        "c", [node("x"), node("inner", "SUB_WORKFLOW")], name="child", path="flow/sub",
+        parent=("w", sub),
+    ).started()  # fmt: skip
+    grandchild = Execution("g", [node("y")], name="grandchild", path="flow/sub/inner").started()
+    x = child.scheduled("x")
+    inner = child.scheduled("inner", sub_workflow_id="g")
+    y = grandchild.scheduled("y")
+    flow.failed(a)
+    flow.canceled(sub)
+    flow.ended("FAILED", failed=a)
+    for execution, tasks in ((child, [x, inner]), (grandchild, [y])):
+        execution.canceled(*tasks)
+        execution.ended("TERMINATED", "Parent workflow has been terminated with reason: no")
+    found = what(why(flow, child, *([grandchild] if deep else [])))
+    told = [path for path, said in found if said == "canceled"]
+    assert told == ["flow/sub", "flow/sub/x", "flow/sub/inner"] + ["flow/sub/inner/y"] * deep
+    assert len({path for path, _ in found}) == len(found)
+
+
+def test_while_it_runs_only_what_failed_with_it_is_told() -> None:
+    flow = Execution("w", [node("sub", "SUB_WORKFLOW"), node("after")], name="flow").started()
+    sub = flow.scheduled("sub", sub_workflow_id="c")
+    child = Execution("c", [node("x")], name="child", path="flow/sub", parent=("w", sub)).started()
+    x = child.scheduled("x")
+    child.failed(x)
+    child.ended("FAILED", failed=x)
+    flow.failed(sub, "child failed", type="")
+    (chain,) = why(flow, child).chains
+    assert chain.cause.task_id == "x@c"
+    assert [(c.path, c.what) for c in chain.consequences] == [("flow/sub", "failed because of it")]
+
+
 def test_a_failed_join_over_permissive_failures_is_no_cause() -> None:
     flow = forked(node("a", permissive=True), node("b", permissive=True))
     a, b = (flow.scheduled(name, permissive=True) for name in ("a", "b"))

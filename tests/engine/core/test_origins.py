@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from execution_tree import Execution, moved, node, tree
 
+from engine.core.events import EventKind
 from engine.core.leaf_path import MISSING, format_leaf, parse_leaf, read_leaf
 from engine.core.origins import Hop, destinations, origin
 
@@ -304,6 +305,175 @@ def test_unknown_tasks_are_key_errors() -> None:
     states, _ = tree(order())
     with pytest.raises(KeyError):
         origin(states, "w", "nobody", "x")
+
+
+def hops(task_id: str, leaf: str, *executions: Execution, side: str = "output") -> list[Hop]:
+    states, events = tree(*executions)
+    return origin(states, executions[0].workflow_id, task_id, leaf, side, events)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "note"),
+    [
+        ("${workflow.secrets.KEY}", "••••••", "secret KEY"),
+        ("${workflow.env.REGION}", "eu", "environment value REGION"),
+        ("${workflow.workflowId}", "eu", "workflowId of the execution, kept by the engine"),
+        ("${workflow.variables.v}", "eu", "variable v, as the definition sets it"),
+        ("${nobody.output.x}", "eu", ""),
+    ],
+)
+def test_a_route_ends_where_the_engine_kept_the_value(
+    expression: str, value: str, note: str
+) -> None:
+    flow = Execution("w", [node("a")], name="f").started()
+    flow.scheduled("a", input={"x": "eu"}, origins=[moved("x", expression)])
+    (hop,) = hops("a@w", "x", flow, side="input")
+    assert (hop.value, hop.note, hop.expression) == (value, note, expression)
+
+
+def test_a_text_of_several_expressions_follows_the_first() -> None:
+    flow = Execution("w", [node("a")], name="f").started({"p": "x", "q": "y"})
+    origins = [moved("t", "${workflow.input.p}"), moved("t", "${workflow.input.q}")]
+    flow.scheduled("a", input={"t": "x-y"}, origins=origins)
+    found = hops("a@w", "t", flow, side="input")
+    assert found[0].note == "made of 2 expressions, the first is followed"
+    assert found[-1].what == "start form, p"
+
+
+@pytest.mark.parametrize(
+    ("actor", "data", "note"),
+    [
+        ("user:ana", {}, "typed by ana"),
+        ("user:", {}, "typed by a person"),
+        ("event:orders", {}, "given by event:orders"),
+        ("user:ana", {"branch": {"workflow_id": "old"}}, "input of a branch of old"),
+    ],
+)
+def test_the_start_form_says_who_filled_it(actor: str, data: dict[str, object], note: str) -> None:
+    flow = Execution("w", [node("a")], name="f", actor=actor).started({"p": 1}, **data)
+    flow.scheduled("a", input={"x": 1}, origins=[moved("x", "${workflow.input.p}")])
+    assert last("a@w", "x", flow).note == note
+
+
+@pytest.mark.parametrize(("created_by", "note"), [("bob", "typed by bob"), (None, "")])
+def test_without_a_history_the_execution_says_who_made_it(
+    created_by: str | None, note: str
+) -> None:
+    flow = Execution("w", [node("a")], name="f").started({"p": 1}, created_by=created_by)
+    flow.scheduled("a", input={"x": 1}, origins=[moved("x", "${workflow.input.p}")])
+    states, _ = tree(flow)
+    assert origin(states, "w", "a@w", "x")[-1].note == note
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "note"),
+    [
+        ("WAIT", {}, "given by w-3"),
+        ("HUMAN", {}, "given by w-3"),
+        ("HTTP", {}, "from outside"),
+        ("SIMPLE", {}, "made by the function from nothing recorded"),
+    ],
+)
+def test_an_output_without_expressions_says_where_it_is_from(
+    kind: str, data: dict[str, object], note: str
+) -> None:
+    flow = Execution("w", [node("a", kind)], name="f").started()
+    flow.run("a", {"x": 1}, **data)
+    (hop,) = hops("a@w", "x", flow)
+    assert (hop.value, hop.note) == (1, note)
+
+
+@pytest.mark.parametrize(
+    ("reused", "what"),
+    [
+        ({"workflow_id": "old"}, "a returned x (reused from old)"),
+        ({"event": 3}, "a returned x (reused)"),
+    ],
+)
+def test_a_reused_result_names_its_execution(reused: dict[str, object], what: str) -> None:
+    flow = Execution("w", [node("a")], name="f").started()
+    flow.run("a", {"x": 1}, reused_from=reused)
+    assert hops("a@w", "x", flow)[0].what == what
+
+
+def test_a_join_hands_on_what_its_branches_returned() -> None:
+    flow = Execution(
+        "w",
+        [node("fork", "FORK_JOIN", forkTasks=[[node("a")]]), node("j", "JOIN", joinOn=["a"])],
+        name="f",
+    ).started({"n": 9})
+    flow.run("a", {"v": 9}, input={"n": 9}, origins=[moved("n", "${workflow.input.n}")])
+    flow.run("j", {"a": {"v": 9}, "elsewhere": 1})
+    assert trace("j@w", "a.v", flow, side="output") == [
+        ("j returned a.v", 9, ""),
+        ("a returned v", 9, "${workflow.input.n}"),
+        ("start form, n", 9, ""),
+    ]
+    assert [hop.what for hop in hops("j@w", "elsewhere", flow)] == ["j returned elsewhere"]
+
+
+def test_a_switch_was_decided_by_what_it_read() -> None:
+    flow = Execution("w", [node("s", "SWITCH")], name="f").started({"size": "big"})
+    flow.run(
+        "s", {"selectedCase": "big"}, input={"v": "big"},
+        origins=[moved("v", "${workflow.input.size}")],
+    )  # fmt: skip
+    found = hops("s@w", "selectedCase", flow)
+    assert [hop.what for hop in found] == ["s returned selectedCase", "start form, size"]
+    assert found[0].note == "chosen by its case"
+
+
+def child_output(templates: dict[str, object] | None, leaf: str, at_hand: bool = True) -> list[Hop]:
+    """The route of a leaf of a sub-workflow's output, by the child's output parameters."""
+    flow = Execution("w", [node("sub", "SUB_WORKFLOW")], name="outer").started({"n": 5})
+    sub = flow.scheduled("sub", input={"workflowInput": {"m": 5}}, sub_workflow_id="c")
+    child = Execution(
+        "c",
+        [node("set", "SET_VARIABLE"), node("x")],
+        name="inner",
+        path="outer/sub",
+        parent=("w", sub),
+        **({} if templates is None else {"outputParameters": templates}),
+    ).started({"m": 5})
+    task = child.run("set", {}, input={"v": 7})
+    child.emit(EventKind.VARIABLES_SET, task, variables={"v": 7})
+    child.run("x", {"y": 42})
+    child.ended("COMPLETED", output={"k": 1, "list": [1]})
+    flow.completed(sub, {"k": 1, "y": 42, "list": [1]})
+    return hops("sub@w", leaf, *([flow, child] if at_hand else [flow]))
+
+
+@pytest.mark.parametrize(
+    ("templates", "leaf", "route"),
+    [
+        ({"k": "${x.output.y}"}, "k", ["sub returned k", "x returned y"]),
+        ({"k": "${workflow.input.m}"}, "k", ["sub returned k", "sub input.m"]),
+        ({"k": "${workflow.variables.v}"}, "k", ["sub returned k", "set input.v"]),
+        ({"k": "${workflow.variables.none}"}, "k", ["sub returned k"]),
+        ({"k": "${workflow.workflowId}"}, "k", ["sub returned k"]),
+        ({"list": ["${x.output.y}"]}, "list[0]", ["sub returned list[0]", "x returned y"]),
+        ({"z": "${x.output.z}", "k": 1}, "k", ["sub returned k"]),
+        (None, "y", ["sub returned y", "x returned y"]),
+        ({"k": "${x.output.y}"}, "", ["sub returned its output"]),
+    ],
+)
+def test_the_output_of_a_child_is_followed_by_its_templates(
+    templates: dict[str, object] | None, leaf: str, route: list[str]
+) -> None:
+    assert [hop.what for hop in child_output(templates, leaf)] == route
+
+
+def test_a_child_s_constant_and_a_child_out_of_reach_end_the_route() -> None:
+    (constant,) = child_output({"k": 1}, "k")
+    assert constant.note == "output of inner, a constant of the definition"
+    (unknown,) = child_output({"k": "${x.output.y}"}, "k", at_hand=False)
+    assert (unknown.what, unknown.note) == ("sub returned k", "")
+
+
+def test_a_value_that_is_fed_back_to_itself_is_shown_once() -> None:
+    flow = Execution("w", [node("a")], name="f").started()
+    flow.run("a", {"x": 5}, input={"x": 5}, origins=[moved("x", "${a.output.x}", "a@w")])
+    assert [hop.what for hop in hops("a@w", "x", flow)] == ["a returned x"]
 
 
 def where(
