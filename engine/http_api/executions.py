@@ -14,7 +14,8 @@ Contract
   ``POST /api/executions/import``                      body ``{workflow, source?}``: takes over an
       execution of another server, ``{workflowId, outcome}`` with imported, updated or unchanged
   ``POST /api/executions/query``                       body ``{sql, parameters?}``: one read-only
-      SELECT over the history, ``{columns, rows}``; at most 100,000 rows
+      SELECT over the history, ``{columns, rows}``; at most 100,000 rows. For authors, since SQL
+      decides how much work and memory it takes; others are not told the capability ``query``
 
 Events and snapshots change by appending only, so a client that keeps what it has been given asks
 for what is new. Keys of these answers are snake_case: they are records, not Conductor's objects.
@@ -28,6 +29,7 @@ import msgspec
 
 from ..errors import InvalidRequestError
 from ..models.codec import dumps
+from ..service.access import AUTHOR
 from .answers import JSON, Answer, json_answer, text_answer
 from .call import Call
 from .health import installed_version
@@ -40,7 +42,8 @@ _PARAMETER: Final = (str, int, float, bool, type(None))
 
 async def capabilities(call: Call) -> Answer:
     """What this server can do beyond Conductor's API."""
-    names = sorted(call.service.capabilities)
+    may_query = call.service.caller.role.may(AUTHOR)
+    names = sorted(one for one in call.service.capabilities if one != "query" or may_query)
     return json_answer({"server": SERVER, "version": installed_version(), "capabilities": names})
 
 

@@ -36,7 +36,6 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/token
         GET /api/external/payload/{owner}/{kind}/{holder}/{file}
         PUT /api/external/payload/{owner}/{kind}/{holder}/{file}
-        GET /api/capabilities
         GET /api-docs
         GET /openapi.json
         GET /swagger-ui.html
@@ -46,6 +45,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
     (
         VIEWER,
         """
+        GET /api/capabilities
         POST /api/metadata/workflow/validate
         GET /api/token/userInfo
         GET /api/access/me
@@ -105,7 +105,6 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         GET /api/executions/{workflowId}/family
         GET /api/executions/{workflowId}/tasks/{taskId}/origin
         GET /api/executions/{workflowId}/tasks/{taskId}/plan
-        POST /api/executions/query
         GET /api/admin/config
         GET /api/admin/task/{taskType}
         GET /api/admin/queues
@@ -199,6 +198,7 @@ _ROUTES_BY_ROLE: Final[tuple[tuple[Needed, str], ...]] = (
         DELETE /api/event/{name}/tags
         PUT /api/environment/{key}
         DELETE /api/environment/{key}
+        POST /api/executions/query
         POST /api/metadata/workflow
         PUT /api/metadata/workflow
         DELETE /api/metadata/workflow/{name}/{version}

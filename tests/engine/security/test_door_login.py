@@ -207,3 +207,15 @@ def test_answers_carry_safe_headers_on_both_ways_in(service: Service, ask: Asker
             assert found["x-content-type-options"] == "nosniff"
             assert found["content-security-policy"].startswith("default-src 'none'")
             assert found["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 403), (Role.AUTHOR, 200)])
+def test_sql_of_their_own_is_for_authors_and_others_are_told_beforehand(
+    service: Service, ask: Asker, role: Role, status: int
+) -> None:
+    bearer = {"Authorization": f"Bearer {token_of(ask, key(service, role))}"}
+    reply = ask("POST", "/api/executions/query", {"sql": "SELECT 1 AS one"}, bearer)
+    offered = ask("GET", "/api/capabilities", headers=bearer).json["capabilities"]
+    assert reply.status == status
+    assert ("query" in offered) is (status == 200)
+    assert "events" in offered
