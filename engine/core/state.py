@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..models.enums import TaskStatus, WorkflowStatus
+from .loop_output import LoopOutput
 
 if TYPE_CHECKING:
     from .definition import CompiledDefinition
@@ -29,7 +30,14 @@ class TaskError(msgspec.Struct, frozen=True, omit_defaults=True):
     """Frames of user code, innermost last: ``{file, line, function, source: [[n, text], …]}``."""
 
 
-class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class TaskState(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    gc=False,
+    rename={"stored_output": "output_data"},
+):
     """One attempt of one task (semantics reference §1.5)."""
 
     task_id: str
@@ -41,7 +49,8 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     status: TaskStatus
     seq: int
     input_data: dict[str, Any] = {}
-    output_data: dict[str, Any] = {}
+    stored_output: dict[str, Any] | LoopOutput = {}
+    """What ``output_data`` is made from; the iterations of an open loop share theirs."""
     retry_count: int = 0
     retried_task_id: str | None = None
     retried: bool = False
@@ -94,6 +103,20 @@ class TaskState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     scheduled_event: int = 0
     last_event: int = 0
     """Number of the event that changed the record last: its version."""
+
+    @property
+    def output_data(self) -> dict[str, Any]:
+        """What the task has put out. Of an open loop a new dict, which costs by its size."""
+        stored = self.stored_output
+        return stored.as_dict() if isinstance(stored, LoopOutput) else stored
+
+    @property
+    def loop_counters(self) -> dict[str, Any]:
+        """``iteration``, ``loopIndex`` and ``loopItem`` of an open loop's output alone."""
+        stored = self.stored_output
+        if not isinstance(stored, LoopOutput):
+            stored = LoopOutput(stored)
+        return stored.counters()
 
     @property
     def base_reference(self) -> str:

@@ -13,12 +13,14 @@ import msgspec
 
 from ..models.enums import TaskStatus
 from .events import EventKind, HistoryEvent
+from .loop_output import LoopOutput
 from .payloads import EXTERNAL
 from .state import TaskError, TaskState, WorkflowState
 
 _ALIASES: Final = {
     "input": "input_data",
-    "output": "output_data",
+    "output": "stored_output",
+    "output_data": "stored_output",
     "reason": "reason_for_incompletion",
 }
 _FIELD_OF: Final = {name: name for name in TaskState.__struct_fields__} | _ALIASES
@@ -79,7 +81,7 @@ def _update(state: WorkflowState, event: HistoryEvent, changes: dict[str, Any]) 
         return
     changes["last_event"] = event.number
     changes["update_time"] = event.wall_ms
-    if "output_data" in changes and task.external_output_payload_storage_path:
+    if "stored_output" in changes and task.external_output_payload_storage_path:
         changes.setdefault("external_output_payload_storage_path", "")
     if "input_data" in changes and task.external_input_payload_storage_path:
         changes.setdefault("external_input_payload_storage_path", "")
@@ -215,11 +217,16 @@ def _loop_iterated(state: WorkflowState, event: HistoryEvent) -> None:
     if task is None:
         return
     changes = _changes(event)
-    output = dict(task.output_data)
-    for key in event.data.get("forget") or ():
-        output.pop(key, None)
-    output.update(event.data.get("collected") or {})
-    changes["output_data"] = output
+    collected = event.data.get("collected") or {}
+    forgotten = event.data.get("forget")
+    if forgotten:
+        gone = set(forgotten)
+        kept = {key: value for key, value in task.output_data.items() if key not in gone}
+        changes["stored_output"] = {**kept, **collected}
+    else:
+        stored = task.stored_output
+        grown = stored if isinstance(stored, LoopOutput) else LoopOutput(stored)
+        changes["stored_output"] = grown.with_iteration(collected)
     changes["loop_over_task"] = True
     _update(state, event, changes)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ..core.apply import DefinitionOf, apply
 from ..core.decide import advance
 from ..core.definition import compile_definition
 from ..core.events import EventKind, HistoryEvent, Moment
-from ..core.state import WorkflowState
+from ..core.state import TaskState, WorkflowState
 from ..core.tasks.base import TaskType
 from ..core.tasks.event import EventTask
 from ..core.tasks.registry import TASK_TYPES
@@ -98,8 +98,13 @@ def essence(state: WorkflowState) -> Wire:
         "last_event": state.last_event,
         "messages": list(state.messages),
         "end_time": state.end_time,
-        "tasks": [msgspec.to_builtins(task) for task in state.tasks.values()],
+        "tasks": [_as_json(task) for task in state.tasks.values()],
     }
+
+
+def _as_json(task: TaskState) -> Wire:
+    plain = msgspec.structs.replace(task, stored_output=task.output_data)
+    return cast(Wire, msgspec.to_builtins(plain))
 
 
 def replay(

@@ -194,9 +194,10 @@ class DoWhileTask(TaskType):
         loop_output: dict[str, Any] = {"iteration": task.iteration}
         if _reads_iterations(condition, node.reference):
             loop_output = {**task.output_data, **outputs, "iteration": task.iteration}
+        counters = task.loop_counters
         for key in ("loopIndex", "loopItem"):
-            if key in task.output_data:
-                loop_output[key] = context[key] = task.output_data[key]
+            if key in counters:
+                loop_output[key] = context[key] = counters[key]
         context[node.reference] = loop_output
         for reference in node.body_references:
             record = turn.state.task(f"{reference}__{task.iteration}")

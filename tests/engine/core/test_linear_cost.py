@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 import msgspec
+import pytest
 
+from engine.core.loop_output import LoopOutput
 from engine.testing.inline import InlineEngine
 
 _WIDTH = 300
@@ -53,3 +55,59 @@ def test_a_branch_that_ends_does_not_look_at_all_the_others() -> None:
         output = engine.state(execution).tasks[record.task_id].output_data
     assert list(output) == names
     assert _WIDTH <= listed.looked_at <= 6 * _WIDTH
+
+
+def test_an_iteration_does_not_copy_the_outputs_of_those_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    iterations, copies = 60, []
+    as_dict = LoopOutput.as_dict
+    monkeypatch.setattr(
+        LoopOutput, "as_dict", lambda output: copies.append(output) or as_dict(output)
+    )
+    loop = {
+        "name": "loop",
+        "taskReferenceName": "loop",
+        "type": "DO_WHILE",
+        "loopCondition": f"$.loop['iteration'] < {iterations}",
+        "loopOver": [_task("body")],
+    }
+    long_loop = {"name": "long", "version": 1, "tasks": [loop]}
+
+    def goes_on(evaluator: str, source: str, value: Any) -> bool:
+        return bool(value["loop"]["iteration"] < iterations)
+
+    with InlineEngine(long_loop, evaluator=goes_on) as engine:
+        execution = engine.start("long")
+        for number in range(iterations - 1):
+            engine.complete("step", {"n": number})
+        assert not copies
+        engine.complete("step", {"n": iterations - 1})
+        output = engine.state(execution).task("loop")
+    assert output is not None
+    bodies = {str(n + 1): {"body": {"n": n}} for n in range(iterations)}
+    assert output.output_data == {"iteration": iterations, **bodies}
+    assert len(copies) <= 3
+
+
+def test_versions_of_a_loop_output_keep_what_they_had() -> None:
+    first = LoopOutput({}).with_iteration({"iteration": 1})
+    second = first.with_iteration({"1": {"a": 1}, "iteration": 2})
+    third = second.with_iteration({"2": {"a": 2}, "iteration": 3})
+    other = second.with_iteration({"2": {"a": "other"}, "iteration": 3})
+    later = third.with_iteration({"3": {"a": 3}, "iteration": 4})
+    assert first == {"iteration": 1}
+    assert second == {"iteration": 2, "1": {"a": 1}}
+    assert third == {"iteration": 3, "1": {"a": 1}, "2": {"a": 2}}
+    assert other == {"iteration": 3, "1": {"a": 1}, "2": {"a": "other"}}
+    assert list(later.as_dict()) == ["iteration", "1", "2", "3"]
+    assert later.counters() == {"iteration": 4}
+
+
+def test_a_loop_output_taken_up_from_a_rerun_keeps_the_order_of_its_keys() -> None:
+    taken_up: dict[str, Any] = {"1": {"a": 1}, "iteration": 2}
+    following = LoopOutput(taken_up).with_iteration({"2": {"a": 2}, "iteration": 3})
+    again = following.with_iteration({"1": {"a": "again"}, "9": {}, "iteration": 10})
+    assert list(following.as_dict()) == ["1", "iteration", "2"]
+    assert again == {"1": {"a": "again"}, "iteration": 10, "2": {"a": 2}, "9": {}}
+    assert taken_up == {"1": {"a": 1}, "iteration": 2}
