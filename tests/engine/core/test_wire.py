@@ -50,6 +50,8 @@ def attempt(**fields: Any) -> TaskState:
         "seq": 1,
         **fields,
     }
+    if "output_data" in given:
+        given["stored_output"] = given.pop("output_data")
     return TaskState(**given)
 
 
