@@ -20,6 +20,8 @@ from .settings import MEMORY, Settings
 if TYPE_CHECKING:
     from engine.client import Client
 
+QUIET_SECONDS = 3.0
+"""When nothing has happened for so long, the person is told what the execution waits for."""
 _ENDED = (
     EventKind.TASK_COMPLETED,
     EventKind.TASK_FAILED,
@@ -84,12 +86,34 @@ def _run(client: Client, definition: dict[str, Any], workflow_input: dict[str, A
             workflow_id = client.start_workflow(
                 definition["name"], workflow_input, workflow_def=definition
             )
+            told = ""
             while workflow_id not in finished:
-                news.wait()
+                if not news.wait(QUIET_SECONDS):
+                    words = _waits_for_workers(client, workflow_id)
+                    if words and words != told:
+                        progress.console.print(words, markup=False, highlight=False)
+                    told = words
                 news.clear()
         finally:
             subscription.close()
     return workflow_id
+
+
+def _waits_for_workers(client: Client, workflow_id: str) -> str:
+    """Which tasks nobody has asked for, and what to do about it; empty when there are none."""
+    waiting = [
+        task
+        for task in client.workflow(workflow_id).tasks
+        if str(task.status) == "SCHEDULED" and task.task_type == task.task_def_name
+    ]
+    asked = {data.queue_name for data in client.poll_data()}
+    names = sorted({task.task_def_name for task in waiting} - asked)
+    if not names:
+        return ""
+    return (
+        f"{', '.join(names)}: waits for a worker, and none has asked. Give one with "
+        "--workers FILE.py (functions with @engine.task), or press Ctrl+C."
+    )
 
 
 def _progress() -> Progress:

@@ -24,7 +24,7 @@ def startable(service: StudioService, samples: Samples | None) -> dict[str, Any]
     Returns:
         ``samples``: ``{name, title, sentence}``, the one that fails first. ``workflows``, by name:
         ``{name, description, versions, inputs}`` with ``versions`` newest first and ``inputs`` the
-        template of each version, by its number as text.
+        template of each version, by its number as text. ``suggested``: what was started last.
     """
     found: dict[str, dict[int, Mapping[str, Any]]] = {}
     for body in service.workflow_defs():
@@ -41,7 +41,20 @@ def startable(service: StudioService, samples: Samples | None) -> dict[str, Any]
                 "inputs": {str(one): input_template(found[name][one]) for one in versions},
             }
         )
-    return {"samples": samples.offers() if samples else [], "workflows": workflows}
+    return {
+        "samples": samples.offers() if samples else [],
+        "workflows": workflows,
+        "suggested": _newest_started(service),
+    }
+
+
+def _newest_started(service: StudioService) -> str:
+    """The workflow that was started last, as such and not inside another; may be empty."""
+    rows = service.query(
+        "SELECT workflow_type FROM executions WHERE parent_workflow_id IS NULL AND NOT removed "
+        "ORDER BY create_time DESC LIMIT 1"
+    )
+    return rows[0]["workflow_type"] if rows else ""
 
 
 def input_template(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def _bad_tasks(state: WorkflowState) -> list[tuple[TaskState, Role]]:
         elif not task.status.is_terminal and not state.status.is_terminal and task.retried_task_id:
             failed = state.tasks.get(task.retried_task_id)
             if failed is not None and failed.status in _BAD:
-                result.append((failed, "failing"))
+                result.append((failed, "optional" if failed.optional else "failing"))
     result.sort(key=lambda pair: pair[0].seq)
     return result
 

@@ -36,16 +36,22 @@ class Connection:
         self._writer.write(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
         status = int(answer[9:12])
-        length, is_chunked = 0, False
+        length, is_chunked, is_last = 0, False, False
         for line in answer.split(b"\r\n")[1:]:
             if line[:15].lower() == b"content-length:":
                 length = int(line[15:])
             elif line[:18].lower() == b"transfer-encoding:":
                 is_chunked = b"chunked" in line.lower()
+            elif line[:11].lower() == b"connection:":
+                is_last = b"close" in line.lower()
         if is_chunked:
             content = await self._chunks()
         else:
             content = await self._reader.readexactly(length) if length else b""
+        if is_last:  # some servers end a connection after a number of requests
+            peer = self._writer.get_extra_info("peername")
+            self._writer.close()
+            self._reader, self._writer = await asyncio.open_connection(*peer[:2])
         if status >= 300:
             raise RuntimeError(f"{method} {path}: {status} {content[:200]!r}")
         return content

@@ -148,6 +148,15 @@ def test_run_names_the_cause_of_a_failure_and_exits_with_1(flow):
     assert "Traceback" not in done.stderr
 
 
+def test_run_says_which_task_waits_for_a_worker_that_nobody_is(flow):
+    command = [sys.executable, "-m", "studio.command", "run", str(flow / "flow.json")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        said = run.stderr.readline()
+        run.kill()
+    assert said.startswith("price: waits for a worker, and none has asked.")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_studio_says_where_it_is_locks_its_database_and_stops_on_interrupt(capsys, tmp_path):
     database = str(tmp_path / "history.duckdb")

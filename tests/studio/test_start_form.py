@@ -48,6 +48,14 @@ def test_every_version_comes_with_its_own_template_newest_first(service):
     assert offered["description"] == "Says hello."
 
 
+def test_workflow_that_was_started_last_is_suggested(service):
+    register(service)
+    register(service, name="other")
+    assert start_form.startable(service, None)["suggested"] == ""
+    start_form.start(service, {"name": "other", "input": ""})
+    assert start_form.startable(service, None)["suggested"] == "other"
+
+
 def test_schema_names_keys_and_defaults():
     schema = {"data": {"properties": {"size": {"default": 3}, "colour": {"type": "string"}}}}
     assert start_form.input_template({"inputSchema": schema}) == {"size": 3, "colour": None}

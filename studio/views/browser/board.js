@@ -30,7 +30,7 @@ export function render({ model }) {
     if (data.known === undefined) return;
     const empty = !data.known;
     live.replaceChildren(...(empty ? [] : [glyph("success", "success"), "Live"]));
-    spans.hidden = start.button.hidden = empty;
+    spans.hidden = empty;
     spans.replaceChildren(...(empty ? [] : SPANS.map(([name, word]) => el("button", { type: "button", "aria-pressed": String(name === data.span), click: () => { history.replaceState(null, "", name === "24h" ? "./" : `./?span=${name}`); ask({ what: "span", span: name }); } }, word))));
     if (empty) { if (!main.querySelector(".empty")) main.replaceChildren(emptyBoard(model, ask)); }
     else { if (!main.contains(parts.root)) main.replaceChildren(parts.counts, parts.root); parts.draw(data); }

@@ -91,7 +91,7 @@ export function starting(model, send) {
   function draw() {
     offers = model.offers;
     const names = offers.workflows.map((/** @type {any} */ one) => one.name);
-    const before = name.value || remembered();
+    const before = name.value || remembered() || offers.suggested;
     name.replaceChildren(...names.map((/** @type {string} */ one) => el("option", { value: one }, one)));
     nothing.hidden = names.length > 0; fields.hidden = go.hidden = !names.length;
     if (names.length) {

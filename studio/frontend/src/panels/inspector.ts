@@ -2,6 +2,7 @@
 import type { TaskView, ViewModel } from "../viewmodel";
 import { fill, h, icon } from "../dom";
 import { count, leaf_of, status_word } from "../format";
+import { is_ended } from "../fold";
 import { task_glyph } from "../glyphs";
 import { Cleanup, keep_focus, key_target, on_key, paced, tab_keys } from "./interaction";
 import { execution_body } from "./inspector_execution";
@@ -224,7 +225,9 @@ function subtitle(vm: ViewModel, subject: Subject): string {
     const known = vm.task(subject.path.replace(/\[\d+\]$/, ""))?.iterations;
     if (loop) parts.push(`iteration ${count(leaf_iteration(subject.path) ?? 0)} of ${count(Math.max(known ?? 0, loop.items.length))}`);
   }
-  if (task && attempts.length > 1) parts.push(`attempt ${attempts.indexOf(task) + 1} of ${attempts.length}`);
+  // While one is still to end nobody knows how many there will be.
+  const all = is_ended(attempts[attempts.length - 1]?.status ?? "SCHEDULED") ? ` of ${attempts.length}` : "";
+  if (task && attempts.length > 1) parts.push(`attempt ${attempts.indexOf(task) + 1}${all}`);
   parts.push(task ? status_word(task.status) : subject.kind === "iteration" ? status_of_family(vm.family(subject.path)) : subject.later ? "Not yet" : "Not reached");
   return parts.filter(Boolean).join(" · ");
 }
