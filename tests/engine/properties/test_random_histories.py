@@ -19,6 +19,7 @@ from random_definitions import PUBLISHERS, TYPES, workflow_definitions
 
 from engine.core.apply import fold
 from engine.core.decide import decide
+from engine.core.loop_output import LoopOutput
 from engine.core.state import WorkflowState
 from engine.testing.audit import audit_engine, audit_history
 from engine.testing.histories import essence
@@ -80,7 +81,7 @@ def _all_of(state: WorkflowState) -> bytes:
         if name not in ("definition", "scratch")
         for value in [getattr(state, name)]
     }
-    return msgspec.json.encode(tables)
+    return msgspec.json.encode(tables, enc_hook=LoopOutput.as_dict)
 
 
 @_quick
