@@ -43,7 +43,8 @@ class MetadataRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``collection``: ``workflow_defs`` and ``schemas`` (key ``name``, version), ``task_defs`` (key
     ``name``, version 0), ``event_handlers``, ``schedules``, ``tags`` (key ``kind/name``),
-    ``environment``, ``status_notices`` (key ``receiver/notice``, until it is delivered) and so on.
+    ``status_notices`` (key ``receiver/notice``, until it is delivered) and so on. What no query may
+    reach (``environment``, ``users`` …) is of the same shape but protected: see ``protected``.
     """
 
     collection: str
@@ -169,8 +170,8 @@ class Store(Protocol):
     def protected(self, collection: str) -> list[MetadataRow]:
         """Objects of a protected collection, ordered by key.
 
-        ``users``, ``api_keys``, ``share_links``, ``ended_sessions``, ``secrets`` and
-        ``server_keys``. No query reaches them.
+        ``users``, ``api_keys``, ``share_links``, ``ended_sessions``, ``secrets``, ``environment``
+        and ``server_keys``. No query reaches them.
         """
         ...
 
