@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from ..errors import ForbiddenError, InvalidRequestError
 from ..models.codec import JsonValue, loads_untrusted
 from .address_guard import AddressGuard
 from .http_request import HttpRequest, RequestFailedError, read_request
+from .loop_thread import LoopThread, cancel_others
 from .outcome import TaskOutcome
 
 __all__ = ["HttpTaskWorker", "HttpWorker", "TaskOutcome"]
@@ -73,11 +73,8 @@ class HttpWorker:
         self._guard = guard or AddressGuard()
         self._max_response_bytes = max_response_bytes
         self._per_host = connections_per_host
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._thread = LoopThread("http-tasks", "The HTTP worker", self._end)
 
     def execute(
         self, input_data: Mapping[str, Any], async_complete: bool = False
@@ -96,24 +93,11 @@ class HttpWorker:
             RuntimeError: The worker is closed.
         """
         waits = bool(input_data.get("asyncComplete", async_complete))
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("The HTTP worker is closed.")
-            loop = self._loop or self._start()
-        return asyncio.run_coroutine_threadsafe(self._execute(dict(input_data), waits), loop)
+        return self._thread.submit(self._execute, dict(input_data), waits)
 
     def close(self) -> None:
         """Drop requests in flight and end the thread. Closing twice is harmless."""
-        with self._lock:
-            self._closed = True
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        self._thread.close()
 
     def __enter__(self) -> HttpWorker:
         """Return the worker itself."""
@@ -125,19 +109,8 @@ class HttpWorker:
 
     # -- the loop ----------------------------------------------------------------------------
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="http-tasks", daemon=True)
-        self._loop, self._thread = loop, thread
-        thread.start()
-        return loop
-
     async def _end(self) -> None:
-        current = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not current]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await cancel_others()
         if self._session is not None:
             await self._session.close()
             # aiohttp finishes closing transports in the next rounds of the loop.

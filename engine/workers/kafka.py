@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import importlib.util
 import socket
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -24,6 +23,7 @@ from ..errors import ForbiddenError, InvalidRequestError
 from ..models.codec import dumps
 from ..publishers import EventMessage
 from .address_guard import AddressGuard
+from .loop_thread import LoopThread, cancel_others
 from .outcome import TaskOutcome
 
 _DOCUMENTATION: Final = "See documentation for KafkaTask for required input parameters"
@@ -131,10 +131,9 @@ class KafkaProducers:
     def __init__(self, guard: AddressGuard | None = None) -> None:
         """The loop starts with the first record. ``guard``: which addresses may be reached."""
         self._guard = guard or AddressGuard()
-        self._lock = threading.Lock()
-        self._loop: _GuardedLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._thread = LoopThread(
+            "kafka", "The Kafka worker", self._end, lambda: _GuardedLoop(self._guard)
+        )
         self._producers: OrderedDict[tuple[str, int], asyncio.Task[Any]] = OrderedDict()
         self._last_use: dict[tuple[str, int], float] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -147,33 +146,13 @@ class KafkaProducers:
         """
         if importlib.util.find_spec("aiokafka") is None:
             raise RuntimeError(MISSING_EXTRA)
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("The Kafka worker is closed.")
-            loop = self._loop or self._start()
-        return asyncio.run_coroutine_threadsafe(self._send(record), loop)
+        return self._thread.submit(self._send, record)
 
     def close(self) -> None:
         """Drop what is under way and end the thread. Closing twice is harmless."""
-        with self._lock:
-            self._closed = True
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        self._thread.close()
 
     # -- the loop ----------------------------------------------------------------------------
-
-    def _start(self) -> _GuardedLoop:
-        loop = _GuardedLoop(self._guard)
-        thread = threading.Thread(target=loop.run_forever, name="kafka", daemon=True)
-        self._loop, self._thread = loop, thread
-        thread.start()
-        return loop
 
     async def _send(self, record: KafkaRecord) -> None:
         which = (record.servers, record.request_timeout_ms)
@@ -229,10 +208,7 @@ class KafkaProducers:
                 task.cancel()
         for started in producers:
             await _stopped(started)
-        others = [task for task in asyncio.all_tasks() if task is not current]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await cancel_others()
 
 
 def _is_client(task: asyncio.Task[Any]) -> bool:
