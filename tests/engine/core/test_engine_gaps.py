@@ -14,14 +14,21 @@ from engine.testing.inline import InlineEngine
 Wire = dict[str, Any]
 
 
+def rerun(
+    engine: InlineEngine, execution: str, reference: str, task_input: Wire | None = None
+) -> None:
+    task = engine.state(execution).task(reference)
+    assert task is not None
+    changes = {} if task_input is None else {"taskInput": task_input}
+    engine.service.rerun(execution, {"reRunFromTaskId": task.task_id, **changes}).result(0)
+
+
 def test_rerun_of_a_wait_begins_its_duration_anew() -> None:
     with InlineEngine(workflow("w", wait("pause", duration="10 seconds"), "after")) as engine:
         execution = engine.start("w")
         engine.clock.move(seconds=11)
         engine.fail("after", terminal=True)
-        task = engine.state(execution).task("pause")
-        assert task is not None
-        engine.service.rerun(execution, {"reRunFromTaskId": task.task_id}).result(0)
+        rerun(engine, execution, "pause")
 
         assert engine.poll("after") == []
         engine.clock.move(seconds=9)
@@ -35,10 +42,7 @@ def test_rerun_of_a_wait_with_another_input_waits_by_that() -> None:
         execution = engine.start("w")
         engine.clock.move(seconds=11)
         engine.fail("after", terminal=True)
-        task = engine.state(execution).task("pause")
-        assert task is not None
-        request = {"reRunFromTaskId": task.task_id, "taskInput": {"duration": "1 minute"}}
-        engine.service.rerun(execution, request).result(0)
+        rerun(engine, execution, "pause", {"duration": "1 minute"})
         engine.clock.move(seconds=30)
         assert engine.poll("after") == []
         engine.clock.move(seconds=31)
@@ -50,10 +54,7 @@ def test_rerun_of_a_wait_with_a_bad_duration_fails_it_with_the_reason() -> None:
         execution = engine.start("w")
         engine.clock.move(seconds=2)
         engine.fail("after", terminal=True)
-        task = engine.state(execution).task("pause")
-        assert task is not None
-        request = {"reRunFromTaskId": task.task_id, "taskInput": {"duration": "soon"}}
-        engine.service.rerun(execution, request).result(0)
+        rerun(engine, execution, "pause", {"duration": "soon"})
         state = engine.state(execution)
         assert state.status == "FAILED"
         assert "soon" in str(state.reason_for_incompletion)
