@@ -23,6 +23,7 @@ from engine.functions import FunctionRegistry, TaskContext, task
 from engine.http_api import ApiServer
 from engine.runtime.polling import IN_PROCESS_PREFIX
 from engine.runtime.workers import FunctionWorkers
+from engine.store import feeder
 
 _AT_ONCE = 12
 _FINISH_SECONDS = 45.0
@@ -33,6 +34,7 @@ _RESIDENT = 4
 def main(folder: Path, first: int, count: int, finish: bool) -> int:
     """Run until killed, or until everything has ended; returns the exit status."""
     side = SideFile(folder / "child.jsonl")
+    feeder.LULL_SECONDS = 0.0  # type: ignore[misc]  # fed in the midst of everything, however busy
     with Engine(folder / "crash.duckdb", threads=0, http_tasks=False) as engine:
         service = engine.service
         engine._runtime.desk.executions.resident_limit = _RESIDENT

@@ -61,6 +61,7 @@ def applied(store: Store) -> int:
 def main(path: str) -> None:
     """Commit the rest of the sequence, telling the parent after each."""
     feeder.FEED_SECONDS = 0.005  # type: ignore[misc]
+    feeder.LULL_SECONDS = 0.001  # type: ignore[misc]
     store = LocalStore(Path(path), project=rows_of)
     for number, commit in enumerate(commits()[applied(store) :], applied(store) + 1):
         store.commit(commit)

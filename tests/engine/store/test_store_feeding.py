@@ -94,6 +94,35 @@ def test_a_reopened_execution_survives_the_loss_of_the_history(tmp_path: Path) -
         assert store.query("SELECT count(*) AS n FROM events") == [{"n": len(events) + 1}]
 
 
+def test_a_burst_is_fed_when_it_is_over_or_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeder, "FEED_SECONDS", 0.01)
+    monkeypatch.setattr(feeder, "BURST_SECONDS", 60.0)
+    monkeypatch.setattr(feeder, "LULL_SECONDS", 1.0)
+    with closing(LocalStore(tmp_path / "x.duckdb", project=rows_of)) as store:
+        time.sleep(0.05)  # what the journal had at the start is fed by then
+        for number in range(40):
+            store.commit(commit_of(history(f"w{number}")))
+            time.sleep(0.005)
+        committed = store.last_position()
+        assert store.health()["fed"] == 0
+        assert store.query("SELECT count(*) AS n FROM events") == [{"n": committed}]
+        store.commit(commit_of(history("last")))
+        _until(lambda: store.health()["lag"] == 0)
+
+
+def test_a_burst_without_end_is_fed_in_large_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeder, "FEED_SECONDS", 60.0)
+    monkeypatch.setattr(feeder, "BURST_EVENTS", 100)
+    with closing(LocalStore(tmp_path / "x.duckdb", project=rows_of)) as store:
+        for number in range(30):
+            store.commit(commit_of(history(f"w{number}")))
+        _until(lambda: store.health()["fed"] >= 100)
+
+
 def test_trouble_with_the_history_reaches_questions_but_no_commit(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
