@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 
-.PHONY: install studio test test-long lint types contracts coverage bench browser frontend clean
+.PHONY: install studio test test-long lint types contracts coverage bench bench-against-conductor browser frontend clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,10 @@ coverage: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks
+
+# Beside a real Conductor server, which a script starts: see BENCHMARKS.md.
+bench-against-conductor: $(VENV)/.installed-test
+	$(BIN)/python -m tests.benchmarks against-conductor
 
 # Browser tests use Debian's Chromium; without it they skip and say so.
 browser:

@@ -346,6 +346,14 @@ def _queue_wait(task: TaskState, now_ms: int) -> int:
     return task.start_time - task.scheduled_time
 
 
+def shows_passing_time(state: WorkflowState) -> bool:
+    """Whether ``workflow_wire`` shows something that changes without an event."""
+    return any(
+        task.callback_after_seconds > 0 and task.update_time > 0 and task.start_time > 0
+        for task in state.tasks.values()
+    )
+
+
 def _optional(wire: Wire, row: Mapping[str, Any], *keys: tuple[str, str]) -> None:
     for key, column in keys:
         value = row.get(column)

@@ -206,15 +206,22 @@ class _Connection:
 
     def _run(self, request: _Request) -> None:
         address = str(self._address[0]) if self._address else ""
-        self._call = Call(request.query, self._body, request.headers, address)
+        call = Call(request.query, self._body, request.headers, address)
         self._body = b""
-        self._task = self._loop.create_task(self._answer(request, self._call))
+        host = dict.__getitem__(request.headers, "host")
+        answer = self._lane.door.answer_at_once(request.method, host, call, request.match)
+        if answer is not None:
+            self._request = None
+            self._unsent = _encoded(answer)
+            self._send()
+            return
+        self._call = call
+        self._task = self._loop.create_task(self._answer(request.match, call))
 
-    async def _answer(self, request: _Request, call: Call) -> None:
-        path, host = request.path, request.headers["host"]
+    async def _answer(self, match: Match, call: Call) -> None:
         unsent = b""
         try:
-            answer = await self._lane.door.answer(request.method, path, host, call, request.match)
+            answer = await self._lane.door.carry_out(call, match)
             assert isinstance(answer, Answer)
             unsent = _encoded(answer)
         finally:  # whatever went wrong is logged with the task; nobody waits for an answer to it

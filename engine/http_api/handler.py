@@ -62,16 +62,40 @@ class Door:
             call: Query, headers and body.
             match: The route that ``router`` found for method and path.
         """
+        if match is None:
+            return self._unrouted(method, path, host)
+        answer = self.answer_at_once(method, host, call, match)
+        return answer if answer is not None else await self.carry_out(call, match)
+
+    def answer_at_once(self, method: str, host: str, call: Call, match: Match) -> Answer | None:
+        """The answer to a request, if nothing has to be waited for: a refusal, or what is at hand.
+
+        See ``answer`` for the arguments. None: the call has been let in; ``carry_out`` has the
+        answer.
+        """
         call.prefix = self.prefix
         try:
             self.guard.check_host(host)
-            if match is None:
-                return _unrouted(self.router, method, path)
             self.guard.check_origin(method, match.route, host, call.headers)
             call.service = self._service(match.route, call)
+            at_once = match.route.at_once
+            return None if at_once is None else at_once(call, *match.variables)
+        except Exception as error:
+            return error_answer(error, match.route.argument)
+
+    async def carry_out(self, call: Call, match: Match) -> Answer | Stream:
+        """Answer a call that has been let in. Never raises an error."""
+        try:
             return await match.route.endpoint(call, *match.variables)
         except Exception as error:
-            return error_answer(error, match.route.argument if match is not None else "")
+            return error_answer(error, match.route.argument)
+
+    def _unrouted(self, method: str, path: str, host: str) -> Answer:
+        try:
+            self.guard.check_host(host)
+            return _unrouted(self.router, method, path)
+        except ForbiddenError as error:
+            return error_answer(error)
 
     def check_again(self, route: Route, call: Call) -> None:
         """Refuse who may not be answered any more: a key taken back ends the stream it opened.

@@ -30,6 +30,8 @@ class Route(NamedTuple):
     """What ``path`` in ``validationErrors`` is relative to: Conductor's method and argument."""
     is_endless: bool = False
     """Whether the answer is a ``Stream``."""
+    at_once: Callable[..., Answer | None] | None = None
+    """Like ``endpoint``, but asked first and without waiting; None: the endpoint has to do it."""
 
 
 class Match(NamedTuple):

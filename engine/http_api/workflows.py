@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..errors import InvalidRequestError
 from ..models.requests import validate_query_priority
-from .answers import EMPTY, NO_CONTENT, Answer, json_answer, text_answer
+from .answers import EMPTY, JSON, NO_CONTENT, Answer, json_answer, text_answer
 from .call import Call
 from .routing import Route
 
@@ -39,8 +39,14 @@ async def start_by_name(call: Call, name: str) -> Answer:
 
 async def workflow(call: Call, workflow_id: str) -> Answer:
     """One execution, its tasks in order of ``seq`` unless ``includeTasks=false``."""
-    include_tasks = call.flag("includeTasks", True)
-    return json_answer(await call.wait(call.service.workflow(workflow_id, include_tasks, False)))
+    text = call.service.workflow_text(workflow_id, call.flag("includeTasks", True))
+    return Answer(200, await call.wait(text), JSON)
+
+
+def workflow_at_once(call: Call, workflow_id: str) -> Answer | None:
+    """The same, if nothing has changed since somebody asked for it."""
+    text = call.service.workflow_at_hand(workflow_id, call.flag("includeTasks", True))
+    return None if text is None else Answer(200, text, JSON)
 
 
 async def status(call: Call, workflow_id: str) -> Answer:
@@ -184,7 +190,7 @@ _ONE: Final = "/api/workflow/{workflowId}"
 ROUTES: Final = (
     Route("POST", _BASE, start, "startWorkflow.arg0"),
     Route("POST", f"{_BASE}/{{name}}", start_by_name, "startWorkflow.arg3"),
-    Route("GET", _ONE, workflow),
+    Route("GET", _ONE, workflow, at_once=workflow_at_once),
     Route("DELETE", _ONE, terminate),
     Route("GET", f"{_ONE}/status", status),
     Route("GET", f"{_ONE}/tasks", tasks_page),

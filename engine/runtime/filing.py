@@ -16,13 +16,13 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn
-from ..errors import NotFoundError, StoreCorruptError
+from ..errors import NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
 from .limits import HandOffLimits
 from .measures import Measures
-from .paging import OpenExecutions, Page
+from .paging import OpenExecutions, Page, lost_events
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .start_keys import StartKeys
@@ -97,10 +97,7 @@ class Filing:
         """The working state of an open execution that was paged out."""
         state = fold(self.store.events(workflow_id), self.registry.definition_of)
         if state.last_event != page.last_event:
-            raise StoreCorruptError(
-                f"Execution {workflow_id} had {page.last_event} events, the store has "
-                f"{state.last_event}. Stop the engine and put the files back from one backup."
-            )
+            raise lost_events(workflow_id, page.last_event, state.last_event)
         for task_id in state.tasks:
             self.task_home[task_id] = workflow_id
         return state

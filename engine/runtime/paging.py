@@ -22,6 +22,7 @@ import msgspec
 
 from ..core.state import TaskState, WorkflowState
 from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
+from ..errors import StoreCorruptError
 from ..models.enums import TaskStatus
 from ..store.base import IdleRow
 from .queues import Entry
@@ -232,6 +233,19 @@ class OpenExecutions(MutableMapping[str, WorkflowState]):
             gone.append(state)
         return gone
 
+    def length(self, workflow_id: str) -> int | None:
+        """Number of the newest event of an execution in memory, None of any other. Any thread."""
+        state = self._states.get(workflow_id)
+        if state is None:
+            leaving = self._leaving.get(workflow_id)
+            state = None if leaving is None else leaving[1]
+        return None if state is None else state.last_event
+
+    def paged_length(self, workflow_id: str) -> int | None:
+        """Number of the newest event of one that is paged out, None of any other. Any thread."""
+        page = self._pages.get(workflow_id)
+        return None if page is None else page.last_event
+
     def add_page(self, workflow_id: str, page: Page) -> None:
         """Know an execution that a start has not folded."""
         self._pages[workflow_id] = page
@@ -241,6 +255,14 @@ def _page(state: WorkflowState) -> Page:
     open_tasks = tuple((sys.intern(t.task_type), t.scheduled_time) for t in state.open_tasks())
     name = sys.intern(state.definition.name)
     return Page(name, state.create_time, state.last_event, open_tasks)
+
+
+def lost_events(workflow_id: str, known: int, stored: int) -> StoreCorruptError:
+    """The error for a store that has other events than it had when an execution was paged out."""
+    return StoreCorruptError(
+        f"Execution {workflow_id} had {known} events, the store has {stored}. "
+        "Stop the engine and put the files back from one backup."
+    )
 
 
 def page_out(desk: Desk, batch: int, committed: int) -> None:

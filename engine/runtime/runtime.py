@@ -20,6 +20,7 @@ from .couriers import Receiver
 from .decider import Decider
 from .desk import Desk
 from .effects import carry_out
+from .encoded import EncodedExecutions
 from .evaluations import Evaluations
 from .notices import NoticeBoard
 from .polling import Polling
@@ -64,7 +65,8 @@ class Runtime:
         self.login_throttle = LoginThrottle()
         self.password_checks = PasswordChecks()
         self.subscriptions = Subscriptions()
-        self.writer = Writer(store, self.subscriptions)
+        self.encoded = EncodedExecutions()
+        self.writer = Writer(store, self.subscriptions, self.encoded)
         self.evaluators = evaluators or EvaluatorPool()
         given = _prefixed("CONDUCTOR_SECRET_") if secrets is None else secrets
         self.vault = SecretVault(store, given, secrets_key)
@@ -98,6 +100,7 @@ class Runtime:
         if self.desk.notices is not None:
             self.desk.notices.close()
         self.decider.close()
+        self.encoded.close()
         self.writer.close()
         self.subscriptions.close()
         self.password_checks.close()

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import EngineError, StoreError
 from ..store.base import Commit, Store
 from ..store.faults import fault_point
+from .encoded import EncodedExecutions
 from .faults import ANSWERED, COMMITTING, HALF_ANSWERED, TOLD
 from .measures import Histogram
 from .subscriptions import Subscriptions
@@ -57,10 +58,24 @@ class Writer:
     settled_count = 0
     """How many outboxes are durable."""
 
-    def __init__(self, store: Store, subscriptions: Subscriptions, max_waiting: int = 4) -> None:
-        """Start the thread. At most ``max_waiting`` batches wait; the decider pauses then."""
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        encoded: EncodedExecutions,
+        max_waiting: int = 4,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            store: Where batches are committed.
+            subscriptions: Told of the events of each commit, after it.
+            encoded: Told of the executions of each commit, before and after it.
+            max_waiting: Batches that may wait; the decider pauses then.
+        """
         self._store = store
         self._subscriptions = subscriptions
+        self._encoded = encoded
         self._queue: queue.SimpleQueue[Outbox | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
         self._made_room = threading.Event()
@@ -107,10 +122,13 @@ class Writer:
         commit = batch[0].commit if len(batch) == 1 else _merge([o.commit for o in batch])
         try:
             if _writes(commit):
+                changed = {event.workflow_id for event in commit.events}
+                self._encoded.changing(changed.union(commit.removed))
                 fault_point(COMMITTING)
                 begun = perf_counter()
                 self._store.commit(commit)
                 self.committing.add(perf_counter() - begun)
+                self._encoded.changed()
                 self.commit_count += 1
         except Exception as error:
             self.failure = (
@@ -121,6 +139,7 @@ class Writer:
                     "free the disk and start again."
                 )
             )
+            self._encoded.close()
             logger.exception("The journal can't be written; the engine stops.")
             _refuse(batch, self.failure)
             return

@@ -99,8 +99,10 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "tree": VIEWER,
     "tree_events": VIEWER,
     "workflow": VIEWER,
+    "workflow_at_hand": VIEWER,
     "workflow_status": VIEWER,
     "workflow_tasks": VIEWER,
+    "workflow_text": VIEWER,
     # executions: steering
     "branch": OPERATOR,
     "decide": OPERATOR,

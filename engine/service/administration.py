@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
+from ..core.state import WorkflowState
 from ..core.updates import write_variables
 from ..core.wire import task_wire, workflow_wire
 from ..errors import NotFoundError
@@ -95,11 +96,9 @@ class AdministrationService(InspectionService):
         def run(desk: Desk) -> Settled:
             desk.act(workflow_id, lambda turn: write_variables(turn, variables), self._actor)
 
-            def shown(later: Desk) -> Wire:
-                return workflow_wire(
-                    later.state(workflow_id), True, later.clock.now().wall_ms, False
-                )
+            return Settled(workflow_id, lambda later: later.state(workflow_id).snapshot())
 
-            return Settled(workflow_id, shown)
+        def shown(state: WorkflowState) -> Wire:
+            return workflow_wire(state, True, self._runtime.clock.now().wall_ms, False)
 
-        return self._with_execution(workflow_id, run)
+        return self._made_of(self._with_execution(workflow_id, run), shown)

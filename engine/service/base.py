@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
-from ..errors import NotFoundError
+from ..errors import NotFoundError, StoreClosedError
 from ..models.capability import EVERY_CAPABILITY
 from ..runtime.decider import Command
 from ..runtime.desk import Desk
@@ -14,6 +14,8 @@ from ..runtime.runtime import Runtime
 from .access import LOCAL_CALLER, Caller, CallerKind
 from .acting import ActingService
 from .auditing import Note
+
+T = TypeVar("T")
 
 Wire = dict[str, Any]
 """A JSON-ready object in Conductor's camelCase shape."""
@@ -31,6 +33,7 @@ class ServiceBase:
         self._registry = runtime.registry
         self._readers = ThreadPoolExecutor(4, "history-reader")
         self._composers = ThreadPoolExecutor(4, "history-composer")
+        self._encoders = ThreadPoolExecutor(2, "encoder")
         self._caller = LOCAL_CALLER
         self._note: Note | None = None
 
@@ -110,9 +113,34 @@ class ServiceBase:
         """
         return self._composers.submit(work)
 
+    def _aside(self, work: Callable[[], T]) -> Future[T]:
+        """The value of a function that takes milliseconds at the most, but not the caller's.
+
+        Neither the decider nor a door's event loop has the time to put a large execution together.
+        """
+        try:
+            return self._encoders.submit(work)
+        except RuntimeError:
+            raise StoreClosedError("The engine is closed.") from None
+
+    def _made_of(self, source: Future[Any], make: Callable[[Any], T]) -> Future[T]:
+        """``make(result)`` of another future, worked out as ``_aside`` does."""
+        answer: Future[T] = Future()
+
+        def use(finished: Future[Any]) -> None:
+            try:
+                chain(self._aside(lambda: make(finished.result())), answer)
+            except StoreClosedError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+
+        source.add_done_callback(use)
+        return answer
+
     def close(self) -> None:
         """End the reader threads."""
         self._composers.shutdown(wait=False, cancel_futures=True)
+        self._encoders.shutdown(wait=True, cancel_futures=True)
         self._readers.shutdown(wait=True, cancel_futures=True)
 
 
@@ -121,6 +149,9 @@ def chain(source: Future[Any], target: Future[Any]) -> None:
 
     def done(finished: Future[Any]) -> None:
         if target.done():
+            return
+        if finished.cancelled():  # the engine closes
+            target.cancel()
             return
         error = finished.exception()
         if error is not None:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
+from ..core.apply import fold
 from ..core.events import HistoryEvent
 from ..core.state import TaskState, WorkflowState
-from ..core.wire import search_result, task_wire, workflow_status_wire, workflow_wire
+from ..core.wire import (
+    search_result,
+    shows_passing_time,
+    task_wire,
+    workflow_status_wire,
+    workflow_wire,
+)
 from ..errors import NotFoundError
+from ..models.codec import dumps
 from ..runtime.desk import Desk
+from ..runtime.paging import lost_events
 from ..runtime.runtime import Runtime
 from .base import Wire, chain
 from .metadata import MetadataService
 from .search import SearchPages
+
+_QUICKLY_FOLDED: Final = 200
+"""Events of an execution that are read and folded within a millisecond or two."""
 
 
 class ReadingService(MetadataService):
@@ -42,11 +54,65 @@ class ReadingService(MetadataService):
         their place, as Conductor does over HTTP.
         """
 
-        def read(desk: Desk) -> Wire:
-            now_ms = desk.clock.now().wall_ms
-            return workflow_wire(desk.state(workflow_id), include_tasks, now_ms, whole)
+        def shown(state: WorkflowState) -> Wire:
+            return workflow_wire(state, include_tasks, self._runtime.clock.now().wall_ms, whole)
 
-        return self._with_execution(workflow_id, read)
+        return self._made_of(self.state(workflow_id), shown)
+
+    def workflow_text(self, workflow_id: str, include_tasks: bool = True) -> Future[bytes]:
+        """The JSON text of ``workflow(…, whole=False)``, as a door sends it.
+
+        It is kept until something of the execution is committed: see ``workflow_at_hand``.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+        """
+        encoded = self._runtime.encoded
+        slot = encoded.slot(workflow_id)  # before it is read: what changes from now on counts
+
+        def encode(state: WorkflowState) -> bytes:
+            now_ms = self._runtime.clock.now().wall_ms
+            text = dumps(workflow_wire(state, include_tasks, now_ms, whole=False))
+            if not (include_tasks and shows_passing_time(state)):
+                encoded.keep(slot, include_tasks, text)
+            return text
+
+        if self._is_quickly_folded(workflow_id):
+            return self._aside(lambda: encode(self._committed(workflow_id)))
+        return self._made_of(self.state(workflow_id), encode)
+
+    def workflow_at_hand(self, workflow_id: str, include_tasks: bool = True) -> bytes | None:
+        """What ``workflow_text`` would resolve to, if it has been made since the last change.
+
+        Never blocks. None: ask ``workflow_text``.
+        """
+        return self._runtime.encoded.get(workflow_id, include_tasks)
+
+    def _is_quickly_folded(self, workflow_id: str) -> bool:
+        """Whether an open execution is sooner folded from the journal than asked of the decider.
+
+        One that is paged out would have to come into memory for it, too.
+        """
+        executions = self._runtime.desk.executions
+        length = executions.length(workflow_id)
+        if length is None:
+            length = executions.paged_length(workflow_id)
+        return length is not None and length <= _QUICKLY_FOLDED
+
+    def _committed(self, workflow_id: str) -> WorkflowState:
+        """An execution as it is in the store. Blocks.
+
+        Raises:
+            NotFoundError: No such execution.
+            StoreCorruptError: The store has lost events of it.
+        """
+        least = self._runtime.desk.executions.paged_length(workflow_id) or 0
+        events = self._runtime.store.events(workflow_id)
+        if not events:
+            raise NotFoundError(f"No such workflow found by id: {workflow_id}")
+        if len(events) < least:
+            raise lost_events(workflow_id, least, len(events))
+        return fold(events, self._registry.definition_of)
 
     def workflow_status(
         self, workflow_id: str, include_output: bool = False, include_variables: bool = False
@@ -64,14 +130,13 @@ class ReadingService(MetadataService):
         """One page of an execution's tasks, filtered by status (any case) before paging."""
         wanted = {status.upper() for status in statuses}
 
-        def read(desk: Desk) -> Wire:
-            state = desk.state(workflow_id)
+        def shown(state: WorkflowState) -> Wire:
             found = [t for t in state.tasks.values() if not wanted or str(t.status) in wanted]
             found.sort(key=lambda task: task.seq)
             page = found[start : start + count]
             return search_result(len(found), [task_wire(state, task, whole=False) for task in page])
 
-        return self._with_execution(workflow_id, read)
+        return self._made_of(self.state(workflow_id), shown)
 
     def task(self, task_id: str, whole: bool = True) -> Future[Wire]:
         """One task by its id; see ``workflow`` for ``whole``.

@@ -21,6 +21,7 @@ from ..core.turn import EvaluationRequest
 from ..runtime.decider import Command, Decider
 from ..runtime.desk import Desk
 from ..runtime.effects import carry_out
+from ..runtime.encoded import EncodedExecutions
 from ..runtime.measures import Histogram
 from ..runtime.polling import Polling
 from ..runtime.recovery import recover
@@ -42,9 +43,12 @@ _MOST_BATCHES = 20
 class _InlineWriter(Writer):
     """Commits at once, on the calling thread."""
 
-    def __init__(self, store: Store, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, store: Store, subscriptions: Subscriptions, encoded: EncodedExecutions
+    ) -> None:
         self._store = store
         self._subscriptions = subscriptions
+        self._encoded = encoded
         self.failure = None
         self.commit_count = 0
         self.committing = Histogram()
@@ -124,7 +128,8 @@ class InlineEngine:
 
     def _open(self) -> None:
         self.registry = Registry(self.store)
-        self.writer = _InlineWriter(self.store, self.subscriptions)
+        self.encoded = EncodedExecutions()
+        self.writer = _InlineWriter(self.store, self.subscriptions, self.encoded)
         self.polling = Polling(self._secrets)
         self.desk = Desk(
             self.store,

@@ -7,10 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from . import (
     against,
+    against_conductor,
     appends,
     first_paint,
     http_sequences,
@@ -25,6 +28,7 @@ from . import (
     sequences,
     wide_fork,
 )
+from .both_servers import NotHereError
 from .figures import Figure, table, write_json
 from .stage import Stage
 
@@ -41,12 +45,15 @@ _NAMES = (
     "search",
     "paint",
 )
-_LONG_NAMES = ("idle",)
+_LONG_NAMES = ("idle", "against-conductor")
 """Only measured when they are asked for."""
 
 
 def main() -> int:
-    """Measure what was asked for; returns 0, whether or not the aims are reached."""
+    """Measure what was asked for; returns 0, whether or not the aims are reached.
+
+    With ``--against`` 1 if this side is behind or a run failed; 2 if something is not here.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
         "names",
@@ -68,26 +75,36 @@ def main() -> int:
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     begun = time.perf_counter()
     figures: list[Figure] = []
-    with Stage() as stage:
+    with ExitStack() as stack:
+
+        @cache
+        def stage() -> Stage:  # made when the first needs it: others are not to share the machine
+            return stack.enter_context(Stage())
+
         measures: dict[str, Callable[[], list[Figure]]] = {
-            "sequences": lambda: sequences.measure(stage),
-            "http": lambda: http_sequences.measure(stage),
-            "one": lambda: one_at_a_time.measure(stage, facts["sqlite_commit_ms"]),
-            "fork": lambda: wide_fork.measure(stage),
-            "loop": lambda: long_loop.measure(stage),
-            "poison": lambda: poison.measure(stage),
-            "parts": lambda: parts.measure(stage),
+            "sequences": lambda: sequences.measure(stage()),
+            "http": lambda: http_sequences.measure(stage()),
+            "one": lambda: one_at_a_time.measure(stage(), facts["sqlite_commit_ms"]),
+            "fork": lambda: wide_fork.measure(stage()),
+            "loop": lambda: long_loop.measure(stage()),
+            "poison": lambda: poison.measure(stage()),
+            "parts": lambda: parts.measure(stage()),
             "appends": appends.measure,
             "pictures": pictures.measure,
             "idle": idle.measure,
             "search": search_pages.measure,
-            "paint": lambda: first_paint.measure(stage),
+            "paint": lambda: first_paint.measure(stage()),
+            "against-conductor": against_conductor.compare,
         }
         for name in (*_NAMES, *_LONG_NAMES):
             if name not in (arguments.names or _NAMES):
                 continue
             others = machine.Others()
-            figures += measures[name]()
+            try:
+                figures += measures[name]()
+            except NotHereError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return 2
             busy = others.cores()
             note = "" if busy is None else f"; other processes used {busy:.2f} cores"
             print(f"{name}: measured after {time.perf_counter() - begun:.0f} s{note}", flush=True)

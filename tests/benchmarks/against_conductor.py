@@ -1,34 +1,46 @@
-"""Requests a second of this server and of another one, by one lean client, side by side.
+"""Requests a second of this server and of a real Conductor server, by one lean client.
 
+``python -m tests.benchmarks against-conductor`` starts both, each in a process of its own, drives
+them in alternating rounds and prints rates, their ratios, and our event loop's lag meanwhile.
 ``python -m tests.benchmarks.against_conductor --ours URL --theirs URL`` (roots of the API, say
-``http://127.0.0.1:8080/api``; one of the two may be left out). Rounds alternate between the two.
-Each server gets its own definitions; what was started is terminated at the end.
+``http://127.0.0.1:8080/api``) takes servers that run already; either may be left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import random
+import re
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from . import lean_client
+from .both_servers import NotHereError, Ours, ours, theirs
 from .figures import Figure, percentile, table
-from .http_worker import Connection
+from .lean_client import Drive, request
 
 _FLOW: Final = "against_flow"
 _TASK: Final = "against_step"
 _EMPTY: Final = "against_nothing"
 _RATIO: Final = 3.0
-_LAG_SECONDS: Final = 0.020
-_ROUNDS: Final = 3
-KINDS: Final = ("poll-empty", "start", "get", "poll+update")
+_LAG_MS: Final = 20.0
+ROUNDS: Final = 3
+SECONDS: Final = 4.0
+CONNECTIONS: Final = 16
+_NEWEST: Final = 1_000
+"""``get`` looks at these again and again, as whoever waits for an execution does."""
+_POLL_TASKS: Final = f"/tasks/poll/batch/{_TASK}?count=1&timeout=100&workerid=lean"
+_POLL_NOTHING: Final = f"/tasks/poll/batch/{_EMPTY}?count=1&timeout=0&workerid=lean"
+_IDS: Final = re.compile(rb'"(taskId|workflowInstanceId)":"([^"]+)"')
 
 _DEFINITION: Final = {
     "name": _FLOW,
@@ -37,159 +49,206 @@ _DEFINITION: Final = {
     "tasks": [{"name": _TASK, "taskReferenceName": "step", "type": "SIMPLE"}],
 }
 
-Once = Callable[[Connection], Awaitable[bool]]
-"""One request or round trip; False when there is nothing left to do."""
+
+class Kind:
+    """One kind of request and what was measured of it."""
+
+    def __init__(self, name: str, has_aim: bool = True) -> None:
+        """Nothing is measured yet; ``has_aim``: ours are to be ``_RATIO`` times theirs."""
+        self.name = name
+        self.has_aim = has_aim
+        self.rates: list[float] = []
+        self.latencies: list[float] = []
+        self.client_share: list[float] = []
+        """CPU seconds of the client a second."""
 
 
 class Server:
     """One server under load: how to reach it, and what was started on it."""
 
-    def __init__(self, url: str, connections: int) -> None:
-        """``url``: root of its API."""
+    def __init__(self, url: str, connections: int, process: Ours | None = None) -> None:
+        """``url``: root of its API; ``process``: it tells of itself, if it is ours."""
         parts = urlsplit(url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._root = parts.path.rstrip("/")
         self._count = connections
-        self.started: list[str] = []
-        self.rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        self.latencies: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        self._process = process
+        self._started: list[str] = []
+        self._new: list[str] = []
+        """Started in this round, and not looked at before."""
+        self.late_ms: dict[str, list[float]] = {}
+        self._forget()
 
-    async def prepare(self) -> None:
-        """Register the definitions."""
-        connection = await self._connect()
+    def _forget(self) -> None:
+        kinds = ("poll-empty", "start", "get", "get once", "poll+update")
+        self.kinds = {name: Kind(name, name != "get once") for name in kinds}
+        self.late_ms = {name: [] for name in kinds}
+
+    def prepare(self) -> None:
+        """Register the definitions; warm up, which is not counted."""
         task_def = {"name": _TASK, "retryCount": 0, "ownerEmail": "bench@example.com"}
-        await self._ask(connection, "POST", "/metadata/taskdefs", [task_def])
-        await self._ask(connection, "PUT", "/metadata/workflow", [_DEFINITION])
-        connection.close()
+        self._ask("POST", "/metadata/taskdefs", [task_def])
+        self._ask("PUT", "/metadata/workflow", [_DEFINITION])
+        self.round(1.0)
+        self._forget()
 
-    async def round(self, seconds: float) -> None:
-        """Measure each kind once. Starts come before what works on them."""
-        for kind, once in zip(
-            KINDS, (self._poll_empty, self._start, self._get, self._poll_and_update), strict=True
-        ):
-            rate, latencies = await self._measure(once, seconds)
-            self.rates[kind].append(rate)
-            self.latencies[kind] += latencies
-
-    async def clean_up(self) -> None:
-        """Terminate what is still open."""
-        connection = await self._connect()
-        for first in range(0, len(self.started), 500):
-            ids = self.started[first : first + 500]
-            await self._ask(connection, "POST", "/workflow/bulk/terminate", ids)
-        connection.close()
-
-    async def lag_p99(self) -> float | None:
-        """Upper bound of the event loop's p99 lag in seconds, if the server tells it."""
-        connection = await self._connect()
-        try:
-            text = (await connection.ask("GET", "/metrics")).decode()
-        except RuntimeError:
-            return None
-        finally:
-            connection.close()
-        counts = [
-            (line.split('le="')[1].split('"')[0], float(line.split()[-1]))
-            for line in text.splitlines()
-            if line.startswith("conductor_event_loop_lag_seconds_bucket")
-        ]
-        if not counts or not counts[-1][1]:
-            return None
-        return next(float(end) for end, count in counts if count >= 0.99 * counts[-1][1])
-
-    async def _measure(self, once: Once, seconds: float) -> tuple[float, list[float]]:
-        connections = [await self._connect() for _ in range(self._count)]
-        latencies: list[float] = []
-        begun = time.perf_counter()
-        end = begun + seconds
-
-        async def drive(connection: Connection) -> None:
-            while (at := time.perf_counter()) < end:
-                if not await once(connection):
-                    return
-                latencies.append(time.perf_counter() - at)
-
-        await asyncio.gather(*(drive(connection) for connection in connections))
-        spent = time.perf_counter() - begun
-        for connection in connections:
-            connection.close()
-        return len(latencies) / spent, latencies
-
-    async def _poll_empty(self, connection: Connection) -> bool:
-        path = f"/tasks/poll/batch/{_EMPTY}?count=1&timeout=0&workerid=lean"
-        await self._ask(connection, "GET", path)
-        return True
-
-    async def _start(self, connection: Connection) -> bool:
-        answer = await self._ask(connection, "POST", f"/workflow/{_FLOW}?version=1", {"n": 1})
-        self.started.append(answer.decode().strip('"'))
-        return True
-
-    async def _get(self, connection: Connection) -> bool:
-        workflow_id = self.started[hash(time.perf_counter_ns()) % len(self.started)]
-        await self._ask(connection, "GET", f"/workflow/{workflow_id}?includeTasks=true")
-        return True
-
-    async def _poll_and_update(self, connection: Connection) -> bool:
-        path = f"/tasks/poll/batch/{_TASK}?count=1&timeout=100&workerid=lean"
-        tasks = msgspec.json.decode(await self._ask(connection, "GET", path))
-        if not tasks:
-            return False
-        result = {
-            "workflowInstanceId": tasks[0]["workflowInstanceId"],
-            "taskId": tasks[0]["taskId"],
-            "workerId": "lean",
-            "status": "COMPLETED",
-            "outputData": {"n": 2},
+    def round(self, seconds: float) -> None:
+        """Measure each kind once. Starts come before what looks at them and works on them."""
+        self._new = []
+        drives: dict[str, Callable[[], Drive]] = {
+            "poll-empty": self._poll_empty,
+            "start": self._start,
+            "get": self._get,
+            "get once": self._get_once(),
+            "poll+update": self._poll_and_update,
         }
-        await self._ask(connection, "POST", "/tasks", result)
-        return True
+        for name, drive in drives.items():
+            self._look()
+            self._measure(self.kinds[name], drive, seconds)
+            self.late_ms[name] += self._look()
 
-    async def _connect(self) -> Connection:
-        return Connection(*await asyncio.open_connection(*self._address))
+    def clean_up(self) -> None:
+        """Terminate what is still open."""
+        for first in range(0, len(self._started), 500):
+            self._ask("POST", "/workflow/bulk/terminate", self._started[first : first + 500])
 
-    async def _ask(self, connection: Connection, method: str, path: str, body: Any = None) -> bytes:
-        text = b"" if body is None else msgspec.json.encode(body)
-        return await connection.ask(method, self._root + path, text)
+    def _look(self) -> list[float]:
+        late: list[float] = self._process.look()["late_ms"] if self._process is not None else []
+        return late
+
+    def _measure(self, kind: Kind, drive: Callable[[], Drive], seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
+        self._trips = 0
+        cpu = time.process_time()
+        measured = lean_client.run(self._address, [drive() for _ in range(self._count)])
+        kind.client_share.append((time.process_time() - cpu) / measured.seconds)
+        kind.rates.append(self._trips / measured.seconds)
+        kind.latencies += measured.latencies
+
+    def _goes_on(self) -> bool:
+        return time.perf_counter() < self._end
+
+    def _poll_empty(self) -> Drive:
+        text = request("GET", self._root + _POLL_NOTHING)
+        while self._goes_on():
+            yield text
+            self._trips += 1
+
+    def _start(self) -> Drive:
+        text = request("POST", f"{self._root}/workflow/{_FLOW}?version=1", b'{"n":1}')
+        while self._goes_on():
+            workflow_id = (yield text).decode().strip('"')
+            self._new.append(workflow_id)
+            self._started.append(workflow_id)
+            self._trips += 1
+
+    def _get(self) -> Drive:
+        newest = self._newest()
+        while self._goes_on():
+            yield self._get_request(random.choice(newest))
+            self._trips += 1
+
+    def _newest(self) -> list[str]:
+        return self._new[-min(_NEWEST, (len(self._new) + 1) // 2) :]
+
+    def _get_once(self) -> Callable[[], Drive]:
+        """Each execution that ``get`` has not looked at, by whichever connection comes first."""
+        unseen: Iterator[str] | None = None
+
+        def drive() -> Drive:
+            nonlocal unseen
+            if unseen is None:
+                unseen = iter(self._new[: -len(self._newest())])
+            for workflow_id in unseen:
+                if not self._goes_on():
+                    return
+                yield self._get_request(workflow_id)
+                self._trips += 1
+
+        return drive
+
+    def _get_request(self, workflow_id: str) -> bytes:
+        return request("GET", f"{self._root}/workflow/{workflow_id}?includeTasks=true")
+
+    def _poll_and_update(self) -> Drive:
+        poll = request("GET", self._root + _POLL_TASKS)
+        while self._goes_on():
+            ids = dict(islice(_IDS.findall((yield poll)), 2))
+            if not ids:
+                return
+            result = (
+                b'{"workflowInstanceId":"%b","taskId":"%b","workerId":"lean",'
+                b'"status":"COMPLETED","outputData":{"n":2}}'
+            ) % (ids[b"workflowInstanceId"], ids[b"taskId"])
+            yield request("POST", f"{self._root}/tasks", result)
+            self._trips += 1
+
+    def _ask(self, method: str, path: str, body: object) -> bytes:
+        text = msgspec.json.encode(body)
+        return lean_client.ask(self._address, method, self._root + path, text)
 
 
-async def measure(
-    ours: str | None, theirs: str | None, seconds: float, connections: int
-) -> list[Figure]:
-    """Rates, the better of a few rounds, and how ours compare with theirs."""
-    servers = {
-        name: Server(url, connections)
-        for name, url in (("ours", ours), ("theirs", theirs))
-        if url is not None
-    }
+def measure(servers: dict[str, Server], seconds: float = SECONDS) -> list[Figure]:
+    """Rates, the best of a few rounds, how ours compare with theirs, and our loop's lag.
+
+    Args:
+        servers: By name, ``ours`` and ``theirs``; one may be missing.
+        seconds: For each kind and round.
+    """
     for server in servers.values():
-        await server.prepare()
-        await server.lag_p99()  # our server measures it from the first look on
-        await server.round(min(1.0, seconds))  # warm, and not counted
-        server.rates = {kind: [] for kind in KINDS}
-        server.latencies = {kind: [] for kind in KINDS}
-    for number in range(_ROUNDS):
+        server.prepare()
+    for number in range(ROUNDS):
         for server in servers.values():
-            await server.round(seconds)
-        print(f"round {number + 1} of {_ROUNDS}", file=sys.stderr, flush=True)
+            server.round(seconds)
+        print(f"round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
     figures = []
-    for kind in KINDS:
-        best = {name: max(server.rates[kind]) for name, server in servers.items()}
-        for name, server in servers.items():
-            figures.append(Figure(f"{name}: {kind}", best[name], "requests/s"))
-            p99 = percentile(server.latencies[kind], 0.99) * 1000
-            figures.append(Figure(f"{name}: {kind}, p99", p99, "ms"))
-        if len(best) == 2:
-            ratio = best["ours"] / best["theirs"]
-            figures.append(Figure(f"{kind}: ours / theirs", ratio, "×", _RATIO, True))
-    if "ours" in servers:
-        lag = await servers["ours"].lag_p99()
-        if lag is not None:
-            aim = _LAG_SECONDS * 1000
-            figures.append(Figure("ours: event-loop lag, p99 at most", lag * 1000, "ms", aim))
+    for name, server in servers.items():
+        for kind in server.kinds.values():
+            figures.append(Figure(f"{name}: {kind.name}", max(kind.rates), "requests/s"))
+            p99 = percentile(kind.latencies, 0.99) * 1000
+            figures.append(Figure(f"{name}: {kind.name}, p99", p99, "ms"))
+            share = sum(kind.client_share) / len(kind.client_share)
+            figures.append(Figure(f"{name}: {kind.name}, CPU of the client", share, "cores"))
+        late = [one for samples in server.late_ms.values() for one in samples]
+        if late:
+            for kind_name, samples in server.late_ms.items():
+                p99 = percentile(samples, 0.99)
+                figures.append(Figure(f"{name}: {kind_name}, event-loop lag p99", p99, "ms"))
+            p99 = percentile(late, 0.99)
+            figures.append(Figure(f"{name}: event-loop lag p99", p99, "ms", _LAG_MS))
+    if len(servers) == 2:
+        for kind in servers["ours"].kinds.values():
+            ratio = max(kind.rates) / (max(servers["theirs"].kinds[kind.name].rates) or 1.0)
+            aim = _RATIO if kind.has_aim else None
+            figures.append(Figure(f"{kind.name}: ours / theirs", ratio, "×", aim, True))
     for server in servers.values():
-        await server.clean_up()
+        server.clean_up()
     return figures
+
+
+def compare(
+    our_url: str | None = None,
+    their_url: str | None = None,
+    start: str = "both",
+    seconds: float = SECONDS,
+    connections: int = CONNECTIONS,
+) -> list[Figure]:
+    """Start what has no address (``both``, ``ours``, ``none``), then ``measure``.
+
+    Raises:
+        NotHereError: The real server can't be started here.
+    """
+    with ExitStack() as stack:
+        servers = {}
+        if our_url is not None:
+            servers["ours"] = Server(our_url, connections)
+        elif start != "none":
+            mine = stack.enter_context(ours())
+            servers["ours"] = Server(mine.url, connections, mine)
+        if their_url is not None or start == "both":
+            url = their_url or stack.enter_context(theirs())
+            servers["theirs"] = Server(url, connections)
+        return measure(servers, seconds)
 
 
 def main() -> int:
@@ -197,21 +256,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.against_conductor", description=__doc__
     )
-    parser.add_argument("--ours", metavar="URL", help="root of our API")
-    parser.add_argument("--theirs", metavar="URL", help="root of the other server's API")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each kind and round")
-    parser.add_argument("--connections", type=int, default=16, help="keep-alive connections")
+    parser.add_argument("--ours", metavar="URL", help="root of our API, if it runs already")
+    parser.add_argument("--theirs", metavar="URL", help="root of the other server's API, likewise")
+    parser.add_argument("--alone", action="store_true", help="measure only ours")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each kind and round")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="keep-alive ones")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    arguments = parser.parse_args()
-    if arguments.ours is None and arguments.theirs is None:
-        parser.error("give --ours, --theirs or both")
-    figures = asyncio.run(
-        measure(arguments.ours, arguments.theirs, arguments.seconds, arguments.connections)
-    )
+    given = parser.parse_args()
+    start = "ours" if given.alone else "none" if given.ours or given.theirs else "both"
+    try:
+        figures = compare(given.ours, given.theirs, start, given.seconds, given.connections)
+    except NotHereError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(table(figures))
-    if arguments.json is not None:
+    if given.json is not None:
         rows = [{"name": f.name, "value": f.value, "unit": f.unit} for f in figures]
-        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return int(any(f.ratio is not None and f.ratio < 1 for f in figures))
 
 

@@ -182,8 +182,8 @@ def test_a_connection_is_hung_up_when_no_answer_can_be_made(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def give_up(*_: object) -> Answer:
-        raise asyncio.CancelledError  # what Door.answer lets through
+        raise asyncio.CancelledError  # what Door.carry_out lets through
 
-    monkeypatch.setattr(Door, "answer", give_up)
+    monkeypatch.setattr(Door, "carry_out", give_up)
     wire.say(_get("/api/tasks/queue/all"))
     assert wire.has_ended()
