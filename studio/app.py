@@ -23,6 +23,7 @@ from .page import Page
 from .pages import PAGES
 from .session import Session
 from .shell import Place, dress
+from .views.greeted_view import GreetedView
 from .views.rail_view import RailView
 
 logger = logging.getLogger(__name__)
@@ -106,12 +107,27 @@ class StudioApp:
             view.server_doc(document, title=page.title, location=False)
             if rail is not None:
                 rail.server_doc(document, title=page.title, location=False)
-            # Not before the browser has the document: an update made while it is being pulled can
-            # get lost between the pulled copy and the first patch (seen once in about 40 loads).
-            # A page that nobody renders then costs no query either.
-            pn.state.onload(page.open)
+            self._open_when_heard(page, view)
 
         return open_page
+
+    def _open_when_heard(self, page: Page, view: Any) -> None:
+        """Open a page once the browser has the document and what draws it listens.
+
+        Both: Panel keeps back what changes before the document is ready, and a view hears nothing
+        before it has said hello. A page that nobody renders then costs no query.
+        """
+        missing = {"document"}
+
+        def arrived(what: str) -> None:
+            missing.discard(what)
+            if not missing:
+                page.begin()
+
+        if isinstance(view, GreetedView) and view.whole:
+            missing.add("view")
+            view.on_hello(lambda: arrived("view"))
+        pn.state.onload(lambda: arrived("document"))
 
     def _admit(self, document: Document) -> StudioApp:
         """This app as whoever opens the document has it. Without a gate: the local person.
@@ -135,7 +151,8 @@ class StudioApp:
         rail.link(session, theme="theme")
 
         def show(counts: dict[str, int]) -> None:
-            rail.counts = self._counts = counts
+            self._counts = counts
+            rail.show(counts)
 
         refresh = Refresh(
             document,

@@ -81,10 +81,14 @@ class ExecutionFeed:
     def open(self) -> dict[str, Any]:
         """Return the view's opening data (``ViewData``).
 
+        May be called again for a view that lost something: numbers of events and of pushes begin
+        anew, and what was heard before is part of it.
+
         Raises:
             NotFoundError: There is no such execution.
         """
         service = self._service
+        self._log, self._seq = ViewLog(), 0
         states = service.tree(self._workflow_id).result(WAIT_SECONDS)
         self._watch(states)
         histories = service.tree_events(list(states)).result(WAIT_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bokeh.document import Document
 
@@ -14,12 +14,21 @@ from engine.models.codec import dumps
 
 from .execution_feed import ExecutionFeed
 from .live import Refresh
+from .turns import next_turn
 from .views.execution_view import ExecutionView
 
 if TYPE_CHECKING:
     from engine.service import Service
 
 logger = logging.getLogger(__name__)
+
+
+class _Loaded(NamedTuple):
+    """An opening, a push, or nothing new (``seq`` 0)."""
+
+    text: str
+    seq: int = 0
+    opening: dict[str, Any] | None = None
 
 
 class ExecutionLink:
@@ -47,8 +56,12 @@ class ExecutionLink:
         self._view, self._document, self._executor = view, document, executor
         self._feed = ExecutionFeed(service, workflow_id, mode)
         self._closed = False
-        self._news = Refresh(document, executor, self._next_patch, self._push)
+        self._opened: Callable[[dict[str, Any]], None] = lambda data: None
+        self._failed: Callable[[Exception], None] = lambda error: None
+        self._is_behind = True
+        self._news = Refresh(document, executor, self._load, self._show, self._refused)
         view.on_ask(self._asked)
+        view.on_hello(lambda: None, self._reopen)
 
     def open(
         self, opened: Callable[[dict[str, Any]], None], failed: Callable[[Exception], None]
@@ -59,19 +72,9 @@ class ExecutionLink:
             opened: Told the opening data before the view has it.
             failed: Told why there is nothing to show.
         """
-
-        def load() -> tuple[dict[str, Any], str]:
-            data = self._feed.open()
-            return data, dumps(data).decode()
-
-        def show(loaded: tuple[dict[str, Any], str]) -> None:
-            data, text = loaded
-            opened(data)
-            self._view.opening = text
-            self._feed.on_news(self._news.request)
-            self._news.request()
-
-        Refresh(self._document, self._executor, load, show, failed).request()
+        self._opened, self._failed = opened, failed
+        self._feed.on_news(self._news.request)
+        self._news.request()
 
     def close(self) -> None:
         """Push and answer nothing more. Safe to call twice."""
@@ -79,13 +82,33 @@ class ExecutionLink:
         self._news.close()
         self._feed.close()
 
-    def _next_patch(self) -> dict[str, Any] | None:
-        patch = self._feed.news()
-        return None if patch is None else {"seq": patch["seq"], "text": dumps(patch).decode()}
+    def _reopen(self) -> None:
+        """The view lacks its opening or a push in between: all of it once more."""
+        self._is_behind = True
+        self._news.request()
 
-    def _push(self, patch: dict[str, Any] | None) -> None:
-        if patch is not None:
-            self._view.patch = patch
+    def _load(self) -> _Loaded:
+        # One refresh for both, so that the feed is never read twice at the same time.
+        if self._is_behind:
+            data = self._feed.open()
+            self._is_behind = False
+            return _Loaded(dumps(data).decode(), opening=data)
+        patch = self._feed.news()
+        return _Loaded("") if patch is None else _Loaded(dumps(patch).decode(), patch["seq"])
+
+    def _show(self, loaded: _Loaded) -> None:
+        view = self._view
+        if loaded.opening is not None:
+            if not view.version:
+                self._opened(loaded.opening)
+            view.show({"text": loaded.text})
+            self._news.request()
+        elif loaded.seq:
+            view.patch = {"version": view.version, "seq": loaded.seq, "text": loaded.text}
+
+    def _refused(self, error: Exception) -> None:
+        if not self._view.version:
+            self._failed(error)
 
     def _asked(self, question: dict[str, Any]) -> None:
         future = self._executor.submit(self._answer, question)
@@ -108,4 +131,4 @@ class ExecutionLink:
         if self._document is None:
             self._view.reply(answer)
         elif not self._closed:
-            self._document.add_next_tick_callback(lambda: self._view.reply(answer))
+            next_turn(self._document, lambda: self._view.reply(answer))

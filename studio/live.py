@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from bokeh.document import Document
 
+from .turns import next_turn
+
 logger = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
@@ -58,7 +60,7 @@ class Refresh(Generic[Found]):
         if self._document is None:
             self._run_here()
         else:
-            self._document.add_next_tick_callback(self._begin)
+            next_turn(self._document, self._begin)
 
     def close(self) -> None:
         """Show nothing any more. Safe to call twice, from any thread."""
@@ -100,21 +102,23 @@ class Refresh(Generic[Found]):
             return
         now = time.monotonic()
         self._next = now + max(self._rest_seconds, (now - began) * REST_PER_WORK)
-        self._document.add_next_tick_callback(lambda: self._finish(done))
+        next_turn(self._document, lambda: self._finish(done))
 
     def _finish(self, done: Future[Found]) -> None:
         error = done.exception()
-        if error is None:
-            self._deliver(done.result())
-        elif isinstance(error, Exception):
-            logger.warning("A page could not be refreshed: %s", error)
-            if self._failed is not None and not self._closed:
-                self._failed(error)
-        with self._lock:
-            again, self._again = self._again and not self._closed, False
-            self._busy = again
-        if again:
-            self._begin()
+        try:
+            if error is None:
+                self._deliver(done.result())
+            elif isinstance(error, Exception):
+                logger.warning("A page could not be refreshed: %s", error)
+                if self._failed is not None and not self._closed:
+                    self._failed(error)
+        finally:  # a view that can't show one answer still gets the next
+            with self._lock:
+                again, self._again = self._again and not self._closed, False
+                self._busy = again
+            if again:
+                self._begin()
 
     def _deliver(self, found: Any) -> None:
         if not self._closed:

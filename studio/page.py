@@ -12,6 +12,7 @@ from bokeh.document import Document
 from .contracts import Subscription
 from .live import Refresh
 from .session import Session
+from .turns import next_turn
 
 if TYPE_CHECKING:
     from .app import StudioApp
@@ -44,7 +45,13 @@ class Page(pn.viewable.Viewer):
         self.app, self.session, self.document = app, session, document
         self._refreshes: list[Refresh[Any]] = []
         self._subscriptions: list[Subscription] = []
-        self._closed = False
+        self._closed = self._is_open = False
+
+    def begin(self) -> None:
+        """Open once; called when the browser has the document and its view listens."""
+        if not self._is_open:
+            self._is_open = True
+            self.open()
 
     @property
     def title(self) -> str:
@@ -69,9 +76,13 @@ class Page(pn.viewable.Viewer):
         self._subscriptions.clear()
 
     def keep_fresh(self, refresh: Refresh[Any], workflow_id: str | None = None) -> None:
-        """Ask for a refresh whenever events are committed, of one execution or of any."""
+        """Ask for a refresh whenever events are committed, of one execution or of any.
+
+        Not before the page is open: what Python changes while the browser still reads the document
+        can get lost.
+        """
         self._refreshes.append(refresh)
-        self.hear(lambda events: refresh.request(), workflow_id)
+        self.hear(lambda events: self._is_open and refresh.request(), workflow_id)
 
     def hear(self, heard: Callable[[Any], None], workflow_id: str | None = None) -> None:
         """Call ``heard`` with committed events, on the engine's notifier thread, until closed."""
@@ -106,7 +117,7 @@ class Page(pn.viewable.Viewer):
         if self.document is None:
             tell()
         else:
-            self.document.add_next_tick_callback(tell)
+            next_turn(self.document, tell)
 
 
 def in_rail(pages: Iterable[type[Page]]) -> list[type[Page]]:

@@ -13,6 +13,8 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const tokens = join(here, "..", "..", "assets", "tokens.css");
+/** What the pages of the studio share with the view. */
+const hello = join(here, "..", "views", "browser", "hello.js");
 
 function files_under(folder) {
   return readdirSync(folder, { withFileTypes: true })
@@ -26,7 +28,7 @@ function source_hash() {
   for (const name of [...sources, "build.mjs", "package-lock.json"]) {
     hash.update(name + "\0").update(readFileSync(join(here, name))).update("\0");
   }
-  hash.update("tokens.css\0").update(readFileSync(tokens)).update("\0");
+  for (const [name, path] of [["tokens.css", tokens], ["hello.js", hello]]) hash.update(name + "\0").update(readFileSync(path)).update("\0");
   return hash.digest("hex");
 }
 

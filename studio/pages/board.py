@@ -59,10 +59,10 @@ class BoardPage(Page):
     def _show(self, data: dict[str, Any]) -> None:
         if "buckets" in data:
             self._plot.show(data.pop("buckets"))
-        self.view.data = data
+        self.view.show(data)
 
     def _failed(self, error: Exception) -> None:
-        self.view.data = {"error": str(error)}
+        self.view.show({"error": str(error)})
 
     def _asked(self, event: param.parameterized.Event) -> None:
         request = event.new

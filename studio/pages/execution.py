@@ -57,7 +57,7 @@ class ExecutionPage(Page):
         """Load the execution and keep it fresh."""
         super().open()
         if not self.workflow_id:
-            self.view.head = {"found": False, "id": ""}
+            self.view.show({"found": False, "id": ""})
             return
         copies = self.app.copies
         if self._is_copy and copies is not None:
@@ -94,7 +94,7 @@ class ExecutionPage(Page):
             head |= {"badge": "Approximate", "notice": notice}
             head["copies"] = bool(notice) and self.app.copies is not None
         head["can_share"] = self._can_share()
-        self.view.head = head
+        self.view.show(head)
 
     def _can_share(self) -> bool:
         """Whether links are offered: to operators who had to log in, so that others may as well."""
@@ -143,7 +143,7 @@ class ExecutionPage(Page):
 
     def _failed(self, error: BaseException) -> None:
         if not isinstance(error, NotFoundError):
-            self.view.head = {"found": False, "id": self.workflow_id, "error": str(error)}
+            self.view.show({"found": False, "id": self.workflow_id, "error": str(error)})
             return
         self.in_background(
             lambda: rail_counts(self._service.query)["known"],
@@ -152,4 +152,4 @@ class ExecutionPage(Page):
         )
 
     def _missing(self, known: int) -> None:
-        self.view.head = {"found": False, "id": self.workflow_id, "known": known}
+        self.view.show({"found": False, "id": self.workflow_id, "known": known})

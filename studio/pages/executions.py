@@ -49,10 +49,10 @@ class ExecutionsPage(Page):
         service = self.app.service
         if Capability.QUERY not in service.capabilities:
             found["sql"] = ""  # nothing at the other end would answer it
-        self.view.page = {**found, "live": True, "limits": limits(service)}
+        self.view.show({**found, "live": True, "limits": limits(service)})
 
     def _failed(self, error: Exception) -> None:
-        self.view.page = {"error": str(error), "filter": self.session.filter.as_dict()}
+        self.view.show({"error": str(error), "filter": self.session.filter.as_dict()})
 
     def _asked(self, event: param.parameterized.Event) -> None:
         if self._starts.answer(event.new):

@@ -28,4 +28,4 @@ class SharedPage(ExecutionPage):
         return False
 
     def _failed(self, error: BaseException) -> None:
-        self.view.head = {"found": False, "id": "", "error": str(error)}
+        self.view.show({"found": False, "id": "", "error": str(error)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import param
 from panel.custom import Child
 
@@ -11,6 +13,8 @@ from .starting_view import StartingView
 
 class BoardView(StartingView):
     """What fails now, how much goes through, who waits; three ways to start when all is empty."""
+
+    whole: ClassVar = "data"
 
     data = param.Dict(default={}, doc="What ``load_board`` returned, or ``{error: text}``.")
     start = param.Dict(default={}, doc="For the empty Board: samples, snippets, address.")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from panel.custom import JSComponent
-
 from .. import browser_files
+from .greeted_view import GreetedView
 
 
-class BrowserView(JSComponent):
+class BrowserView(GreetedView):
     """A view whose module a server sends as a cached file instead of inside the document.
 
     Subclasses name their module in ``_bundle`` and their style sheets with ``sheets``.

@@ -14,6 +14,8 @@ from .execution_view import ExecutionView
 class ServedExecutionView(BrowserView, ExecutionView):
     """The execution's view with its module sent as a cached file, already compiled."""
 
+    whole: ClassVar = ExecutionView.whole
+
     _bundle: ClassVar = ExecutionView._esm
     # Styles are in the module; Panel would load the file beside it a second time.
     _bundle_css: ClassVar[list[str]] = []
@@ -21,6 +23,8 @@ class ServedExecutionView(BrowserView, ExecutionView):
 
 class ExecutionFrame(BrowserView):
     """Shows the execution's view once there is one, else says why not and where to go."""
+
+    whole: ClassVar = "head"
 
     head = param.Dict(
         default={},

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 
 from ..graph.picture import DIST
+from .greeted_view import GreetedView
 
 AskHandler = Callable[[dict[str, Any]], None]
 _REMEMBERED_QUESTIONS = 4096
 
 
-class ExecutionView(JSComponent):
+class ExecutionView(GreetedView):
     """Draws one execution: failure strip, graph, time cursor, tabs, inspector.
 
     Everything is folded and drawn in the browser. Python gives the opening data once, pushes
@@ -26,11 +26,17 @@ class ExecutionView(JSComponent):
     lock (``pn.state.execute`` or a next-tick callback).
     """
 
-    opening = param.String(
-        default="", doc="``ViewData`` of protocol.ts as JSON text; a new value opens anew."
+    whole: ClassVar = "opening"
+
+    opening = param.Dict(
+        default={},
+        doc="``{version, text}``: ``ViewData`` of protocol.ts as JSON text; a new version opens "
+        "anew. Use ``show``.",
     )
     patch = param.Dict(
-        default={}, doc="Newest push: ``{seq, text}``, a ``Patch`` as JSON text; ``seq`` grows."
+        default={},
+        doc="Newest push: ``{version, seq, text}``, a ``Patch`` as JSON text. It follows on number "
+        "``seq`` - 1 of the opening of this version; a view that lacks that says hello.",
     )
     answer = param.Dict(
         default={}, doc="``{seq, items}``: answers of one turn as JSON texts. Use ``reply``."

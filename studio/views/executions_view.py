@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import param
 
 from .browser_view import module, sheets
@@ -13,6 +15,8 @@ class ExecutionsView(StartingView):
 
     ``request`` is ``{seq, filter, start}`` for a search.
     """
+
+    whole: ClassVar = "page"
 
     page = param.Dict(default={}, doc="What ``load_executions`` returned, or ``{error: text}``.")
 

@@ -90,7 +90,7 @@ def test_execution_shows_as_picture_where_panel_is_not_at_work_and_as_view_in_pa
         assert bundle["image/svg+xml"].startswith("<svg")
         assert bundle["text/plain"] == f"order_flow {run.workflow_id[:8]} RUNNING"
         assert client["text/plain"] == "Client with 1 RUNNING"
-        assert json.loads(layout[0].opening)["name"] == "order_flow"
+        assert json.loads(layout[0].opening["text"])["name"] == "order_flow"
         assert layout[1].object.startswith("<svg")
         assert run._repr_mimebundle_() == {"text/plain": repr(run)}
 

@@ -42,6 +42,7 @@ def browser() -> Iterator[Any]:
     if path is None:
         pytest.skip("no Chromium found; install one or name it in STUDIO_CHROMIUM")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api.expect.set_options(timeout=15_000)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

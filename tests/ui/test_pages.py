@@ -153,19 +153,3 @@ def test_unknown_execution_gets_a_page_with_a_way_back(open_page):
     expect(page.get_by_role("heading", name="There is no such execution here.")).to_be_visible()
     page.get_by_role("link", name="All executions").click()
     page.wait_for_url("**/executions")
-
-
-def test_page_whose_first_data_got_lost_is_loaded_anew_but_once(browser, server):
-    context = browser.new_context()
-    page = context.new_page()
-    page.clock.install()
-    # What a lost patch looks like from the browser: nothing comes after the document.
-    page.route_web_socket("**/ws*", lambda socket: None)
-    page.goto(server.url)
-    with page.expect_navigation():
-        page.clock.fast_forward(9_000)
-    page.evaluate("window.loaded_anew = true")
-    page.clock.fast_forward(9_000)
-    page.wait_for_timeout(300)
-    assert page.evaluate("window.loaded_anew") is True
-    context.close()

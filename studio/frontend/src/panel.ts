@@ -5,14 +5,15 @@
  * changes, so every question, answer and push carries a number that grows.
  */
 import type { Answer, Ask, Patch, ViewData } from "./protocol";
+import { greet } from "../../views/browser/hello.js";
 import type { Host } from "./host";
 import { mount, type Mounted } from "./main";
 
 interface PanelModel {
-  /** `ViewData` as JSON text; empty until it is known. */
-  opening: string;
-  /** The newest `Patch` as JSON text. */
-  patch: { seq: number; text: string } | Record<string, never>;
+  /** `ViewData` as JSON text, empty until it is known. Its version grows with every opening. */
+  opening: { version: number; text: string } | Record<string, never>;
+  /** The newest `Patch` as JSON text: push `seq` of the opening of this version. */
+  patch: { version: number; seq: number; text: string } | Record<string, never>;
   /** Answers of one turn of Python, each an `Answer` as JSON text. */
   answer: { seq: number; items: string[] } | Record<string, never>;
   /** The newest questions; Python takes those whose id it has not seen. */
@@ -20,6 +21,7 @@ interface PanelModel {
   theme: "light" | "dark" | "auto";
   goto: string;
   url: Record<string, string | null>;
+  hello: { seq: number; has: number } | Record<string, never>;
   on(names: string | string[], listener: () => void): void;
 }
 
@@ -33,15 +35,21 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
   let heard_patch: (patch: Patch) => void = () => {};
   let heard_answer: (answer: Answer) => void = () => {};
   let asked: Ask[] = [];
+  /** Version of the opening that is shown and may be pushed on; 0: none, or a push is missing. */
+  let version = 0;
+  let shown = 0;
   let last_patch = 0;
+  let missed = (): void => {};
 
   const open = (): void => {
+    const { opening } = model;
+    if (!("version" in opening) || opening.version === shown) return;
+    const selection = mounted?.model.selection;
     mounted?.destroy();
-    mounted = null;
-    if (!model.opening) return;
     asked = [];
     last_patch = 0;
-    const data = JSON.parse(model.opening) as ViewData;
+    version = shown = opening.version;
+    const data = JSON.parse(opening.text) as ViewData;
     const host: Host = {
       data,
       onPatch: (listener) => (heard_patch = listener),
@@ -58,12 +66,19 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
     };
     mounted = mount(root, host);
     if (model.theme !== "auto") mounted.set_theme(model.theme);
+    if (selection) mounted.model.select(selection.path, selection.task_id);
     take_patch();
   };
 
   const take_patch = (): void => {
     const { patch } = model;
-    if (!("seq" in patch) || patch.seq <= last_patch) return;
+    if (!("seq" in patch) || !version || patch.version < version) return;
+    if (patch.version === version && patch.seq <= last_patch) return;
+    if (patch.version > version || patch.seq !== last_patch + 1) {
+      version = 0;
+      missed();
+      return;
+    }
     last_patch = patch.seq;
     heard_patch(JSON.parse(patch.text) as Patch);
   };
@@ -77,6 +92,7 @@ export function render({ model, el }: { model: PanelModel; el: HTMLElement }): H
   model.on("theme", () => mounted?.set_theme(model.theme));
   void el;
   open();
+  missed = greet(model, () => version);
   return root;
 }
 

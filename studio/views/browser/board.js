@@ -2,6 +2,7 @@
 /** The Board: what fails now, how much goes through, who waits. Draws `model.data`; asks through
  *  `model.request`. The throughput plot is a Bokeh figure that Python hands over as a child. */
 import { ago, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, svg, took } from "./ui.js";
+import { greet } from "./hello.js";
 import { starting } from "./start.js";
 
 const SPANS = [["1h", "1 h"], ["24h", "24 h"], ["7d", "7 d"]];
@@ -39,6 +40,7 @@ export function render({ model }) {
   model.on("data", draw);
   model.on("notice", () => { const place = main.querySelector(".notice"); if (place) place.textContent = model.notice.text; });
   draw();
+  greet(model, () => model.data.version ?? 0);
   return root;
 }
 

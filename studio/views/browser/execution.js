@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of one execution: the view that Python hands over as a child, or a way back where
  *  there is no such execution. Draws `model.head`. */
+import { greet } from "./hello.js";
 import { count, el, execution, ready, search } from "./ui.js";
 
 /** @param {{model: any}} context */
@@ -34,6 +35,7 @@ export function render({ model }) {
     else if (error) root.querySelector(".approximate")?.append(" ", el("span", { class: "failure", role: "alert" }, error));
   });
   draw();
+  greet(model, () => model.head.version ?? 0);
   return root;
 }
 

@@ -2,6 +2,7 @@
 /** The Executions page: quick searches, search line, facets, table. Python holds the data; this
  *  draws `model.page` and asks for another one through `model.request`. */
 import { clock, copyButton, count, el, execution, glyph, moment, ready, search, status, STATUS, took } from "./ui.js";
+import { greet } from "./hello.js";
 import { starting } from "./start.js";
 
 const QUICK = [
@@ -210,6 +211,7 @@ export function render({ model }) {
   model.on("page", draw);
   model.on("remove", () => { clearInterval(clockwork); clearTimeout(typing); document.removeEventListener("keydown", key); });
   draw();
+  greet(model, () => model.page.version ?? 0);
   return root;
 }
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** Keeps the rail's numbers and the theme of the page in step with Python. Draws nothing. */
+import { greet } from "./hello.js";
 import { count } from "./ui.js";
 
 /** @param {{model: any}} context */
@@ -24,5 +25,6 @@ export function render({ model }) {
   model.on("remove", () => window.removeEventListener("studio-theme", theme));
   numbers();
   theme();
+  greet(model, () => model.counts.version ?? 0);
   return document.createElement("span");
 }

@@ -96,17 +96,3 @@
   }
   listen();
 })();
-
-/** A page's first data can get lost between Bokeh's copy of the document and its first patch (about one
- *  load in a hundred on a busy machine). Nothing would ever come again, so such a page is loaded anew, once. */
-(function () {
-  const PATIENCE_MS = 8000, ONCE_PER_MS = 60_000, KEY = "conductor-studio-loaded-anew";
-  setTimeout(() => {
-    if (document.documentElement.dataset.ready) return;
-    try {
-      if (Date.now() - Number(sessionStorage.getItem(KEY) ?? 0) < ONCE_PER_MS) return;
-      sessionStorage.setItem(KEY, String(Date.now()));
-    } catch { return; } // without a memory it could go on for ever
-    location.reload();
-  }, PATIENCE_MS);
-})();

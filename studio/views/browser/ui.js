@@ -139,8 +139,10 @@ export function copyButton(text, label = "Copy") {
 
 /** Take away the heading that stood in while the page loaded, once this one is drawn. */
 export function ready() {
-  requestAnimationFrame(() => {
+  const done = () => {
     document.getElementById("placeholder")?.remove();
     document.documentElement.dataset.ready = "1";
-  });
+  };
+  requestAnimationFrame(done);
+  if (document.hidden) done(); // a tab in the background gets no frames
 }

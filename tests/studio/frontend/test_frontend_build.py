@@ -12,6 +12,7 @@ import pytest
 
 FRONTEND = Path(__file__).resolve().parents[3] / "studio" / "frontend"
 TOKENS = FRONTEND.parents[1] / "assets" / "tokens.css"
+HELLO = FRONTEND.parent / "views" / "browser" / "hello.js"
 NODE = shutil.which("node")
 INSTALLED = (FRONTEND / "node_modules" / "esbuild").is_dir()
 
@@ -38,7 +39,8 @@ def source_hash() -> str:
     )
     for name in [*names, "build.mjs", "package-lock.json"]:
         digest.update(name.encode() + b"\0" + (FRONTEND / name).read_bytes() + b"\0")
-    digest.update(b"tokens.css\0" + TOKENS.read_bytes() + b"\0")
+    for path in (TOKENS, HELLO):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
