@@ -19,10 +19,12 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
 from engine.errors import UnsupportedError
+from engine.http_api.body_limit import HEAD_SECONDS, limit_bodies
 from engine.http_api.exposure import check_exposure, is_exposed, is_loopback
 from engine.http_api.fast_lane import FastLane, take_over
 from engine.http_api.guard import LOOPBACK_HOSTS, Guard
 from engine.http_api.routes import routes
+from engine.http_api.server import BUFFER_BYTES
 
 from .app import StudioApp
 from .browser_files import FOLDER
@@ -39,8 +41,6 @@ _UNUSED_SESSION_MS: Final = 5_000
 """Every plain GET of a page makes a session; one whose tab is gone is let go this soon."""
 _CHECK_SESSIONS_MS: Final = 2_000
 _KEEP_ALIVE_MS: Final = 20_000
-_BODY_LIMIT: Final = 11 * 1024 * 1024
-"""A little above the API's own limit, so that the API explains it."""
 
 
 class StudioServer:
@@ -216,10 +216,12 @@ class StudioServer:
                 check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
                 keep_alive_milliseconds=_KEEP_ALIVE_MS,
                 http_server_kwargs={
-                    "max_buffer_size": 2 * _BODY_LIMIT,
+                    "max_buffer_size": BUFFER_BYTES,
+                    "idle_connection_timeout": HEAD_SECONDS,
                     "xheaders": self._is_proxied,
                 },
             )
+        limit_bodies(server._http)
         if api and not self._is_proxied:  # only Tornado reads a proxy's headers
             self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port

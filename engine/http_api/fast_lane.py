@@ -29,12 +29,14 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
 from .answers import SAFE_HEADERS, Answer
+from .body_limit import BODY_PAUSE_SECONDS
 from .call import Call
 from .handler import Door
 from .routing import Match
 
 _HEAD_BYTES: Final = 8 * 1024
 _BODY_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 64 * 1024
 _IDLE_SECONDS: Final = 3600.0
 _SWEEP_SECONDS: Final = 300.0
 
@@ -119,6 +121,7 @@ class _Connection:
         "_lane",
         "_last",
         "_loop",
+        "_patience",
         "_paused",
         "_request",
         "_socket",
@@ -135,7 +138,8 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._request: _Request | None = None
-        self._body = b""
+        self._body = bytearray()
+        self._patience: asyncio.TimerHandle | None = None
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
         self._unsent = b""
@@ -169,20 +173,38 @@ class _Connection:
         if request is None:
             self._hand_over()
             return
-        self._body = self._socket.recv(request.head_bytes + request.body_bytes)
-        self._body = self._body[request.head_bytes :]
+        read = self._socket.recv(request.head_bytes + request.body_bytes)
         self._request = request
-        if len(self._body) == request.body_bytes:
-            self._run(request)
+        if len(read) == request.head_bytes + request.body_bytes:
+            self._run(request, read[request.head_bytes :])
+            return
+        self._body += read[request.head_bytes :]
+        self._patience = self._loop.call_later(BODY_PAUSE_SECONDS, self._wait_for_body)
 
     def _read_body(self, request: _Request) -> None:
-        more = self._socket.recv(request.body_bytes - len(self._body))
+        more = self._socket.recv(min(request.body_bytes - len(self._body), _PIECE_BYTES))
         if not more:
             self.close()
             return
         self._body += more
+        self._last = self._loop.time()
         if len(self._body) == request.body_bytes:
-            self._run(request)
+            body, self._body = bytes(self._body), bytearray()
+            self._stop_waiting()
+            self._run(request, body)
+
+    def _wait_for_body(self) -> None:
+        """Hang up on a body that stopped arriving."""
+        rest = self._last + BODY_PAUSE_SECONDS - self._loop.time()
+        if rest <= 0:
+            self.close()
+        else:
+            self._patience = self._loop.call_later(rest, self._wait_for_body)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _look_whether_gone(self) -> None:
         """Something came while a request is answered: the next one, or the end."""
@@ -204,10 +226,9 @@ class _Connection:
 
     # -- answering -----------------------------------------------------------------------
 
-    def _run(self, request: _Request) -> None:
+    def _run(self, request: _Request, body: bytes) -> None:
         address = str(self._address[0]) if self._address else ""
-        call = Call(request.query, self._body, request.headers, address)
-        self._body = b""
+        call = Call(request.query, body, request.headers, address)
         host = dict.__getitem__(request.headers, "host")
         answer = self._lane.door.answer_at_once(request.method, host, call, request.match)
         if answer is not None:
@@ -264,6 +285,7 @@ class _Connection:
     def close(self) -> None:
         """Hang up."""
         self._gone = True
+        self._stop_waiting()
         if self._call is not None and self._call.waiting is not None:
             self._call.waiting.cancel()
         if not self._stream.closed():

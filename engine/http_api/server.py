@@ -14,6 +14,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from ..models.codec import MAX_BODY_BYTES
+from .body_limit import HEAD_SECONDS, limit_bodies
 from .exposure import check_exposure, is_loopback
 from .fast_lane import take_over
 from .guard import LOOPBACK_HOSTS
@@ -23,8 +24,8 @@ from .routes import routes
 if TYPE_CHECKING:
     from ..service import Service
 
-_BODY_LIMIT: Final = MAX_BODY_BYTES + 64 * 1024
-"""A little more than a body may have, so that one just above is refused with an explanation."""
+BUFFER_BYTES: Final = 2 * MAX_BODY_BYTES
+"""What one connection may hold in memory."""
 
 
 class ApiServer:
@@ -72,8 +73,11 @@ class ApiServer:
 
         async def serve() -> None:
             server = HTTPServer(
-                self._application, max_body_size=_BODY_LIMIT, max_buffer_size=2 * _BODY_LIMIT
+                self._application,
+                max_buffer_size=BUFFER_BYTES,
+                idle_connection_timeout=HEAD_SECONDS,
             )
+            limit_bodies(server)
             lane = take_over(server, api[0][2]["door"])
             server.add_sockets(sockets)
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -36,7 +36,7 @@ from .history_bulk import (
     BulkLoader,
     BulkTable,
 )
-from .history_file import MEMORY, connect, damaged, is_damage
+from .history_file import MEMORY, connect, damaged, is_damage, keep_private
 from .history_rows import (
     EVENT_COLUMNS,
     RECENT_PAYLOADS,
@@ -117,6 +117,7 @@ class History:
             self._recover_connection()
             raise self._failure(error) from None
         fault_point("feeder.after_history_commit")
+        keep_private(self._path)
         self.watermark = batch.last
         self._remember(payloads, forget_all=bool(batch.removed))
 

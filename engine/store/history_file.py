@@ -14,6 +14,7 @@ import duckdb
 from ..errors import StoreCorruptError, StoreError, StoreLockedError
 from .migrations import Step, migrate
 from .migrations.history_steps import HISTORY_STEPS
+from .private_files import make_private
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def connect(path: str, steps: Sequence[Step] = HISTORY_STEPS) -> duckdb.DuckDBPy
     except BaseException:
         connection.close()
         raise
+    keep_private(path)
     return connection
 
 
@@ -79,6 +81,12 @@ def connect_or_set_aside(
                 raise
             aside(path)
     return connect(str(path), steps)
+
+
+def keep_private(path: str) -> None:
+    """See that nobody but their owner may read a history and its write-ahead file."""
+    if path != MEMORY:
+        make_private(Path(path), Path(f"{path}.wal"))
 
 
 def is_damage(error: Exception) -> bool:

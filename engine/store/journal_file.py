@@ -12,6 +12,7 @@ from typing import Any, Final
 from ..errors import HistoryConflictError, StoreCorruptError, StoreError, UnavailableError
 from .migrations import Step, migrate
 from .migrations.journal_steps import JOURNAL_STEPS
+from .private_files import create_private, make_private
 
 _FULL: Final = ("disk is full", "database or disk is full")
 _DAMAGED: Final = ("malformed", "not a database", "disk image", "corrupt")
@@ -19,6 +20,7 @@ _DAMAGED: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """A connection in WAL mode with explicit transactions, usable from any one thread at a time."""
+    create_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -56,6 +58,7 @@ def prepare(
             raise
 
     migrate(path.name, _schema_version(path, connection), steps, apply)
+    make_private(path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")))
     return dict(connection.execute("SELECT key, value FROM info"))
 
 

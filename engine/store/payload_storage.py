@@ -80,6 +80,8 @@ class FolderStorage:
     def put(self, name: str, body: bytes) -> None:
         """Write a file under another name, then move it to its place, synced."""
         path = self._path(name)
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
