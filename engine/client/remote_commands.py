@@ -259,6 +259,11 @@ class RemoteCommands:
         """Waiting tasks of every queue."""
         return dict(self._connection.get("tasks", "queue", "all") or {})
 
+    def pending_tasks(self, task_type: str, start: int = 0, count: int = 100) -> Future[list[Wire]]:
+        """Tasks of a type that have not ended, oldest first."""
+        query = {"start": start, "count": count}
+        return self._call("GET", "admin", "task", task_type, query=query, repeatable=True)
+
     def poll_data(self, task_type: str | None = None) -> list[Wire]:
         """Who polled last for what, and when."""
         if task_type is None:

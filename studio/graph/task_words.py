@@ -42,3 +42,8 @@ def task_word(task_type: str) -> str:
         return known
     words = task_type.replace("_", " ").strip().lower()
     return words[:1].upper() + words[1:] if words else "Task"
+
+
+def is_system_type(task_type: str) -> bool:
+    """Whether the engine runs tasks of this type by itself, so that no worker polls for them."""
+    return task_type in _WORDS and task_type != "SIMPLE"

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from ..page import Page
 from .board import BoardPage
+from .definitions import DefinitionsPage
 from .execution import ExecutionPage
 from .executions import ExecutionsPage
 from .shared import SharedPage
+from .workers import WorkersPage
 
-PAGES: tuple[type[Page], ...] = (BoardPage, ExecutionsPage, ExecutionPage, SharedPage)
+PAGES: tuple[type[Page], ...] = (
+    BoardPage,
+    ExecutionsPage,
+    DefinitionsPage,
+    WorkersPage,
+    ExecutionPage,
+    SharedPage,
+)
 """Every page that is served."""

@@ -17,6 +17,7 @@ from engine.service import Service
 STUDIO = Path(__file__).parent.parent.parent / "studio"
 HERE_ONLY = {
     "caller_of_link",
+    "figures",
     "has_users",
     "log_in",
     "log_out",
@@ -25,7 +26,7 @@ HERE_ONLY = {
     "revoke_share_link",
     "share_execution",
 }
-"""What pages ask only of an engine that has users of its own."""
+"""What pages ask only of an engine of their own: its users, and figures of its memory."""
 SHARED = sorted(
     name
     for name, _ in inspect.getmembers(RemoteService, inspect.isfunction)
