@@ -33,6 +33,11 @@ class OfflineAccounts:
         row = self._accounts.add_hashed(name, checked_role(role), hashed, _now())
         self._keep("add_user", [row])
 
+    def add_signing_on_user(self, name: str, role: str) -> None:
+        """Add a person who signs on through the identity provider."""
+        row = self._accounts.add_signing_on(name, checked_role(role), _now())
+        self._keep("add_signing_on_user", [row])
+
     def change_password(self, name: str, password: str) -> None:
         """Give a person another password; their sessions end."""
         hashed = hash_password(password)

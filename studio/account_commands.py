@@ -29,6 +29,11 @@ def add_parsers(commands: Any, add_options: Any) -> None:
     add = _leaf(users, "add", "add a person; asks for the password", add_options)
     add.add_argument("name")
     add.add_argument("--role", choices=ROLES, required=True, help="what they are trusted with")
+    add.add_argument(
+        "--sign-on",
+        action="store_true",
+        help="without a password: they sign on by --oauth-provider",
+    )
     _leaf(users, "list", "list people with their roles", add_options)
     _leaf(users, "remove", "take a person out", add_options).add_argument("name")
     password = _leaf(users, "password", "give a person another password", add_options)
@@ -104,7 +109,10 @@ def _asked(words: str) -> str:
 
 
 def _add_user(accounts: Any, given: Mapping[str, Any]) -> list[str]:
-    accounts.add_user(given["name"], given["role"], _password())
+    if given.get("sign_on"):
+        accounts.add_signing_on_user(given["name"], given["role"])
+    else:
+        accounts.add_user(given["name"], given["role"], _password())
     return [f"{given['name']} may log in as {given['role']}."]
 
 

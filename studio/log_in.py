@@ -19,6 +19,7 @@ from engine.service.accounts import SESSION_SECONDS
 from . import browser_files
 
 LOG_IN_PATH: Final = "log-in"
+SIGN_ON_PATH: Final = "sign-on"
 _OWN_ADDRESS: Final = re.compile(r"[a-z]{0,40}(\?[!#-;=?-~]{0,2000})?")
 """A page of ours with its query: nothing that names another host or scheme."""
 _LONGEST_BODY: Final = 8 * 1024
@@ -39,9 +40,14 @@ def own_address(text: str) -> str:
 class AccountHandler(RequestHandler):
     """Base of these: one guard, the headers of pages."""
 
-    def initialize(self, service: Any, guard: Guard, headers: dict[str, str]) -> None:
-        """Called by Tornado with the arguments of the route."""
-        self._service, self._guard, self._page_headers = service, guard, headers
+    def initialize(
+        self, service: Any, guard: Guard, headers: dict[str, str], sign_on_words: str = ""
+    ) -> None:
+        """Called by Tornado with the arguments of the route.
+
+        ``sign_on_words``: what the identity provider is called; empty: there is none.
+        """
+        self._service, self._guard, self._sign_on_words = service, guard, sign_on_words
         for name, value in headers.items():
             self.set_header(name, value)
 
@@ -76,6 +82,21 @@ class AccountHandler(RequestHandler):
             max_age=SESSION_SECONDS,
         )
 
+    def show_form(self, error: str, name: str = "", following: str = "") -> None:
+        """Show where to log in, with what went wrong; ``following``: the page to go to then."""
+        query = f"?next={quote(following)}" if following else ""
+        page = _template().render(
+            error=error,
+            name=name[:80],
+            has_passwords=self._service.has_users(),
+            log_in=f"./{LOG_IN_PATH}{query}",
+            sign_on=f"./{SIGN_ON_PATH}{query}",
+            sign_on_words=self._sign_on_words,
+            assets={one: browser_files.address(one) for one in ("tokens.css", "log_in.css")},
+        )
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(page)
+
     def _cookie_path(self) -> str:
         return self.request.path.rpartition("/")[0] + "/"
 
@@ -88,7 +109,7 @@ class LogInHandler(AccountHandler):
         if not self._service.needs_login():
             self.redirect(own_address(self.get_query_argument("next", "")))
             return
-        self._show("")
+        self.show_form("", following=self.get_query_argument("next", ""))
 
     async def post(self) -> None:
         """Check the password and go on to the page that was asked for."""
@@ -100,20 +121,10 @@ class LogInHandler(AccountHandler):
             self.set_status(error.status)
             if isinstance(error, TooManyRequestsError):
                 self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
-            self._show(str(error), name)
+            self.show_form(str(error), name, self.get_query_argument("next", ""))
             return
         self.keep_session(session)
         self.redirect(own_address(self.get_query_argument("next", "")), status=303)
-
-    def _show(self, error: str, name: str = "") -> None:
-        page = _template().render(
-            error=error,
-            name=name[:80],
-            has_users=self._service.has_users(),
-            assets={one: browser_files.address(one) for one in ("tokens.css", "log_in.css")},
-        )
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(page)
 
 
 class LogOutHandler(AccountHandler):
@@ -165,9 +176,16 @@ class OpenLinkHandler(AccountHandler):
         self.finish("opened")
 
 
-def log_in_routes(service: Any, guard: Guard, headers: dict[str, str]) -> list[tuple[Any, ...]]:
-    """Tornado routes of these."""
-    given = {"service": service, "guard": guard, "headers": headers}
+def log_in_routes(
+    service: Any, guard: Guard, headers: dict[str, str], sign_on_words: str = ""
+) -> list[tuple[Any, ...]]:
+    """Tornado routes of these; see ``AccountHandler.initialize``."""
+    given = {
+        "service": service,
+        "guard": guard,
+        "headers": headers,
+        "sign_on_words": sign_on_words,
+    }
     return [
         (rf"/{LOG_IN_PATH}", LogInHandler, given),
         (r"/log-out", LogOutHandler, given),

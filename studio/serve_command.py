@@ -43,6 +43,7 @@ def serve(settings: Settings) -> int:
             prefix=settings.prefix,
             is_proxied=settings.proxy,
             tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
+            sign_on=settings.sign_on(),
         )
         # A notebook that opens the same file finds this studio and attaches to it.
         _run(server, settings, lambda: engine.publish_address(f"{server.url}/api"))

@@ -33,6 +33,8 @@ from .copies import Copies
 from .gate import Gate, page_handlers
 from .log_in import log_in_routes
 from .port_owner import check_port
+from .sign_on import sign_on_route
+from .sign_on_provider import Provider, SignOn
 from .web_handlers import HEADERS, static_routes
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class StudioServer:
         is_proxied: bool = False,
         tls: tuple[str, str] | None = None,
         copies: Copies | None = None,
+        sign_on: SignOn | None = None,
     ) -> None:
         """Prepare; the port is opened by ``run`` or ``start``.
 
@@ -78,6 +81,11 @@ class StudioServer:
                 where a request comes from and whether it came over TLS.
             tls: Files of the certificate (with its chain) and of its key.
             copies: Where executions of a server that is looked at are copied to.
+            sign_on: The identity provider that people sign on through; everybody has to log in
+                then.
+
+        Raises:
+            InvalidRequestError: ``sign_on`` can't work.
         """
         self.host, self.port = host, port
         self._service, self._samples, self._remote = service, samples, remote
@@ -85,6 +93,9 @@ class StudioServer:
         self._prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
         self._is_proxied, self._tls = is_proxied, tls
         self._copies = copies
+        self._provider = None if sign_on is None else Provider(sign_on)
+        if sign_on is not None:
+            service.require_log_in()
         self._loop: IOLoop | None = None
         self._thread: threading.Thread | None = None
         self._lane: FastLane | None = None
@@ -176,6 +187,15 @@ class StudioServer:
         if not self._remote:
             check_exposure(self._service, self.host, names)
 
+    def _account_routes(self, guard: Guard) -> list[tuple[Any, ...]]:
+        if self._provider is None:
+            return log_in_routes(self._service, guard, HEADERS)
+        words = self._provider.sign_on.words()
+        return [
+            *log_in_routes(self._service, guard, HEADERS, words),
+            sign_on_route(self._service, guard, HEADERS, self._provider),
+        ]
+
     def _listen(self, app: StudioApp, loop: IOLoop) -> Any:
         hosts = LOOPBACK_HOSTS | set(self._names)
         if not (is_loopback(self.host) or self._names):
@@ -184,7 +204,7 @@ class StudioServer:
         api = (
             [] if self._remote else routes(self._service, allowed_hosts=hosts, prefix=self._prefix)
         )
-        accounts = [] if self._remote else log_in_routes(self._service, Guard(hosts), HEADERS)
+        accounts = [] if self._remote else self._account_routes(Guard(hosts))
         gate = app.gate = self._gate = Gate(self._service, hosts)
         pn.config.notifications = False
         tls = (

@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
 from engine.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from .sign_on_provider import SignOn
 
 PREFIX = "CONDUCTOR_STUDIO_"
 MEMORY = ":memory:"
@@ -51,6 +54,38 @@ class Settings:
         "",
         "networks, comma between",
         "Private networks that HTTP tasks may reach all the same, as 10.1.0.0/16.",
+    )
+    oauth_provider: str = _setting(
+        "",
+        "name",
+        "Let people sign on: generic (any OpenID Connect), azurev2, google, github, gitlab, okta …",
+    )
+    oauth_key: str = _setting("", "id", "Id of the client at the identity provider.")
+    oauth_secret: str = _setting(
+        "",
+        "secret",
+        "Secret of that client. Only in the environment: options can be seen by others.",
+    )
+    oauth_issuer: str = _setting(
+        "", "URL", "The identity provider; /.well-known/openid-configuration below describes it."
+    )
+    oauth_redirect_uri: str = _setting(
+        "", "URL", "Address of /sign-on as the provider knows it. Empty: as the browser names it."
+    )
+    oauth_params: str = _setting(
+        "", "NAME=VALUE, comma between", "What a provider needs besides: tenant, url, subdomain."
+    )
+    oauth_name_claim: str = _setting(
+        "", "claim", "What users are called by. Empty: as the provider has it, mostly email."
+    )
+    oauth_role_claim: str = _setting("", "claim", "Where groups stand, as groups.")
+    oauth_roles: str = _setting(
+        "", "GROUP=ROLE, comma between", "Roles by group; the strongest counts."
+    )
+    oauth_unknown: str = _setting(
+        "",
+        "role",
+        "Role of people who are neither named here nor in such a group, as viewer. Empty: refused.",
     )
     webhook_url: str = _setting(
         "", "URL", "Where changes of status are POSTed to, for workflows that enable it."
@@ -102,6 +137,29 @@ class Settings:
         """The names of ``names``."""
         return tuple(name.strip() for name in self.names.split(",") if name.strip())
 
+    def sign_on(self) -> SignOn | None:
+        """How people sign on; None: only with passwords of this server.
+
+        Raises:
+            InvalidRequestError: It can't work so; the message names the option.
+        """
+        if not self.oauth_provider:
+            return None
+        from .sign_on_provider import SignOn
+
+        return SignOn(
+            self.oauth_provider,
+            self.oauth_key,
+            self.oauth_secret,
+            self.oauth_redirect_uri,
+            self.oauth_issuer,
+            _pairs("oauth_params", self.oauth_params),
+            self.oauth_name_claim,
+            self.oauth_role_claim,
+            _pairs("oauth_roles", self.oauth_roles),
+            self.oauth_unknown,
+        )
+
     def is_exposed(self) -> bool:
         """Whether others than this machine reach the server."""
         from engine.http_api.exposure import is_exposed
@@ -126,6 +184,17 @@ class Settings:
 def default_database() -> Path:
     """``history.duckdb`` in the data folder of the user."""
     return user_data_path("conductor-studio", appauthor=False) / "history.duckdb"
+
+
+def _pairs(name: str, text: str) -> dict[str, str]:
+    """``a=b, c=d`` as a dictionary."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    for key, sign, value in pairs:
+        if not (key.strip() and sign and value.strip()):
+            raise InvalidRequestError(
+                f"--{name.replace('_', '-')} is {text!r}; write NAME=VALUE, commas between."
+            )
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _parsed(name: str, text: str, kind: type) -> Any:

@@ -48,8 +48,12 @@ async def users(call: Call) -> Answer:
 
 
 async def add_user(call: Call) -> Answer:
-    """Add a person: ``name``, ``role``, ``password``."""
+    """Add a person: ``name``, ``role``, and a ``password`` or ``signOn``."""
     body = await call.body_object()
+    if body.get("signOn") is True:
+        name, role = _text(body, "name"), _text(body, "role")
+        await call.wait(call.service.add_signing_on_user(name, role))
+        return EMPTY
     given = [_text(body, key) for key in ("name", "role", "password")]
     await call.checked(call.service.add_user, *given)
     return EMPTY

@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import ConflictError, InvalidRequestError, NotFoundError
+from ..errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from ..store.base import MetadataRow, Store
 from .signatures import KEY_BYTES
 
@@ -58,11 +58,18 @@ class Accounts:
         """Held while the signing key is drawn, by whichever thread needs it first."""
         self.generation = 0
         """Grows with every change: what was worked out from an account holds as long as it."""
+        self.is_log_in_required = False
+        """Whether people can sign on through an identity provider, named here or not."""
 
     @property
     def is_configured(self) -> bool:
         """Whether anybody has been named; else the local person needs no log-in."""
-        return bool(self.users or self.api_keys)
+        return bool(self.is_log_in_required or self.users or self.api_keys)
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody could log in with a password."""
+        return any(user["passwordHash"] for user in self.users.values())
 
     # -- users ---------------------------------------------------------------------------
 
@@ -88,17 +95,81 @@ class Accounts:
 
     def change_password(self, name: str, password_hash: str, wall_ms: int) -> MetadataRow:
         """Give a person another password: sessions begun with the old one end."""
+        user = self._known(USERS, name)
+        if "signOn" in user:
+            raise InvalidRequestError(f"'{name}' signs on elsewhere and has no password here.")
         changed = {
             "passwordHash": password_hash,
             "stamp": secrets.token_hex(8),
             "updateTime": wall_ms,
         }
-        return self._put(USERS, name, {**self._known(USERS, name), **changed}, wall_ms)
+        return self._put(USERS, name, {**user, **changed}, wall_ms)
+
+    def add_signing_on(
+        self, name: str, role: str, wall_ms: int, subject: str = "", by_groups: bool = False
+    ) -> MetadataRow:
+        """Add a person who signs on through an identity provider.
+
+        Args:
+            name: What the provider calls them.
+            role: What they are trusted with.
+            wall_ms: Now, epoch milliseconds.
+            subject: Whom the provider means by it; empty: the first who signs on by the name.
+            by_groups: Whether the role follows what the provider says at every sign-on.
+
+        Raises:
+            ConflictError: The name is taken.
+            InvalidRequestError: The name can't be used.
+        """
+        row = self.add_hashed(name, role, "", wall_ms)
+        known = {"subject": subject, "byGroups": by_groups}
+        return self._put(USERS, name, {**(row.body or {}), "signOn": known}, wall_ms)
+
+    def sign_on(
+        self, name: str, subject: str, role: str, otherwise: str, wall_ms: int
+    ) -> list[MetadataRow]:
+        """Let a person in whom an identity provider vouches for.
+
+        Args:
+            name: What the provider calls them.
+            subject: Whom it means by that, for ever: names are given to others in time.
+            role: What their groups give them; empty: nothing.
+            otherwise: Role of people who are not named and whose groups give nothing; empty:
+                they are refused.
+            wall_ms: Now, epoch milliseconds.
+
+        Raises:
+            ForbiddenError: They may not come in.
+            InvalidRequestError: The name can't be used.
+        """
+        user = self.users.get(name)
+        if user is not None and "signOn" not in user:
+            raise ForbiddenError(f"'{name}' logs in with a password here.")
+        known = {"subject": "", "byGroups": True} if user is None else user["signOn"]
+        if known["subject"] not in ("", subject):
+            raise ForbiddenError(
+                f"'{name}' is somebody else at the identity provider now; "
+                "an admin has to remove the old user first."
+            )
+        if known["byGroups"]:
+            role = role or otherwise
+        elif user is not None:
+            role = user["role"]
+        if not role:
+            raise ForbiddenError(f"'{name}' is not named here; an admin can add them.")
+        if user is None:
+            return [self.add_signing_on(name, role, wall_ms, subject, by_groups=True)]
+        if known["subject"] == subject and user["role"] == role:
+            return []
+        changed = {"role": role, "signOn": {**known, "subject": subject}, "updateTime": wall_ms}
+        return [self._put(USERS, name, {**user, **changed}, wall_ms)]
 
     def change_role(self, name: str, role: str, wall_ms: int) -> MetadataRow:
         """Give a person another role; it counts at once, open pages included."""
-        user = self._known(USERS, name)
-        return self._put(USERS, name, {**user, "role": role, "updateTime": wall_ms}, wall_ms)
+        user = {**self._known(USERS, name), "role": role, "updateTime": wall_ms}
+        if "signOn" in user:  # what an admin says counts for more than groups from now on
+            user["signOn"] = {**user["signOn"], "byGroups": False}
+        return self._put(USERS, name, user, wall_ms)
 
     def remove_user(self, name: str, wall_ms: int) -> MetadataRow:
         """Take a person out; their sessions end at once."""

@@ -201,8 +201,11 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "log_out": NOBODY,
     "needs_login": NOBODY,
     "open_link": NOBODY,
+    "require_log_in": NOBODY,
     "session_of": NOBODY,
+    "sign_on": NOBODY,
     # administration
+    "add_signing_on_user": ADMIN,
     "add_user": ADMIN,
     "api_keys": ADMIN,
     "audit": ADMIN,
@@ -295,6 +298,8 @@ class Caller:
     """Which API key or share link; of a user, which of their passwords they came in with."""
     expires_ms: int = 0
     """When what they came in with runs out, in epoch milliseconds; 0: never."""
+    session_id: str = ""
+    """Which session of a user; it may be ended before its time."""
 
     @property
     def actor(self) -> str:

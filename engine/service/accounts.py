@@ -57,7 +57,7 @@ class AccountService(AnnotationService):
 
     def has_users(self) -> bool:
         """Whether there is anybody who could log in with a password."""
-        return bool(self._accounts.users)
+        return self._accounts.has_passwords
 
     def log_in(self, name: str, password: str, address: str) -> Future[str]:
         """Check a password; resolves to a session's signed token, for a cookie.
@@ -80,8 +80,9 @@ class AccountService(AnnotationService):
 
         def check() -> str:
             user = self._accounts.users.get(name)
-            right = is_password(password, user["passwordHash"] if user else _DUMMY_HASH)
-            if user is None or not right:
+            hashed = user["passwordHash"] if user else ""
+            right = is_password(password, hashed or _DUMMY_HASH)
+            if not hashed or not right:
                 self._tell_audit("log_in_failed", f"users/{name[:80]}", name, address)
                 raise UnauthorizedError("The name or the password is wrong.")
             throttle.succeeded(*keys, f"name {name[:80]}")
@@ -135,6 +136,7 @@ class AccountService(AnnotationService):
             address,
             key_id=user["stamp"],
             expires_ms=payload["e"] * 1000,
+            session_id=payload["s"],
         )
 
     def exchange_key(self, key_id: str, secret: str, address: str) -> str:
@@ -236,9 +238,10 @@ class AccountService(AnnotationService):
     # -- administration ------------------------------------------------------------------
 
     def users(self) -> list[Wire]:
-        """Users by name, without hashes."""
+        """Users by name, without hashes; ``signOn`` for those of an identity provider."""
+        shown = ("name", "role", "createTime", "updateTime")
         return [
-            {key: user[key] for key in ("name", "role", "createTime", "updateTime")}
+            {key: user[key] for key in shown} | ({"signOn": True} if "signOn" in user else {})
             for _, user in sorted(self._accounts.users.items())
         ]
 

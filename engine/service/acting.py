@@ -112,6 +112,8 @@ def current(accounts: Accounts, caller: Caller) -> Caller:
         raise UnauthorizedError(
             f"{caller.kind} '{caller.name}' may not come in any more.", "INVALID_TOKEN"
         )
+    if caller.session_id in accounts.ended_sessions:
+        raise UnauthorizedError("The session was ended; log in again.", "INVALID_TOKEN")
     return replace(caller, role=Role(account.get("role", caller.role)))
 
 

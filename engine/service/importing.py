@@ -18,8 +18,8 @@ from ..models.codec import payload_hash
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..models.execution import Workflow
 from ..runtime.desk import Desk
-from .accounts import AccountService
 from .base import Wire, chain
+from .signing_on import SignOnService
 
 ACTOR: Final = "import"
 """Who the events of an imported history are by. Any other actor has changed it here since."""
@@ -29,7 +29,7 @@ UPDATED: Final = "updated"
 UNCHANGED: Final = "unchanged"
 
 
-class ImportingService(AccountService):
+class ImportingService(SignOnService):
     """Executions of other servers, under their own ids, ended as far as this engine goes."""
 
     def import_execution(self, workflow: Wire, source: str = "") -> Future[str]:

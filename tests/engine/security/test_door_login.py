@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from asking import Asker
 
-from engine.errors import InvalidRequestError
+from engine.errors import InvalidRequestError, UnauthorizedError
 from engine.http_api import ApiServer
 from engine.http_api.identity import SESSION_COOKIE
 from engine.http_api.route_roles import route_needs
@@ -169,7 +169,13 @@ def test_view_that_is_kept_open_learns_of_the_change(service: Service) -> None:
 def test_logged_out_session_stays_out(service: Service, ask: Asker) -> None:
     service.add_user("ann", Role.ADMIN, PASSWORD).result(10)
     session, other = service.session_of("ann"), service.session_of("ann")
+    view = service.acting_as(service.caller_of_session(session, ""))
+    assert ask("GET", "/api/access/me", headers=cookie(session)).status == 200
+    assert view.running("x") == []
     service.log_out(session).result(10)
+
+    with pytest.raises(UnauthorizedError, match="log in again"):
+        view.running("x")  # as a page that is still open would
 
     assert ask("GET", "/api/access/me", headers=cookie(session)).status == 401
     assert ask("GET", "/api/access/me", headers=cookie(other)).status == 200
