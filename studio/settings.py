@@ -58,7 +58,7 @@ class Settings:
     oauth_provider: str = _setting(
         "",
         "name",
-        "Let people sign on: generic (any OpenID Connect), azurev2, google, github, gitlab, okta …",
+        "Let people sign on: generic (any OpenID Connect), azurev2, google, github, gitlab, okta.",
     )
     oauth_key: str = _setting("", "id", "Id of the client at the identity provider.")
     oauth_secret: str = _setting(
