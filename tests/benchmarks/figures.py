@@ -18,6 +18,8 @@ class Figure:
     unit: str
     aim: float | None = None
     more_is_better: bool = False
+    grain: float = 0.0
+    """Two values nearer to each other than this are the same, whatever their ratio."""
 
     @property
     def ratio(self) -> float | None:
@@ -31,6 +33,11 @@ class Figure:
         if self.aim is None:
             return ""
         return f"{'≥' if self.more_is_better else '≤'} {number_text(self.aim)}"
+
+
+def loop_lag(what: str, p99_ms: float) -> Figure:
+    """How late the event loop was in a part; the sampling itself is good for two milliseconds."""
+    return Figure(f"{what}: event-loop lag p99", p99_ms, "ms", 20, grain=2)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

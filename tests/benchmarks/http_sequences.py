@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .figures import Figure
+from .figures import Figure, loop_lag
 from .stage import Stage
 
 _EXECUTIONS = 400
@@ -26,7 +26,7 @@ def measure(stage: Stage) -> list[Figure]:
         Figure("HTTP: 10 steps, 100 in flight, batch poll", poll, "steps/s", 1_000, True),
         Figure("HTTP: the same with update-v2", v2, "steps/s", 1_000, True),
         Figure("HTTP: CPU a step in the engine's process", cpu_ms, "ms"),
-        Figure("HTTP: event-loop lag p99", lag_ms, "ms", 20),
+        loop_lag("HTTP", lag_ms),
     ]
 
 

@@ -70,8 +70,11 @@ def run(address: tuple[str, int], drives: list[Drive]) -> Measured:
             if not events:
                 raise RuntimeError(f"{address[0]}:{address[1]} has stopped to answer.")
             for number, _ in events:
-                one = connections.pop(number)
-                if one.receive():
+                one = connections[number]
+                goes_on = one.receive()
+                if not goes_on or one.number != number:
+                    del connections[number]
+                if goes_on:
                     connections[one.number] = one
     finally:
         for one in connections.values():
@@ -136,8 +139,9 @@ class _Connection:
         return True
 
     def close(self) -> None:
-        self._poll.unregister(self._socket)
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            self._poll.unregister(self._socket)
+            self._socket.close()
 
     def _connect(self) -> None:
         self._socket = socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from engine.core.events import EventKind, HistoryEvent
 
-from .figures import Figure, percentile
+from .figures import Figure, loop_lag, percentile
 from .stage import InFlight, Stage
 
 _ITERATIONS = 10_000
@@ -47,5 +47,5 @@ def measure(stage: Stage) -> list[Figure]:
         Figure("loop of 10,000: an iteration, p50 of the first hundred", first, "ms"),
         Figure("loop of 10,000: an iteration, p50 of the last hundred", last, "ms"),
         Figure("loop of 10,000: last against first hundred", last / first, "×", 1.5),
-        Figure("loop: event-loop lag p99", stage.lag_p99_ms(), "ms", 20),
+        loop_lag("loop", stage.lag_p99_ms()),
     ]

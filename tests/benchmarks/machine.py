@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import engine
+
 from .figures import percentile
 
 _PACKAGES = ("duckdb", "msgspec", "tornado", "panel", "bokeh", "quickjs-ng", "pydantic")
@@ -29,6 +31,7 @@ def facts() -> dict[str, Any]:
         "switch_interval_ms": sys.getswitchinterval() * 1000,
         "sqlite": sqlite3.sqlite_version,
         **{name: _version(name) for name in _PACKAGES},
+        "engine": str(Path(engine.__file__).resolve().parent),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python_loops_per_us": round(_python_speed(), 1),
         "sqlite_commit_ms": round(_commit_ms(), 3),

@@ -7,7 +7,7 @@ import time
 
 from engine.core.events import EventKind, HistoryEvent
 
-from .figures import Figure, percentile
+from .figures import Figure, loop_lag, percentile
 from .stage import Stage
 
 _WARM_UP, _EXECUTIONS = 100, 500
@@ -43,5 +43,5 @@ def measure(stage: Stage, commit_ms: float) -> list[Figure]:
         Figure("one 1-step execution at a time, p99", percentile(took_ms[_WARM_UP:], 0.99), "ms"),
         Figure("one at a time: CPU an execution", cpu_ms, "ms"),
         Figure("one at a time: p50 in bare SQLite commits", median / commit_ms, "commits"),
-        Figure("one at a time: event-loop lag p99", stage.lag_p99_ms(), "ms", 20),
+        loop_lag("one at a time", stage.lag_p99_ms()),
     ]

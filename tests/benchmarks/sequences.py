@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .figures import Figure
+from .figures import Figure, loop_lag
 from .stage import STEPS, InFlight, Stage
 
 _WARM_UP, _EXECUTIONS, _AT_ONCE = 100, 1_000, 100
@@ -24,5 +24,5 @@ def measure(stage: Stage) -> list[Figure]:
     return [
         Figure("in-process: 10 steps, 100 in flight", sorted(rates)[1], "steps/s", 3_000, True),
         Figure("in-process: CPU a step", sorted(cpu_ms)[1], "ms"),
-        Figure("in-process: event-loop lag p99", stage.lag_p99_ms(), "ms", 20),
+        loop_lag("in-process", stage.lag_p99_ms()),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .figures import Figure
+from .figures import Figure, loop_lag
 from .stage import InFlight, Stage
 
 _WIDTH = 1_000
@@ -26,7 +26,7 @@ def measure(stage: Stage) -> list[Figure]:
         Figure(
             "the same in CPU, history included", wider_cpu / thousand_cpu / times_wider, "×", 1.5
         ),
-        Figure("fork: event-loop lag p99", lag_ms, "ms", 20),
+        loop_lag("fork", lag_ms),
     ]
 
 
