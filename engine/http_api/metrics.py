@@ -27,6 +27,13 @@ from .routing import Route
 CONTENT_TYPE: Final = "text/plain;version=0.0.4;charset=utf-8"
 _LAG_SECONDS: Final = 0.1
 _MOST_QUEUES: Final = 1_000
+_NOTICES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "waiting": ("notices_waiting", "gauge", "Status notices not delivered yet."),
+    "delivered": ("notices_delivered_total", "counter", "Status notices delivered."),
+    "failed": ("notices_failed_total", "counter", "Tries to deliver a notice that failed."),
+    "given_up": ("notices_given_up_total", "counter", "Notices nobody will be told of any more."),
+}
+"""Field of ``CourierFigures`` to what it is called here."""
 
 
 class LoopLag:
@@ -108,6 +115,9 @@ def _text(figures: Figures, lag: LoopLag, worst: float) -> str:
         "status",
         measures.ended.by_name,
     )
+    for field, (name, kind, help_text) in _NOTICES.items():
+        values = {receiver: getattr(one, field) for receiver, one in figures.notices.items()}
+        page.labelled(name, kind, help_text, "receiver", values)
     page.histogram("decide_seconds", "One batch of decisions.", measures.deciding)
     page.histogram("commit_seconds", "One commit of the journal.", figures.committing)
     page.add(

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..core.notices import StatusNotice
 
@@ -48,6 +48,17 @@ class Receiver(Protocol):
         ...
 
 
+class CourierFigures(NamedTuple):
+    """What became of the notices for one receiver since the start."""
+
+    waiting: int
+    """Not delivered yet, now."""
+    delivered: int
+    failed: int
+    """Tries that failed; one notice may have many."""
+    given_up: int
+
+
 class Courier:
     """Brings notices to one receiver. ``offer`` and ``close``: any thread."""
 
@@ -65,8 +76,7 @@ class Courier:
             pause_seconds: Pause before the try after the n-th failed one; doubling by default.
         """
         self.receiver = receiver
-        self.dropped = 0
-        """Notices that were given up since the start."""
+        self._delivered_count = self._failed_count = self._given_up_count = 0
         self._done = done
         self._pause_seconds = pause_seconds or _pause_seconds
         self._condition = threading.Condition()
@@ -80,10 +90,15 @@ class Courier:
         self._threads: list[threading.Thread] = []
         self._closed = False
 
-    @property
-    def waiting(self) -> int:
-        """How many notices are not delivered yet."""
-        return len(self._waiting)
+    def figures(self) -> CourierFigures:
+        """Counts since the start."""
+        with self._condition:
+            return CourierFigures(
+                len(self._waiting),
+                self._delivered_count,
+                self._failed_count,
+                self._given_up_count,
+            )
 
     def offer(self, notice: StatusNotice) -> None:
         """Take a notice to be delivered. Returns at once."""
@@ -171,6 +186,7 @@ class Courier:
 
     def _delivered(self, notice: StatusNotice) -> None:
         with self._condition:
+            self._delivered_count += 1
             known = self._finish(notice)
         if known:
             self._done(notice.id)
@@ -191,6 +207,7 @@ class Courier:
         with self._condition:
             if self._closed:
                 return
+            self._failed_count += 1
             tries, since = self._tries.get(notice.id, (0, time.monotonic()))
             tries += 1
             over = time.monotonic() - since >= self.receiver.give_up_after_seconds
@@ -206,7 +223,8 @@ class Courier:
             logger.warning("%s does not take notices: %s", self.receiver.name, error)
 
     def _give_up(self, notice: StatusNotice, why: str) -> None:
-        self.dropped += 1
+        with self._condition:
+            self._given_up_count += 1
         logger.warning("%s was not told of %s: %s", self.receiver.name, notice.id, why)
         self._done(notice.id)
 

@@ -1,7 +1,7 @@
 """The outbox of status notices: recorded with what they tell, struck out when delivered.
 
 Rules of this file
-  1. Decider thread only, but for ``done``, which couriers call.
+  1. Decider thread only, but for ``done``, which couriers call, and ``figures``.
   2. A notice's row is in the commit of its event; it leaves for its courier after that commit.
   3. Rows of receivers that are not there any more are deleted at the start, with a warning.
 """
@@ -18,7 +18,7 @@ from ..core.events import HistoryEvent
 from ..core.notices import StatusNotice, notices
 from ..core.state import WorkflowState
 from ..store.base import MetadataRow
-from .couriers import Courier, Receiver
+from .couriers import Courier, CourierFigures, Receiver
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -70,13 +70,9 @@ class NoticeBoard:
             logger.warning("%d status notices are for listeners that are not there.", len(gone))
             self._strike(desk, gone)
 
-    def waiting(self) -> dict[str, int]:
-        """Notices that wait, by receiver."""
-        return {name: courier.waiting for name, courier in self._couriers.items()}
-
-    def dropped(self) -> dict[str, int]:
-        """Notices given up since the start, by receiver."""
-        return {name: courier.dropped for name, courier in self._couriers.items()}
+    def figures(self) -> dict[str, CourierFigures]:
+        """What became of the notices since the start, by receiver. Any thread."""
+        return {name: courier.figures() for name, courier in self._couriers.items()}
 
     def close(self) -> None:
         """End the couriers; what they have not delivered stays recorded."""

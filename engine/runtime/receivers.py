@@ -24,7 +24,7 @@ _DAY_SECONDS: Final = 86_400.0
 
 
 class ListenerReceiver:
-    """A Python listener. It is told once: what it raises is logged."""
+    """A Python listener. It is told once: what it raises is logged, and the notice given up."""
 
     hears_all = False
     threads = 1
@@ -38,11 +38,12 @@ class ListenerReceiver:
         self._listener = listener
 
     def deliver(self, notice: StatusNotice) -> None:
-        """Call its method."""
+        """Call its method; raises what that raises."""
         try:
             self._listener.tell(notice)
         except Exception:
             logger.exception("The listener %s failed at %s.", self.name, notice.id)
+            raise
 
     def close(self) -> None:
         """Nothing is open."""

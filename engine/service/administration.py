@@ -9,6 +9,7 @@ from ..core.state import WorkflowState
 from ..core.updates import write_variables
 from ..core.wire import task_wire, workflow_wire
 from ..errors import NotFoundError
+from ..runtime.couriers import CourierFigures
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from ..runtime.measures import Histogram, Measures
@@ -27,6 +28,8 @@ class Figures(NamedTuple):
     """How long the oldest task that may be handed out has waited; queues without one are absent."""
     waiting_polls: int
     open_executions: int
+    notices: dict[str, CourierFigures]
+    """What became of status notices, by receiver; empty where nobody is told."""
     store: dict[str, Any]
     """``Store.health``."""
 
@@ -39,6 +42,7 @@ class AdministrationService(InspectionService):
         desk = self._runtime.desk
         now_ms = self._runtime.clock.now().wall_ms
         waits = {name: now_ms - since for name, since in desk.queues.oldest().items()}
+        notices = desk.notices
         return Figures(
             desk.measures,
             self._runtime.writer.committing,
@@ -46,6 +50,7 @@ class AdministrationService(InspectionService):
             {name: wait / 1000 for name, wait in waits.items() if wait >= 0},
             desk.queues.waiting_polls(),
             len(desk.executions),
+            {} if notices is None else notices.figures(),
             self._runtime.store.health(),
         )
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 import time
 
-from door_client import Send
+from door_client import Send, sender
+
+from engine import Engine, StatusListener, StatusNotice
+from engine.functions import FunctionRegistry
+from engine.http_api import ApiServer
+from engine.testing.definitions import inline, workflow
 
 _LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)')
 
@@ -91,3 +96,38 @@ def test_names_that_clients_make_up_neither_break_the_text_nor_grow_without_end(
 
 def test_the_scrape_is_also_where_the_real_server_has_it(send: Send) -> None:
     assert b"conductor_executions_open" in send("GET", "/actuator/prometheus").body
+
+
+class Forgetful(StatusListener):
+    """Takes note of starts, and breaks at every end."""
+
+    def on_workflow_started(self, notice: StatusNotice) -> None:
+        """Fine."""
+
+    def on_workflow_completed(self, notice: StatusNotice) -> None:
+        raise ValueError("out of ink")
+
+
+def test_notices_are_counted_by_receiver() -> None:
+    quick = workflow("told", inline("i", "1"), workflowStatusListenerEnabled=True)
+    with (
+        Engine(functions=FunctionRegistry(), listeners=[Forgetful()]) as engine,
+        ApiServer(engine.service, port=0) as server,
+        sender(server.port) as send,
+    ):
+        engine.client.register_workflow_def(quick)
+        for _ in range(2):
+            engine.run("told")
+        deadline = time.monotonic() + 10
+        label = '{receiver="Forgetful"}'
+        while scrape(send)[f"conductor_notices_given_up_total{label}"] < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        found = scrape(send)
+    assert found[f"conductor_notices_delivered_total{label}"] == 2
+    assert found[f"conductor_notices_failed_total{label}"] == 2
+    assert found[f"conductor_notices_waiting{label}"] == 0
+
+
+def test_without_receivers_no_notice_is_counted(send: Send) -> None:
+    assert not [key for key in scrape(send) if key.startswith("conductor_notices")]

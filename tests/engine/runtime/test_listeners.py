@@ -169,7 +169,7 @@ def test_a_refused_notice_is_sent_again_until_it_is_taken(inbox: Inbox) -> None:
         engine.run("w")
         bodies = inbox.wait(4)
         board = engine._runtime.desk.notices
-        _await(lambda: board.waiting() == {"webhook": 0})
+        _await(lambda: board.figures()["webhook"].waiting == 0)
 
     assert len({body["id"] for body in bodies}) == 1
 
@@ -193,7 +193,7 @@ def test_what_was_not_taken_is_sent_after_a_restart(tmp_path: Path, inbox: Inbox
     inbox.got.clear()
     with Engine(tmp_path / "h.duckdb", listeners=[Webhook(inbox.url)]) as engine:
         told = {body["data"]["workflowId"] for body in inbox.wait(3)}
-        _await(lambda: engine._runtime.desk.notices.waiting() == {"webhook": 0})
+        _await(lambda: engine._runtime.desk.notices.figures()["webhook"].waiting == 0)
     inbox.got.clear()
     with Engine(tmp_path / "h.duckdb", listeners=[Webhook(inbox.url)]) as engine:
         engine.run("w")
@@ -280,7 +280,7 @@ def test_the_address_guard_applies(inbox: Inbox) -> None:
         engine.client.register_workflow_def(quick())
         assert str(engine.run("w").status) == "COMPLETED"
         board = engine._runtime.desk.notices
-        _await(lambda: board.waiting() == {"webhook": 1})
+        _await(lambda: board.figures()["webhook"].waiting == 1)
         time.sleep(0.1)
 
     assert inbox.got == []
@@ -360,12 +360,12 @@ def test_a_queue_is_bounded_and_the_oldest_goes(caplog: pytest.LogCaptureFixture
     courier = Courier(gate, done.append)
     for number in range(6):
         courier.offer(notice(f"w{number}", 1))
-    assert courier.waiting == 3
+    assert courier.figures().waiting == 3
     gate.open.set()
-    _await(lambda: courier.waiting == 0)
+    _await(lambda: courier.figures().waiting == 0)
     courier.close()
 
-    assert courier.dropped == 3
+    assert courier.figures().given_up == 3
     assert sorted(done) == [f"w{number}:1:workflow.completed" for number in range(6)]
     assert {f"w{n}:1:workflow.completed" for n in (3, 4, 5)} <= set(gate.got)
     assert "more wait than may" in caplog.text
@@ -382,7 +382,7 @@ def test_one_execution_keeps_its_order_and_others_do_not_wait_for_it() -> None:
     _await(lambda: len(gate.got) == 19)
     assert gate.got == [f"good:{n}:workflow.completed" for n in range(1, 20)]
     gate.chokes_on = ""
-    _await(lambda: courier.waiting == 0)
+    _await(lambda: courier.figures().waiting == 0)
     courier.close()
 
     assert done[-1] == "bad:1:workflow.completed"
@@ -395,7 +395,7 @@ def test_a_notice_that_is_never_taken_is_given_up() -> None:
     courier = Courier(gate, done.append, lambda tries: 0.0)
     courier.offer(notice("bad", 1))
     courier.offer(notice("bad", 2))
-    _await(lambda: courier.dropped == 2)
+    _await(lambda: courier.figures().given_up == 2)
     courier.close()
 
     assert done == ["bad:1:workflow.completed", "bad:2:workflow.completed"]
@@ -420,6 +420,6 @@ def test_notices_that_were_dropped_leave_nothing_behind(monkeypatch: pytest.Monk
     assert len(courier._lines) <= 5 + gate.threads
     assert len(courier._due) <= 2 * len(courier._lines) + 11
     gate.open.set()
-    _await(lambda: courier.waiting == 0)
+    _await(lambda: courier.figures().waiting == 0)
     courier.close()
     assert len(done) == 500
