@@ -27,7 +27,8 @@ Contract
     more than one page of events (or, for one execution, its history so far). One that does not
     take a chunk within 30 seconds is cut off and resumes from its last id.
   - A key or session that is taken back ends its streams with the next heartbeat.
-  - Events of an execution that is removed meanwhile are not sent any more; nothing tells of it.
+  - Events of an execution that is removed meanwhile are not sent any more; nothing tells of it,
+    but a stream with ``untilEnd`` ends with the next heartbeat.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from typing import Any, Final
 import msgspec
 
 from ..core.events import EventKind, HistoryEvent
-from ..errors import InvalidRequestError, StoreClosedError, UnavailableError
+from ..errors import InvalidRequestError, NotFoundError, StoreClosedError, UnavailableError
 from .answers import Stream
 from .call import Call
 from .routing import Route
@@ -158,20 +159,17 @@ async def _stream(
         yield b"retry: 1000\n\n"
         while True:
             if not await news.wait():
+                if ending is not None:
+                    await ending()  # whether it is still there: a removal is no event
                 yield b": heartbeat\nid: %d\n\n" % last
                 continue
             end = await ending() if ending is not None else None
             found = await call.query(page, last)
-            chunk = bytearray()
-            for number, event in found:
-                last = number
-                if kinds is None or event.kind in kinds:
-                    chunk += b"id: %d\ndata: %b\n\n" % (number, _encoder.encode(event))
-                if len(chunk) >= _CHUNK_BYTES:
-                    yield bytes(chunk)
-                    chunk.clear()
-            if chunk:
-                yield bytes(chunk)
+            at = 0
+            while at < len(found):
+                at, last, chunk = await call.query(_chunk, found, at, kinds)
+                if chunk:
+                    yield chunk
             if end is not None:
                 yield b'event: end\ndata: {"status":%b,"number":%d}\n\n' % (end, last)
                 return
@@ -179,10 +177,26 @@ async def _stream(
                 if len(found) >= PAGE_EVENTS:
                     news.again()
                 await asyncio.sleep(_REST_SECONDS)
-    except StoreClosedError:
-        return  # the engine ends; whoever listens will notice by the connection
+    except (StoreClosedError, NotFoundError):
+        return  # the engine ends, or the execution was removed: nothing more will come
     finally:
         news.close()
+
+
+def _chunk(
+    found: Sequence[Numbered], at: int, kinds: frozenset[str] | None
+) -> tuple[int, int, bytes]:
+    """Events from an index on that make one chunk: where the next begins, its last id, its text.
+
+    Off the event loop: payloads may have megabytes.
+    """
+    chunk = bytearray()
+    while at < len(found) and len(chunk) < _CHUNK_BYTES:
+        number, event = found[at]
+        at += 1
+        if kinds is None or event.kind in kinds:
+            chunk += b"id: %d\ndata: %b\n\n" % (number, _encoder.encode(event))
+    return at, number, bytes(chunk)
 
 
 def _after(call: Call) -> int | None:

@@ -142,7 +142,7 @@ class _Connection:
         self._patience: asyncio.TimerHandle | None = None
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         self._paused = False
         self._gone = False
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -233,7 +233,7 @@ class _Connection:
         answer = self._lane.door.answer_at_once(request.method, host, call, request.match)
         if answer is not None:
             self._request = None
-            self._unsent = _encoded(answer)
+            self._unsent = memoryview(_encoded(answer))
             self._send()
             return
         self._call = call
@@ -250,7 +250,7 @@ class _Connection:
             if self._gone or not unsent:
                 self.close()
         if not self._gone:
-            self._unsent = unsent
+            self._unsent = memoryview(unsent)
             self._send()
 
     def _send(self) -> None:
@@ -266,7 +266,7 @@ class _Connection:
             self._unsent = self._unsent[sent:]
             self._loop.add_writer(self._socket, self._writable)
             return
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         if self._paused:
             self._paused = False
             self._loop.add_reader(self._socket, self._readable)

@@ -17,7 +17,7 @@ from door_client import Send
 
 from engine import Engine
 from engine.core.apply import fold
-from engine.core.events import HistoryEvent
+from engine.core.events import EventKind, HistoryEvent
 from engine.functions import FunctionRegistry
 from engine.http_api import ApiServer, event_streams
 from engine.service import Service
@@ -125,6 +125,40 @@ def test_a_stream_brings_the_whole_history_and_then_what_follows(
     assert decoded == committed
     state = fold(decoded, service._runtime.registry.definition_of)
     assert str(state.status) == "COMPLETED"
+
+
+def test_a_stream_until_the_end_does_not_outlive_its_execution(
+    send: Send,
+    flow: str,
+    listen: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0.2)
+    workflow_id = start(send)
+    reader = listen(f"/api/executions/{workflow_id}/events?untilEnd=true")
+    reader.until(lambda found: len(found) >= 2)
+    removed = send("DELETE", f"/api/workflow/{workflow_id}/remove?archiveWorkflow=false")
+    assert removed.status == 200
+    assert reader.ended.wait(5)
+    assert not caplog.records
+
+
+def test_a_history_is_cut_into_chunks_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "_CHUNK_BYTES", 300)
+    kinds = [EventKind.TASK_SCHEDULED, EventKind.TASK_COMPLETED]
+    found = [
+        (number, HistoryEvent(workflow_id="w", number=number, kind=kinds[number % 2], wall_ms=1))
+        for number in range(1, 21)
+    ]
+    chunks, at, last = [], 0, 0
+    while at < len(found):
+        at, last, chunk = event_streams._chunk(found, at, frozenset({EventKind.TASK_COMPLETED}))
+        chunks.append(chunk)
+    assert last == 20
+    assert b"".join(chunks).count(b"id: ") == 10
+    assert len(chunks) > 2
+    assert all(len(chunk) < 600 for chunk in chunks)
 
 
 @pytest.mark.parametrize("how", ["header", "query"])
