@@ -27,6 +27,7 @@ from ..models.enums import TaskStatus
 from ..store.base import IdleRow
 from .queues import Entry
 from .start_slots import scope_of
+from .weight import is_light
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -36,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 RESIDENT_EXECUTIONS: Final = 2_000
 """So many open executions stay in memory, idle or not: those asked for last."""
-LONGEST_PAGED: Final = 1_000
-"""Events of the longest history that is paged out: folding it again takes a few milliseconds."""
 MOST_AT_ONCE: Final = 256
 """Executions paged out in one batch."""
 
@@ -287,7 +286,8 @@ def page_out(desk: Desk, batch: int, committed: int) -> None:
 
 
 def _is_idle(desk: Desk, state: WorkflowState) -> bool:
-    return state.last_event <= LONGEST_PAGED and desk.is_settled(state.workflow_id)
+    # A heavy one would hold up everybody when a timer or a worker's poll brings it back.
+    return desk.is_settled(state.workflow_id) and is_light(state)
 
 
 def summary(filing: Filing, state: WorkflowState) -> bytes | None:

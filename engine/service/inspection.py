@@ -23,6 +23,7 @@ from .base import Wire
 from .messages import MessageService
 
 _TREE_LIMIT = 200
+_TREE_SECONDS = 60.0
 
 
 class InspectionService(MessageService):
@@ -114,23 +115,37 @@ class InspectionService(MessageService):
     # -- one execution tree --------------------------------------------------------------
 
     def tree(self, workflow_id: str) -> Future[dict[str, WorkflowState]]:
-        """Snapshots of an execution and of its sub-workflows, the root first."""
+        """Snapshots of an execution and of its sub-workflows, the root first.
 
-        def read(desk: Desk) -> dict[str, WorkflowState]:
-            found: dict[str, WorkflowState] = {}
-            waiting = [workflow_id]
-            while waiting and len(found) < _TREE_LIMIT:
-                current = waiting.pop(0)
-                if current in found:
-                    continue
-                state = found[current] = desk.state(current).snapshot()
-                waiting += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
+        Each is of its own moment: of those that are open one may be younger than another.
+
+        Raises:
+            NotFoundError: (from the future) no such execution.
+        """
+        return self._compose(lambda: self._tree(workflow_id))
+
+    def _tree(self, workflow_id: str) -> dict[str, WorkflowState]:
+        """The same. Blocks: those that ended long ago are read one by one, which is not for the
+        decider, and a wide fork of sub-workflows has thousands."""
+        found: dict[str, WorkflowState] = {}
+        level = [workflow_id]
+        while level and len(found) < _TREE_LIMIT:
+            wanted = [one for one in dict.fromkeys(level) if one not in found]
+            asked = {one: self.state(one) for one in wanted[: _TREE_LIMIT - len(found)]}
+            level = []
+            for one, answer in asked.items():
+                try:
+                    state = answer.result(timeout=_TREE_SECONDS)
+                except NotFoundError:
+                    if one == workflow_id:
+                        raise
+                    continue  # a sub-workflow that was removed
+                found[one] = state
+                level += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
                 compensation = state.output.get("conductor.failure_workflow")
-                if isinstance(compensation, str) and desk.knows(compensation):
-                    waiting.append(compensation)
-            return found
-
-        return self._with_execution(workflow_id, read)
+                if isinstance(compensation, str) and self._runtime.desk.knows(compensation):
+                    level.append(compensation)
+        return found
 
     def history(
         self, workflow_id: str, after: int = 0
@@ -167,7 +182,7 @@ class InspectionService(MessageService):
         """Why an execution failed, from the outermost execution to the deepest cause."""
 
         def explain() -> FailureReport:
-            states = self.tree(workflow_id).result(timeout=60)
+            states = self._tree(workflow_id)
             events = {key: self._runtime.store.events(key) for key in states}
             return explain_failure(workflow_id, states, events)
 
@@ -178,7 +193,7 @@ class InspectionService(MessageService):
 
         def trace() -> list[Wire]:
             root = self._root(workflow_id)
-            states = self.tree(root).result(timeout=60)
+            states = self._tree(root)
             if workflow_id not in states or task_id not in states[workflow_id].tasks:
                 raise NotFoundError(f"Execution {workflow_id} has no task {task_id}.")
             events = {key: self._runtime.store.events(key) for key in states}

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine.core.limits import SIZE_LIMITS
 from engine.errors import ConflictError, StoreCorruptError
+from engine.runtime.weight import LIGHT_CHARACTERS, LIGHT_VALUES
 from engine.store import open_store
 from engine.store.base import Store
 from engine.testing.definitions import node, simple, workflow
@@ -204,3 +206,33 @@ def test_many_are_let_go_a_few_at_a_time(engine: InlineEngine) -> None:
         settle(engine)
     assert executions.paged_count == 590
     assert len(executions) == 600
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        {"text": "x" * (LIGHT_CHARACTERS + 1)},
+        {"list": [1] * (LIGHT_VALUES + 1)},
+        {"map": {"k" * 100: {str(n): {} for n in range(LIGHT_VALUES)}}},
+        {"large": "x" * SIZE_LIMITS.workflow_threshold_bytes},
+    ],
+    ids=["much text", "a long list", "a wide map", "kept elsewhere"],
+)
+def test_what_takes_long_to_fold_stays_in_memory(engine: InlineEngine, heavy: Any) -> None:
+    """Its timer would have the decider read megabytes before anybody else comes to their turn."""
+    waiting = engine.start("waits", heavy)
+    light = engine.start("waits", {"n": 1})
+    settle(engine)
+    executions = engine.desk.executions
+    assert executions.length(waiting) is not None
+    assert executions.paged_length(light) is not None
+
+
+def test_what_becomes_light_may_go(engine: InlineEngine) -> None:
+    waiting = engine.start("waits", {"text": "x" * 100_000})
+    engine.service.set_variables(waiting, {"text": "y" * 200_000}).result()
+    settle(engine)
+    assert engine.desk.executions.paged_length(waiting) is None
+    engine.service.set_variables(waiting, {"text": ""}).result()
+    settle(engine)
+    assert engine.desk.executions.paged_length(waiting) is not None

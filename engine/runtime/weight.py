@@ -1,0 +1,67 @@
+"""How much an execution holds: whether it would be folded again in a blink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..core.state import TaskState, WorkflowState
+
+LIGHT_EVENTS: Final = 500
+LIGHT_VALUES: Final = 5_000
+LIGHT_CHARACTERS: Final = 256 * 1024
+"""What can be read from the journal and folded in less than five milliseconds."""
+
+_NOTE: Final = "is light"
+
+
+def is_light(state: WorkflowState) -> bool:
+    """Whether reading and folding a history again takes a few milliseconds at the most.
+
+    Looks no further than it has to; what was found is noted until the next event.
+    """
+    if state.last_event > LIGHT_EVENTS:
+        return False
+    noted: tuple[int, bool] | None = state.scratch.get(_NOTE)
+    if noted is None or noted[0] != state.last_event:
+        light = not _is_elsewhere(state) and _is_small(list(_payloads(state)))
+        noted = state.scratch[_NOTE] = (state.last_event, light)
+    return noted[1]
+
+
+def _is_elsewhere(state: WorkflowState) -> bool:
+    """Whether payloads have to be fetched from where large ones are kept."""
+    owners: list[WorkflowState | TaskState] = [state, *state.tasks.values()]
+    return any(
+        one.external_input_payload_storage_path or one.external_output_payload_storage_path
+        for one in owners
+    )
+
+
+def _payloads(state: WorkflowState) -> Iterator[Any]:
+    yield from (state.input, state.output, state.variables, state.evaluations)
+    yield from (message for _, message in state.messages.values())
+    for task in state.tasks.values():
+        yield task.input_data
+        yield task.output_data
+
+
+def _is_small(waiting: list[Any]) -> bool:
+    values = characters = 0
+    while waiting:
+        value = waiting.pop()
+        kind = value.__class__
+        if kind is str:
+            characters += len(value)
+        elif kind is dict or kind is list:
+            values += len(value)
+            if values > LIGHT_VALUES:
+                return False
+            if kind is dict:
+                characters += sum(map(len, value))
+                waiting.extend(value.values())
+            else:
+                waiting.extend(value)
+        if characters > LIGHT_CHARACTERS:
+            return False
+    return True
