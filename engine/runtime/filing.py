@@ -8,7 +8,8 @@ histories.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..core.apply import fold
 from ..core.events import EventKind, HistoryEvent
@@ -16,7 +17,7 @@ from ..core.projection import execution_row, task_row
 from ..core.state import TaskState, WorkflowState
 from ..core.timeouts import LAUNCHERS, task_deadline_ms, workflow_deadline_ms
 from ..core.turn import EvaluationRequest, Turn
-from ..errors import NotFoundError
+from ..errors import EngineError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from .clock import Clock
@@ -48,6 +49,15 @@ _ROW_KINDS = frozenset(
 )
 
 
+class NotAtHandError(EngineError):
+    """An execution is not in memory, and the history is not to be asked now."""
+
+    def __init__(self, workflow_id: str) -> None:
+        """``workflow_id``: of the execution."""
+        super().__init__(f"Execution {workflow_id} is not in memory.")
+        self.workflow_id = workflow_id
+
+
 class Filing:
     """The executions in memory and all that is derived from them. Decider thread only."""
 
@@ -73,6 +83,7 @@ class Filing:
         self.outbox = Outbox()
         self.executions = OpenExecutions(self._fold_again)
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
+        self._may_read = True
         self.task_home: dict[str, str] = {}
         self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
 
@@ -83,9 +94,12 @@ class Filing:
 
         Raises:
             NotFoundError: No such execution.
+            NotAtHandError: It would have to be loaded, ``without_reading``.
         """
         state = self.executions.get(workflow_id) or self.ended.get(workflow_id)
         if state is None:
+            if not self._may_read:
+                raise NotAtHandError(workflow_id)
             events = self.store.events(workflow_id)
             if not events:
                 raise NotFoundError(f"No such workflow found by id: {workflow_id}")
@@ -102,10 +116,24 @@ class Filing:
             self.task_home[task_id] = workflow_id
         return state
 
-    def adopt(self, workflow_id: str, events: Sequence[HistoryEvent]) -> None:
-        """Take over the history of an ended execution that another thread has read."""
-        if events and workflow_id not in self.executions and workflow_id not in self.ended:
-            self._keep_ended(fold(events, self.registry.definition_of))
+    @contextmanager
+    def without_reading(self) -> Iterator[None]:
+        """Meanwhile ``state`` raises instead of reading the history, which takes milliseconds.
+
+        For commands that look at others before they change anything: they are tried again once
+        another thread has read what was missing.
+        """
+        self._may_read = False
+        try:
+            yield
+        finally:
+            self._may_read = True
+
+    def adopt(self, state: WorkflowState) -> None:
+        """Take over an ended execution that another thread has read and folded."""
+        workflow_id = state.workflow_id
+        if workflow_id not in self.executions and workflow_id not in self.ended:
+            self._keep_ended(state)
 
     def _keep_ended(self, state: WorkflowState) -> None:
         self.ended[state.workflow_id] = state

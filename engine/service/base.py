@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
+from ..core.apply import fold
+from ..core.state import WorkflowState
 from ..errors import NotFoundError, StoreClosedError
 from ..models.capability import EVERY_CAPABILITY
 from ..runtime.decider import Command
 from ..runtime.desk import Desk
+from ..runtime.filing import RECENTLY_ENDED, NotAtHandError
 from ..runtime.runtime import Runtime
 from .access import LOCAL_CALLER, Caller, CallerKind
 from .acting import ActingService
 from .auditing import Note
 
 T = TypeVar("T")
+
+_MOST_READS: Final = RECENTLY_ENDED // 2
+"""Executions that are read for one command: more would push each other out of memory."""
 
 Wire = dict[str, Any]
 """A JSON-ready object in Conductor's camelCase shape."""
@@ -81,17 +87,59 @@ class ServiceBase:
             return self._submit(command)
         answer: Future[Any] = Future()
 
-        def adopt_and_run(events: list[Any]) -> None:
+        def adopt_and_run(state: WorkflowState | None) -> None:
             def adopted(desk: Desk) -> Any:
-                desk.adopt(workflow_id, events)
+                if state is not None:
+                    desk.adopt(state)
                 if not desk.knows(workflow_id):
                     raise NotFoundError(f"No such workflow found by id: {workflow_id}")
                 return command(desk)
 
             chain(self._submit(adopted), answer)
 
-        self._read(lambda: self._runtime.store.events(workflow_id), adopt_and_run, answer)
+        self._read(lambda: self._folded(workflow_id), adopt_and_run, answer)
         return answer
+
+    def _with_others(self, command: Command) -> Future[Any]:
+        """Run a command that looks at several executions before it changes anything.
+
+        Those that ended long ago are read on a reader thread, and the command is tried again: a
+        chain of parents or a fork of sub-workflows must not keep the decider reading.
+        """
+        if self._note is not None:
+            command = self._note.around(command)
+        answer: Future[Any] = Future()
+
+        def attempt(missing: WorkflowState | None, reads_left: int) -> None:
+            def run(desk: Desk) -> Any:
+                if missing is not None:
+                    desk.adopt(missing)
+                if not reads_left:
+                    return command(desk)
+                with desk.without_reading():
+                    return command(desk)
+
+            def done(finished: Future[Any]) -> None:
+                error = None if finished.cancelled() else finished.exception()
+                if not isinstance(error, NotAtHandError):
+                    chain(finished, answer)
+                    return
+                workflow_id = error.workflow_id
+
+                def again(state: WorkflowState | None) -> None:
+                    attempt(state, reads_left - 1 if state is not None else 0)
+
+                self._read(lambda: self._folded(workflow_id), again, answer)
+
+            self._runtime.decider.submit(run).add_done_callback(done)
+
+        attempt(None, _MOST_READS)
+        return answer
+
+    def _folded(self, workflow_id: str) -> WorkflowState | None:
+        """An execution as it is in the store, None if it is not there. Blocks."""
+        events = self._runtime.store.events(workflow_id)
+        return fold(events, self._registry.definition_of) if events else None
 
     def _read(
         self, read: Callable[[], Any], use: Callable[[Any], None], answer: Future[Any]

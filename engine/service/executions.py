@@ -195,7 +195,7 @@ class ExecutionService(ReadingService, PayloadService):
             desk.act(target, operations.retry, self._actor)
             return Settled(target, None)
 
-        return self._with_execution(workflow_id, run)
+        return self._with_others(run)
 
     def _failed_child(self, desk: Desk, workflow_id: str) -> str:
         """The execution deepest down the first failed SUB_WORKFLOW task of each level."""
@@ -256,7 +256,7 @@ class ExecutionService(ReadingService, PayloadService):
             desk.act(home, from_task, self._actor)
             return Settled(home, workflow_id)
 
-        return self._with_execution(workflow_id, run)
+        return self._with_others(run)
 
     def _find_below(self, desk: Desk, workflow_id: str, task_id: str) -> tuple[str, TaskState]:
         """The execution that holds a task: this one or one of its children."""

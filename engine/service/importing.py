@@ -80,7 +80,6 @@ class ImportingService(SignOnService):
                 return
 
             def take_over(desk: Desk) -> str:
-                desk.adopt(workflow_id, known)
                 if desk.knows(workflow_id) and desk.state(workflow_id).last_event != last_event:
                     raise HistoryConflictError(f"{workflow_id} was changed while it was imported.")
                 return self._take_over(desk, state, place.definition, events, source, seen)

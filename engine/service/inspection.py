@@ -220,7 +220,7 @@ class InspectionService(MessageService):
         def plan(desk: Desk) -> BranchPlan:
             return plan_branch(with_parents(desk, workflow_id), workflow_id, task_id)
 
-        return self._with_execution(workflow_id, plan)
+        return self._with_others(plan)
 
     def branch(
         self,
@@ -250,7 +250,7 @@ class InspectionService(MessageService):
             new_id = begin_branch(desk, plan, states, input_edits or {}, workflow_input, by)
             return Settled(new_id, new_id)
 
-        return self._with_execution(workflow_id, run)
+        return self._with_others(run)
 
     # -- news and health -----------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from ..core.apply import fold
 from ..core.events import HistoryEvent
 from ..core.state import TaskState, WorkflowState
 from ..core.wire import (
@@ -107,12 +106,12 @@ class ReadingService(MetadataService):
             StoreCorruptError: The store has lost events of it.
         """
         least = self._runtime.desk.executions.paged_length(workflow_id) or 0
-        events = self._runtime.store.events(workflow_id)
-        if not events:
+        state = self._folded(workflow_id)
+        if state is None:
             raise NotFoundError(f"No such workflow found by id: {workflow_id}")
-        if len(events) < least:
-            raise lost_events(workflow_id, least, len(events))
-        return fold(events, self._registry.definition_of)
+        if state.last_event < least:
+            raise lost_events(workflow_id, least, state.last_event)
+        return state
 
     def workflow_status(
         self, workflow_id: str, include_output: bool = False, include_variables: bool = False
