@@ -25,6 +25,7 @@ _ALIASES: Final = {
 }
 _FIELD_OF: Final = {name: name for name in TaskState.__struct_fields__} | _ALIASES
 """The field of ``TaskState`` that a key of ``event.data`` names."""
+_STATUS_OF: Final = {str(status): status for status in TaskStatus}
 _replace = msgspec.structs.replace
 
 
@@ -60,7 +61,7 @@ def _changes(event: HistoryEvent) -> dict[str, Any]:
                 external = value
             continue
         if name == "status":
-            value = TaskStatus(value)
+            value = _STATUS_OF.get(value) or TaskStatus(value)
         elif name == "error" and value is not None and value.__class__ is dict:
             value = msgspec.convert(value, TaskError)
         changes[name] = value

@@ -15,15 +15,10 @@ class WorkflowStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     TERMINATED = "TERMINATED"
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the execution has ended (an operator action may reopen it)."""
-        return self not in _OPEN_WORKFLOW
-
-    @property
-    def is_successful(self) -> bool:
-        """Whether Conductor counts the status as a success (PAUSED does)."""
-        return self in _GOOD_WORKFLOW
+    is_terminal: bool
+    """Whether the execution has ended (an operator action may reopen it)."""
+    is_successful: bool
+    """Whether Conductor counts the status as a success (PAUSED does)."""
 
 
 class TaskStatus(StrEnum):
@@ -39,20 +34,12 @@ class TaskStatus(StrEnum):
     FAILED_WITH_TERMINAL_ERROR = "FAILED_WITH_TERMINAL_ERROR"
     TIMED_OUT = "TIMED_OUT"
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing more is expected of this attempt."""
-        return self not in _OPEN_TASK
-
-    @property
-    def is_successful(self) -> bool:
-        """Whether the flow may go on after it (open ones count as successful, as in Conductor)."""
-        return self not in _BAD_TASK
-
-    @property
-    def is_retriable(self) -> bool:
-        """Whether a new attempt may follow."""
-        return self not in _FINAL_TASK
+    is_terminal: bool
+    """Whether nothing more is expected of this attempt."""
+    is_successful: bool
+    """Whether the flow may go on after it (open ones count as successful, as in Conductor)."""
+    is_retriable: bool
+    """Whether a new attempt may follow."""
 
 
 _OPEN_WORKFLOW = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PAUSED})
@@ -69,6 +56,15 @@ _BAD_TASK = frozenset(
 _FINAL_TASK = frozenset(
     {TaskStatus.SKIPPED, TaskStatus.CANCELED, TaskStatus.FAILED_WITH_TERMINAL_ERROR}
 )
+
+# Worked out once: every event asks for some of them.
+for _execution in WorkflowStatus:
+    _execution.is_terminal = _execution not in _OPEN_WORKFLOW
+    _execution.is_successful = _execution in _GOOD_WORKFLOW
+for _attempt in TaskStatus:
+    _attempt.is_terminal = _attempt not in _OPEN_TASK
+    _attempt.is_successful = _attempt not in _BAD_TASK
+    _attempt.is_retriable = _attempt not in _FINAL_TASK
 
 
 class RetryLogic(StrEnum):

@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from .batch import Batch, record_count
 from .feeder import FEED_EVENTS
 from .history import History
 from .history_file import MEMORY, connect
+
+_number = attrgetter("number")
 
 
 class MemoryStore:
@@ -96,7 +99,8 @@ class MemoryStore:
         """Committed events of one execution. See ``Store.events``."""
         with self._guard:
             self._check_open()
-            return [e for e in self._events.get(workflow_id, ()) if e.number > after]
+            known = self._events.get(workflow_id, [])
+            return known[bisect_right(known, after, key=_number) :] if after else known.copy()
 
     def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
         """Committed events of all executions above a position. See ``Store.events_after``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import count
 
 from ..core.events import Moment
 
@@ -26,14 +27,13 @@ class FakeClock:
         """A clock that shows ``wall_ms``."""
         self._lock = threading.Lock()
         self._wall_ms = wall_ms
-        self._readings = 0
+        self._readings = count(1)
         self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> Moment:
         """The moment the clock shows."""
-        with self._lock:
-            self._readings += 1
-            return Moment(self._wall_ms, self._wall_ms * 1_000_000 + self._readings)
+        wall_ms = self._wall_ms
+        return Moment(wall_ms, wall_ms * 1_000_000 + next(self._readings))
 
     def move(self, ms: int = 0, seconds: float = 0) -> None:
         """Move on (a negative amount: back), then let the engine do what has become due.

@@ -195,7 +195,7 @@ def _decide_again(
     for position in range(max(len(recorded), len(turn.events))):
         then = recorded[position] if position < len(recorded) else None
         now = turn.events[position] if position < len(turn.events) else None
-        if then is None or now is None or _plain(then) != _plain(now):
+        if then is None or now is None or not _is_same(then, now):
             raise ReplayMismatchError(
                 f"Event {number + position + 1} of {state.workflow_id} differs.\n"
                 + "\n".join(_difference(then, now))
@@ -220,6 +220,11 @@ def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:
 def _forked(event: HistoryEvent) -> list[Wire]:
     given = event.data.get("input")
     return (given.get("forkedTaskDefs") or []) if isinstance(given, dict) else []
+
+
+def _is_same(then: HistoryEvent, now: HistoryEvent) -> bool:
+    one, other = (msgspec.json.encode(event, enc_hook=str) for event in (then, now))
+    return one == other or msgspec.json.decode(one) == msgspec.json.decode(other)
 
 
 def _plain(event: HistoryEvent) -> Wire:

@@ -28,20 +28,37 @@ _REOPENING: Final = frozenset(
     {EventKind.WORKFLOW_RETRIED, EventKind.WORKFLOW_RESTARTED, EventKind.WORKFLOW_RERUN,
      EventKind.WORKFLOW_REVIVED}
 )  # fmt: skip
+_FOLDED: Final = (
+    "tasks", "status", "input", "output", "variables", "last_event", "latest", "latest_by_base",
+    "unprocessed", "open_task_ids", "revisited", "evaluations", "messages", "end_time",
+    "reason_for_incompletion", "failed_reference_task_names",
+)  # fmt: skip
 TOTAL_GRACE_MS: Final = 30_000
 """Decision 7: a used-up total budget is noticed by itself this much later."""
 
 
-def check_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -> WorkflowState:
-    """I2 to I5, I7 and the early half of I8 in one pass; returns what the history folds to."""
-    first = events[0]
-    state = WorkflowState(first.workflow_id)
-    places: dict[str, str] = {}
-    attempts: dict[tuple[str, int], str] = {}
-    ended = False
-    for number, event in enumerate(events, 1):
+class HistoryCheck:
+    """I2 to I5, I7 and the early half of I8 along one history, gone on with as it grows."""
+
+    def __init__(self, workflow_id: str, definition_of: DefinitionOf) -> None:
+        self.state = WorkflowState(workflow_id)
+        """What the history folds to, as far as it has been followed."""
+        self._definition_of = definition_of
+        self._places: dict[str, str] = {}
+        """The newest task of each path."""
+        self._attempts: dict[tuple[str, int], str] = {}
+        self._has_ended = False
+
+    def follow(self, events: Sequence[HistoryEvent]) -> WorkflowState:
+        """Check the events that come next; returns what the history folds to with them."""
+        for event in events:
+            self._check(event)
+        return self.state
+
+    def _check(self, event: HistoryEvent) -> None:
+        state, places, attempts = self.state, self._places, self._attempts
+        number, kind = state.last_event + 1, event.kind
         assert event.number == number, f"I5: {event.workflow_id} has {event.number} at {number}"
-        kind = event.kind
         if kind is EventKind.TASK_SCHEDULED or kind is EventKind.TASK_REUSED:
             place = (event.path, event.attempt)
             # A skipped task has no place yet: its record says that nothing will be scheduled.
@@ -59,23 +76,25 @@ def check_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -
                 check_join(state, event)
         elif kind is EventKind.WORKFLOW_ENDED:
             by_operator = event.actor.startswith("user")
-            assert not ended or by_operator, f"{event.workflow_id} ends twice, again at {number}"
-            ended = True
+            assert not self._has_ended or by_operator, (
+                f"{event.workflow_id} ends twice, again at {number}"
+            )
+            self._has_ended = True
         elif kind in _REOPENING:
-            ended = False
+            self._has_ended = False
             if kind is EventKind.WORKFLOW_RESTARTED or event.data.get("from_start"):
                 places.clear()
                 attempts.clear()
         elif kind is EventKind.TASKS_REMOVED:
             gone = set(event.data["task_ids"])
-            attempts = {place: task for place, task in attempts.items() if task not in gone}
-            places = {path: task for path, task in places.items() if task not in gone}
-        apply(state, event, definition_of)
+            kept = attempts.items()
+            self._attempts = {place: task for place, task in kept if task not in gone}
+            self._places = {path: task for path, task in places.items() if task not in gone}
+        apply(state, event, self._definition_of)
         if kind is EventKind.TASK_RESET:
             # An operator reopens in place: the record may carry another attempt number from now on.
             task = state.tasks[event.task_id]
-            attempts[(task.path, task.retry_count)] = task.task_id
-    return state
+            self._attempts[(task.path, task.retry_count)] = task.task_id
 
 
 def _check_attempt(state: WorkflowState, event: HistoryEvent) -> None:
@@ -104,17 +123,32 @@ def _check_change(state: WorkflowState, event: HistoryEvent) -> None:
         assert early <= 0, f"I8: {task.path} stopped waiting {early} ms early"
 
 
+def check_history(events: Sequence[HistoryEvent], definition_of: DefinitionOf) -> WorkflowState:
+    """A whole history, from its beginning; returns what it folds to."""
+    return HistoryCheck(events[0].workflow_id, definition_of).follow(events)
+
+
 def check_end(
-    events: Sequence[HistoryEvent], definition_of: DefinitionOf, working: WorkflowState
+    events: Sequence[HistoryEvent],
+    definition_of: DefinitionOf,
+    working: WorkflowState,
+    folded: WorkflowState | None = None,
 ) -> None:
-    """I6, and I10 by deciding the whole history again."""
-    folded = check_history(events, definition_of)
-    for name in ("tasks", "status", "input", "output", "variables", "last_event", "latest",
-                 "unprocessed", "open_task_ids", "revisited", "evaluations", "end_time",
-                 "reason_for_incompletion", "failed_reference_task_names"):  # fmt: skip
-        kept, made = getattr(working, name), getattr(folded, name)
-        assert kept == made, f"I6: {name} of {folded.workflow_id} is {kept}, folded {made}"
-    replay(events, definition_of)
+    """I6, and I10 by deciding the whole history again.
+
+    ``folded`` is what a ``HistoryCheck`` along these events has come to, if there is one.
+    """
+    if folded is None:
+        folded = check_history(events, definition_of)
+    check_same(folded, working, "working state")
+    check_same(folded, replay(events, definition_of), "what is decided again")
+
+
+def check_same(folded: WorkflowState, other: WorkflowState, what: str) -> None:
+    """I6: a state is what its history folds to, with all tables that decisions rest on."""
+    for name in _FOLDED:
+        kept, made = getattr(other, name), getattr(folded, name)
+        assert kept == made, f"I6: {name} of {folded.workflow_id} folds to {made}; {what}: {kept}"
 
 
 # -- timers --------------------------------------------------------------------------------
