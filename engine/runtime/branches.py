@@ -9,7 +9,9 @@ from ..core import starting
 from ..core.branching import BranchPlan, reuse_tasks, variables_before
 from ..core.state import WorkflowState
 from ..core.turn import Turn
+from ..store.faults import fault_point
 from .desk import Desk
+from .faults import BRANCHED
 
 
 def with_parents(desk: Desk, workflow_id: str) -> dict[str, WorkflowState]:
@@ -82,6 +84,7 @@ def begin_branch(
             reuse_tasks(turn, source, level, child_id)  # noqa: B023
 
         parent = desk.begin(ids[position], begin, actor)
+    fault_point(BRANCHED)
     return ids[0]
 
 

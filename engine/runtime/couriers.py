@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from ..core.notices import StatusNotice
+from ..store.faults import fault_point
+from .faults import NOTICE_DELIVERED, NOTICE_LEAVES
 
 logger = logging.getLogger(__name__)
 
@@ -159,11 +161,13 @@ class Courier:
 
     def _run(self) -> None:
         while (notice := self._next()) is not None:
+            fault_point(NOTICE_LEAVES)
             try:
                 self.receiver.deliver(notice)
             except Exception as error:
                 self._failed(notice, error)
             else:
+                fault_point(NOTICE_DELIVERED)
                 self._delivered(notice)
 
     def _next(self) -> StatusNotice | None:

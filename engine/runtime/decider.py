@@ -20,7 +20,7 @@ from typing import Any, Final
 from ..errors import EngineError, StoreClosedError
 from ..store.faults import fault_point
 from .desk import Desk
-from .faults import DECIDED
+from .faults import COMMANDED, DECIDED, RUNG
 from .paging import page_out
 from .scheduler import TIMER_PREFIX
 from .writer import Outbox, Writer
@@ -188,6 +188,7 @@ class Decider:
                 raise self._writer.failure
             value = letter.command(self._desk)
             self._desk.carry_out_effects()
+            fault_point(COMMANDED)
         except EngineError as error:
             outbox.answers.append((letter.future, error))
             return
@@ -224,6 +225,7 @@ class Decider:
                     desk.scheduler.ring(desk, workflow_id, task_ids)
                     continue
                 desk.act(workflow_id, due=[task_id for task_id in task_ids if task_id])
+                fault_point(RUNG)
                 self._set_again(workflow_id, task_ids)
             except Exception:
                 logger.exception("A timer of %s failed.", workflow_id)

@@ -28,7 +28,9 @@ from ..core.turn import Terminate, Turn
 from ..core.wire import task_wire, workflow_wire
 from ..errors import EngineError, InvalidRequestError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
+from ..store.faults import fault_point
 from .desk import Desk
+from .faults import CHILD_BEGUN, CHILD_NAMED, LAUNCHED, PARENT_TOLD
 
 logger = logging.getLogger(__name__)
 
@@ -116,9 +118,11 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
     starting.child_started(turn, task, child_id)
     data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
     desk.file(turn)
+    fault_point(CHILD_NAMED)
     actor = f"workflow:{turn.state.workflow_id}"
     try:
         desk.begin(child_id, lambda child: starting.start(child, data, task.path), actor)
+        fault_point(CHILD_BEGUN)
     except EngineError as error:  # it can't even begin, or its rate limit rejects it
         _not_started(desk, turn, turn.state.tasks[task.task_id], error)
 
@@ -176,6 +180,7 @@ def tell_parent(desk: Desk, child: WorkflowState) -> None:
     turn = desk.turn(parent)
     if starting.child_ended(turn, task, child):
         desk.go_on(turn)
+        fault_point(PARENT_TOLD)
 
 
 def _start_failure_workflow(desk: Desk, turn: Turn, effect: StartFailureWorkflow) -> None:
@@ -230,6 +235,7 @@ def _start_workflow(desk: Desk, turn: Turn, effect: StartWorkflow) -> None:
     except EngineError as error:
         _not_started(desk, turn, task, error)
         return
+    fault_point(LAUNCHED)
     start_workflow_done(turn, turn.state.tasks[task.task_id], workflow_id)
     desk.go_on(turn)
 

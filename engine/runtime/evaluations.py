@@ -12,6 +12,8 @@ from typing import Any, Final
 from ..core.expressions import substitute_secrets
 from ..core.turn import EvaluationRequest
 from ..evaluators import EvaluatorPool, ExpressionError, ExpressionTimeout, wants_truth
+from ..store.faults import fault_point
+from .faults import SCRIPT_BEGUN, SCRIPT_ENDED
 from .vault import hidden
 
 SCRIPTS_AT_ONCE: Final = 2
@@ -87,12 +89,14 @@ class Evaluations:
             if evaluator == "jq":
                 given = _in_order(given)
             future = self._pool.submit(evaluator, request.source, given)
+            fault_point(SCRIPT_BEGUN)
         except Exception as error:  # a refused script is an outcome like any other
             self._report(workflow_id, request, _failure(error))
             self._ended(workflow_id, time.monotonic() - begun)
             return
 
         def done(finished: Future[Any]) -> None:
+            fault_point(SCRIPT_ENDED)
             error = finished.exception()
             if error is not None:
                 outcome = _failure(error)

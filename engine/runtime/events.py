@@ -21,7 +21,9 @@ from ..evaluators import wants_truth
 from ..models.codec import loads
 from ..models.event_handlers import EventHandler
 from ..store.base import MetadataRow
+from ..store.faults import fault_point
 from .event_actions import Occasion, run_action
+from .faults import MESSAGE_HANDLED, MESSAGE_KEPT
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -128,6 +130,7 @@ class EventQueue:
         executions: list[Wire] = []
         for handler in _handlers(desk, message["queue"]):
             executions += self._handle(desk, message_id, message, handler, outcomes)
+        fault_point(MESSAGE_HANDLED)
         done = {key: value for key, value in message.items() if key not in ("payload", "state")}
         self._keep(desk, message_id, {**done, "state": "DONE", "executions": executions})
 
@@ -166,6 +169,7 @@ class EventQueue:
     def _keep(self, desk: Desk, message_id: str, message: Wire) -> None:
         self._messages[message_id] = message
         self._record(desk, message_id, message)
+        fault_point(MESSAGE_KEPT)
         while len(self._messages) > KEPT_MESSAGES:
             oldest = next(iter(self._messages))
             if self._messages[oldest]["state"] == "WAITING":

@@ -20,7 +20,9 @@ from ..core.turn import EvaluationRequest, Turn
 from ..errors import EngineError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
+from ..store.faults import fault_point
 from .clock import Clock
+from .faults import FOLDED_AGAIN, FORGOTTEN
 from .limits import HandOffLimits
 from .measures import Measures
 from .paging import OpenExecutions, Page, lost_events
@@ -114,6 +116,7 @@ class Filing:
             raise lost_events(workflow_id, page.last_event, state.last_event)
         for task_id in state.tasks:
             self.task_home[task_id] = workflow_id
+        fault_point(FOLDED_AGAIN)
         return state
 
     @contextmanager
@@ -157,6 +160,7 @@ class Filing:
             self.timers.forget(workflow_id, task_id)
             self.task_home.pop(task_id, None)
         self.outbox.commit.removed.append(workflow_id)
+        fault_point(FORGOTTEN)
 
     def pass_slot_on(self, state: WorkflowState) -> None:
         """An execution needs no slot of its rate limit any more: the next one may go on."""

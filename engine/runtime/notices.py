@@ -18,7 +18,9 @@ from ..core.events import HistoryEvent
 from ..core.notices import StatusNotice, notices
 from ..core.state import WorkflowState
 from ..store.base import MetadataRow
+from ..store.faults import fault_point
 from .couriers import Courier, CourierFigures, Receiver
+from .faults import STRUCK_OUT
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -128,6 +130,7 @@ class NoticeBoard:
         with self._lock:
             keys, self._finished = self._finished, []
         self._strike(desk, keys)
+        fault_point(STRUCK_OUT)
 
     def _strike(self, desk: Desk, keys: Sequence[str]) -> None:
         now_ms = desk.clock.now().wall_ms

@@ -25,6 +25,8 @@ from ..core.timeouts import task_deadline_ms, workflow_deadline_ms
 from ..errors import StoreCorruptError
 from ..models.enums import TaskStatus
 from ..store.base import IdleRow
+from ..store.faults import fault_point
+from .faults import PAGED_OUT
 from .queues import Entry
 from .start_slots import scope_of
 from .weight import is_light
@@ -274,6 +276,7 @@ def page_out(desk: Desk, batch: int, committed: int) -> None:
     """
     executions = desk.executions
     for state in executions.let_go(committed):
+        fault_point(PAGED_OUT)
         body = summary(desk, state)
         if body is not None:
             row = IdleRow(workflow_id=state.workflow_id, last_event=state.last_event, body=body)

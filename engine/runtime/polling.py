@@ -19,7 +19,7 @@ from ..errors import NotFoundError
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .desk import Desk
-from .faults import HANDED_OUT
+from .faults import HANDED_OUT, RESULT_TAKEN
 from .queues import Entry, PollWaiter, queue_name
 from .vault import hidden
 
@@ -151,6 +151,7 @@ class Polling:
 
         if not task.status.is_terminal and not state.status.is_terminal:
             desk.act(workflow_id, apply_result, actor)
+            fault_point(RESULT_TAKEN)
         return state.tasks.get(task_id) or task
 
 

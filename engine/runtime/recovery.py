@@ -12,7 +12,7 @@ from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
-from .faults import FOLDED, TAKEN_UP
+from .faults import FOLDED, ONE_TAKEN_UP, TAKEN_UP
 from .filing import waits_for_worker
 from .paging import IdleSummary, take_up_idle
 from .polling import IN_PROCESS_PREFIX
@@ -42,6 +42,7 @@ def recover(desk: Desk) -> int:
     folded = desk.executions.resident()
     for state in folded:
         _take_up(desk, state)
+        fault_point(ONE_TAKEN_UP)
     for state in folded:
         _mend_family(desk, state)
     for workflow_id, known in idle.items():

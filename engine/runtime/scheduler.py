@@ -20,7 +20,9 @@ from ..core.turn import Terminate
 from ..errors import EngineError, NotFoundError
 from ..models.schedules import WorkflowSchedule, execution_record, zone_of
 from ..store.base import MetadataRow
+from ..store.faults import fault_point
 from .cron import Cron
+from .faults import FIRED
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -210,6 +212,7 @@ class Scheduler:
         workflow_id = reason = None
         try:
             workflow_id = _start(desk, schedule, marks)
+            fault_point(FIRED)
         except (EngineError, Terminate) as error:
             reason = str(getattr(error, "reason", "") or error)
             logger.warning("Schedule %s could not start its workflow: %s", schedule.name, reason)

@@ -18,6 +18,8 @@ from ..models.codec import payload_hash
 from ..models.enums import TaskStatus, WorkflowStatus
 from ..models.execution import Workflow
 from ..runtime.desk import Desk
+from ..runtime.faults import IMPORT_FILED, IMPORT_OBSERVED
+from ..store.faults import fault_point
 from .base import Wire, chain
 from .signing_on import SignOnService
 
@@ -79,6 +81,8 @@ class ImportingService(SignOnService):
                 answer.set_result(UNCHANGED)
                 return
 
+            fault_point(IMPORT_OBSERVED)
+
             def take_over(desk: Desk) -> str:
                 if desk.knows(workflow_id) and desk.state(workflow_id).last_event != last_event:
                     raise HistoryConflictError(f"{workflow_id} was changed while it was imported.")
@@ -125,6 +129,7 @@ class ImportingService(SignOnService):
         if text is not None:
             desk.outbox.commit.definitions[definition.hash] = text
         desk.file_events(turn)
+        fault_point(IMPORT_FILED)
         return IMPORTED if is_new else UPDATED
 
     def _imported_definition(self, desk: Desk, wire: Wire) -> CompiledDefinition:

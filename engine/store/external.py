@@ -20,6 +20,7 @@ from ..core.payloads import EXTERNAL, places, put_back, taken_out
 from ..errors import NotFoundError, StoreCorruptError
 from ..models.codec import dumps, loads
 from .base import Commit, Store
+from .faults import fault_point
 from .payload_storage import PayloadStorage
 
 _DIGEST_BYTES: Final = 16
@@ -41,9 +42,11 @@ class ExternalPayloads:
         """Make one group durable, large payloads first. See ``Store.commit``."""
         if any(EXTERNAL in event.data for event in commit.events):
             events = [self._written(event) for event in commit.events]
+            fault_point("payloads.stored")
             commit = msgspec.structs.replace(commit, events=events)
         self._store.commit(commit)
         for workflow_id in commit.removed:
+            fault_point("payloads.before_deletion")
             self.storage.delete_execution(workflow_id)
 
     def _written(self, event: HistoryEvent) -> HistoryEvent:

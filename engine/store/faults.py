@@ -14,16 +14,47 @@ from typing import Final
 VARIABLE: Final = "CONDUCTOR_STUDIO_FAULT"
 STORE_FAULT_POINTS: Final = (
     "journal.events_written",
+    "journal.rest_written",
     "journal.before_commit",
     "journal.after_commit",
+    "feeder.before_batch",
     "feeder.events_written",
+    "feeder.rows_written",
     "feeder.before_history_commit",
     "feeder.after_history_commit",
     "journal.before_prune",
     "journal.after_prune",
 )
 """The points inside a store at work; other areas add their own names."""
-STORE_CLOSING_POINTS: Final = ("store.before_close", "store.fed_at_close")
+STORE_RARE_POINTS: Final = (
+    "feeder.execution_removed",
+    "journal.execution_pruned",
+    "journal.idle_noted",
+    "journal.before_checkpoint",
+    "journal.after_checkpoint",
+    "payloads.file_written",
+    "payloads.stored",
+    "payloads.before_deletion",
+)
+"""The points that need a removal, an idle execution, many bytes or a large payload."""
+STORE_OPENING_POINTS: Final = (
+    "lock.taken",
+    "journal.step_written",
+    "journal.step_done",
+    "store.journal_opened",
+    "history.step_written",
+    "history.step_done",
+    "store.history_opened",
+)
+"""The points on the way to a new store, in their order: each step of its schemas has its two."""
+STORE_RECOVERY_POINTS: Final = ("store.before_adoption", "store.adopted")
+"""The points at which a journal that was lost is made anew from the history."""
+STORE_CLOSING_POINTS: Final = (
+    "store.before_close",
+    "store.fed_at_close",
+    "store.history_closed",
+    "store.journal_closed",
+)
 """The points that only a store passes which is being closed."""
 
 _name, _, _count = os.environ.get(VARIABLE, "").partition(":")

@@ -103,12 +103,15 @@ class History:
         """
         if self._closed:
             raise StoreClosedError("The store is closed.")
+        fault_point("feeder.before_batch")
         payloads = Payloads(self._recent)
         try:
             with self._transaction() as connection:
                 self._insert(batch, payloads)
+                fault_point("feeder.rows_written")
                 for workflow_id in batch.removed:
                     self._remove(connection, workflow_id)
+                    fault_point("feeder.execution_removed")
                 connection.execute(
                     "UPDATE feed_progress SET watermark = ?, fed_at = now()", [batch.last]
                 )

@@ -12,6 +12,7 @@ from typing import Final
 import duckdb
 
 from ..errors import StoreCorruptError, StoreError, StoreLockedError
+from .faults import fault_point
 from .migrations import Step, migrate
 from .migrations.history_steps import HISTORY_STEPS
 from .private_files import make_private
@@ -165,7 +166,9 @@ def _applier(connection: duckdb.DuckDBPyConnection) -> Callable[[Step], None]:
             run("; ".join(step.statements))
             run("DELETE FROM store_info WHERE key = 'schema_version'")
             run("INSERT INTO store_info VALUES ('schema_version', ?)", [str(step.number)])
+            fault_point("history.step_written")
             run("COMMIT")
+            fault_point("history.step_done")
         except BaseException:
             run("ROLLBACK")
             raise

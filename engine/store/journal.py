@@ -151,6 +151,7 @@ class Journal:
                 self._insert_events(restored, "OR IGNORE")
                 fault_point("journal.events_written")
                 self._insert_rest(commit, first + len(commit.events))
+                fault_point("journal.rest_written")
                 self._insert_apart(commit)
                 self._note_open(commit, opened, shut, last)
                 if commit.idle:
@@ -309,6 +310,7 @@ class Journal:
             "WHERE workflow_id = ?",
             [(r.last_event, zlib.crc32(r.body), r.body, r.workflow_id) for r in commit.idle],
         )
+        fault_point("journal.idle_noted")
 
     # -- pruning -------------------------------------------------------------------------
 
@@ -346,6 +348,7 @@ class Journal:
         """Move what the write-ahead file has gathered into the journal; commits go on meanwhile."""
         if self._unchecked_bytes < _CHECKPOINT_BYTES:
             return
+        fault_point("journal.before_checkpoint")
         with translated(self.path):
             self._unchecked_bytes = 0
             _, gathered, moved = self._janitor.execute(_CHECKPOINT).fetchone()
@@ -355,6 +358,7 @@ class Journal:
                 with self._mutex:
                     self._check_open()
                     self._janitor.execute(_CHECKPOINT).fetchone()
+        fault_point("journal.after_checkpoint")
 
     def _prune_execution(self, workflow_id: str, room: int) -> int:
         run = self._janitor.execute
@@ -365,6 +369,7 @@ class Journal:
         ).rowcount
         if removed < room:
             run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
+        fault_point("journal.execution_pruned")
         return room - removed
 
     def _has_prunable_records(self, fed: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import HistoryConflictError, StoreCorruptError, StoreError, UnavailableError
+from .faults import fault_point
 from .migrations import Step, migrate
 from .migrations.journal_steps import JOURNAL_STEPS
 from .private_files import create_private, make_private
@@ -51,7 +52,9 @@ def prepare(
             connection.execute(
                 "INSERT OR REPLACE INTO info VALUES ('schema_version', ?)", (step.number,)
             )
+            fault_point("journal.step_written")
             connection.execute("COMMIT")
+            fault_point("journal.step_done")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -22,6 +22,7 @@ from .history import History
 from .history_file import connect, connect_or_set_aside
 from .journal import Journal, NumberedEvents
 from .lock import StoreLock
+from .payload_storage import sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class LocalStore:
                 raise
         is_new = not self._journal_path.exists()
         journal = Journal(self._journal_path, suspicious=self._lock.previous_owner_died)
+        fault_point("store.journal_opened")
         try:
             if not self.path.exists() and not is_new:
                 logger.warning(
@@ -81,6 +83,7 @@ class LocalStore:
         except BaseException:
             journal.close()
             raise
+        fault_point("store.history_opened")
         try:
             self._check_pair(journal, history)
         except BaseException:
@@ -98,7 +101,11 @@ class LocalStore:
                 f"{self._journal_path.name} is missing. Put it back; or open with recover=True "
                 "to go on with what the history has."
             )
-        journal = Journal(self._journal_path)
+        # Under another name until it is whole: half of one would be taken for another store's.
+        unfinished = self._journal_path.with_name(f"{self._journal_path.name}.new")
+        _remove_journal(unfinished)
+        journal = Journal(unfinished)
+        fault_point("store.before_adoption")
         try:
             store_id = history.info("store_id") or journal.store_id
             history.set_info("store_id", store_id)
@@ -108,9 +115,15 @@ class LocalStore:
                 filter(None, (history.numbered_events(workflow_id) for workflow_id in open_ids)),
                 history.metadata(),
             )
+            journal.close()
+            fault_point("store.adopted")
+            _remove_journal(self._journal_path)  # what is left of the lost one is not its
+            unfinished.replace(self._journal_path)
+            sync_folder(self.path.absolute().parent)
+            journal = Journal(self._journal_path)
         except BaseException:
             journal.close()
-            self._journal_path.unlink(missing_ok=True)
+            _remove_journal(unfinished)
             raise
         if open_ids:
             logger.warning("Took %d open executions from the history.", len(open_ids))
@@ -297,7 +310,9 @@ class LocalStore:
                 self._feeder.close()
                 fault_point("store.fed_at_close")
                 self._history.close()
+                fault_point("store.history_closed")
                 self._journal.close()
+                fault_point("store.journal_closed")
             finally:
                 self._lock.release()
 
@@ -310,6 +325,11 @@ def _without_gap(events: list[HistoryEvent], after: int) -> list[HistoryEvent]:
                 "Put journal and history back from one backup."
             )
     return events
+
+
+def _remove_journal(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _size(path: Path, companion: str) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ..errors import StoreLockedError
+from .faults import fault_point
 
 _LOCK_OFFSET: Final = 1 << 30
 """Far behind the text, so that others may read it where locks are mandatory (Windows)."""
@@ -94,6 +95,7 @@ class StoreLock:
         if self._file is not None:
             self._file.seek(0)
             self._file.truncate()
+            fault_point("lock.taken")
             self._file.write(json.dumps(self._owner))
             self._file.flush()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..errors import InvalidRequestError, NotFoundError
+from .faults import fault_point
 
 UPLOADS: Final = "upload"
 """First part of the names of what clients put here before they tell about it."""
@@ -89,11 +90,12 @@ class FolderStorage:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
+            fault_point("payloads.file_written")
             unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def get(self, name: str) -> bytes:
         """Read the file of a name."""
@@ -176,7 +178,7 @@ class MemoryStorage:
         return None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names of a folder durable, where the system can."""
     if os.name != "posix":
         return

@@ -1,36 +1,30 @@
-"""Rounds of start, work, kill over one store; the parent is a worker over HTTP meanwhile."""
+"""Rounds of start, work, kill over one store; clients work over HTTP meanwhile."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
-import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from crash_flows import FLOWS_VARIABLE, REMOTE_TASK
-from side_file import SideFile
+from crash_child import FINISH, WORK
+from crash_clients import Clients
+from fork_server import ForkedProcess, ForkServer
 
-from engine.store.faults import STORE_CLOSING_POINTS, VARIABLE
-
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parents[2]
 _START_SECONDS = 30.0
 _DIE_SECONDS = 20.0
 _FINISH_SECONDS = 90.0
-_STARTS_PER_ROUND = 40
+_NUMBERS_PER_ROUND = 1000
+_FEED_SECONDS = (0.02, 0.05, 0.2, 0.5)
+"""Rounds differ in how often the history is fed: much is fed when they die, or little."""
+_CHECKPOINT_BYTES = 200_000
+"""Small, so that checkpoints are among what is under way."""
 
 
 @dataclasses.dataclass
@@ -42,6 +36,8 @@ class Rounds:
     random_kills: int = 0
     journalled: dict[tuple[str, int], bytes] = dataclasses.field(default_factory=dict)
     """Every event that a journal held when its process was dead."""
+    cpu_seconds: float = 0.0
+    """Processor time of the processes that died."""
     events_unfed: int = 0
     """Events that were only in the journal, summed over all kills."""
 
@@ -51,106 +47,104 @@ class CrashRounds:
 
     def __init__(
         self,
+        server: ForkServer,
         folder: Path,
         seed: int,
-        child: Path = _HERE / "crash_child.py",
-        flows: tuple[str, ...] = (),
+        flows: Sequence[str] = (),
+        workers: int = 1,
+        starters: int = 0,
     ) -> None:
-        """Prepare to run ``child`` over files in ``folder``; ``seed`` chooses the moments.
+        """Prepare to run processes over files in ``folder``; ``seed`` chooses the moments.
 
-        ``flows`` are the workflows it starts, all without any.
+        Args:
+            server: Makes the processes.
+            folder: Where store, notes and log are.
+            seed: Of the moments of death, and of what clients do.
+            flows: The workflows that processes start, in this order; all without any.
+            workers: Clients that work.
+            starters: Clients that start.
         """
-        self._flows = flows
         self.folder = folder
         self.seen = Rounds()
-        self._child = child
+        self._server = server
+        self._flows = flows
         self._random = random.Random(seed)
         self._next_number = 0
-        self._worker = RemoteWorker(folder, SideFile(folder / "parent.jsonl"), seed)
+        self._clients = Clients(folder, seed, workers, starters)
 
     def __enter__(self) -> CrashRounds:
-        """Start the worker over HTTP."""
-        self._worker.start()
+        """Start the clients."""
+        self._clients.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the worker."""
-        self._worker.close()
+        """Stop the clients."""
+        self._clients.__exit__()
 
-    def die_at(self, point: str, passes: int) -> None:
+    def die_at(self, point: str, passes: int, mode: str = WORK) -> None:
         """Run a process until it passes a fault point for the given time, where it dies."""
-        more = ["finish"] if point in STORE_CLOSING_POINTS else []
-        process = self._run({VARIABLE: f"{point}:{passes}"}, *more)
+        process = self._run(mode, fault=f"{point}:{passes}")
         try:
-            process.wait(_FINISH_SECONDS if more else _DIE_SECONDS)
-        except subprocess.TimeoutExpired:
+            exit_status = process.wait(_DIE_SECONDS)
+        except TimeoutError:
             process.kill()
             raise AssertionError(f"{point} was not passed {passes} times.") from None
-        finally:
-            self._buried(process)
-        assert process.returncode == -signal.SIGKILL, f"{point}: exit {process.returncode}"
+        self._bury(process)
+        assert exit_status == -signal.SIGKILL, f"{point}: exit {exit_status}; see {self._log}"
         self.seen.named.append(point)
 
     def kill(self) -> None:
         """Run a process and kill it at a random moment, mostly at work, at times at its start."""
-        process = self._run({})
-        if self._random.random() < 0.85:
-            said = _first_line(process)
-            assert said == "ready", f"It died at its start; see {self.folder}/child.log"
-            time.sleep(self._random.uniform(0.0, 0.7))
+        process = self._run(WORK)
+        if self._random.random() < 0.8:
+            said = process.said(_START_SECONDS)
+            assert said == "ready", f"It died at its start; see {self._log}"
+            time.sleep(self._random.uniform(0.0, 0.4))
         else:
-            time.sleep(self._random.uniform(0.2, 1.2))
+            time.sleep(self._random.uniform(0.0, 0.15))
         process.kill()
-        self._buried(process)
+        self._bury(process)
+        assert process.exit_status == -signal.SIGKILL, f"exit {process.exit_status}: {self._log}"
         self.seen.random_kills += 1
 
     def finish(self) -> None:
         """Run a last process until every execution has ended and the store is closed."""
-        process = self._run({}, "finish")
+        self._clients.stop_starting()
+        process = self._run(FINISH)
+        said: list[str] = []
+        deadline = time.monotonic() + _FINISH_SECONDS
         try:
-            said, _ = process.communicate(timeout=_FINISH_SECONDS)
-        except subprocess.TimeoutExpired:
+            while line := process.said(deadline - time.monotonic()):
+                said.append(line)
+        except TimeoutError:
             process.kill()
-            process.communicate()
             raise AssertionError("The last process did not come to an end.") from None
-        assert process.returncode == 0, f"exit {process.returncode}: {said!r}"
+        assert process.exit_status == 0, f"exit {process.exit_status}: {said}; see {self._log}"
 
-    def _run(self, environment: dict[str, str], *more: str) -> subprocess.Popen[bytes]:
+    @property
+    def _log(self) -> Path:
+        return self.folder / "child.log"
+
+    def _run(self, mode: str, fault: str = "") -> ForkedProcess:
         (self.folder / "url").unlink(missing_ok=True)
-        first, self._next_number = self._next_number, self._next_number + _STARTS_PER_ROUND
-        command = [sys.executable, str(self._child), str(self.folder), str(first)]
-        command += [str(_STARTS_PER_ROUND), *more]
-        log: IO[bytes]
-        with (self.folder / "child.log").open("ab") as log:
-            return subprocess.Popen(
-                command,
-                cwd=_ROOT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join((str(_HERE), str(_ROOT))),
-                     FLOWS_VARIABLE: ",".join(self._flows), **environment},
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )  # fmt: skip
+        first, self._next_number = self._next_number, self._next_number + _NUMBERS_PER_ROUND
+        orders: dict[str, Any] = {
+            "folder": str(self.folder),
+            "first": first,
+            "mode": mode,
+            "flows": self._flows,
+            "fault": fault,
+            "feed_seconds": _FEED_SECONDS[0] if fault else self._random.choice(_FEED_SECONDS),
+            "checkpoint_bytes": _CHECKPOINT_BYTES,
+        }
+        return self._server.run(orders, self._log)
 
-    def _buried(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for a killed process and look at the journal it left."""
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
+    def _bury(self, process: ForkedProcess) -> None:
+        """Look at the journal that a dead process left."""
+        self.seen.cpu_seconds += process.cpu_seconds
         events, fed = _journal_events(self.folder / "crash.duckdb.journal")
         self.seen.journalled.update({key: body for key, (_, body) in events.items()})
         self.seen.events_unfed += sum(1 for position, _ in events.values() if position > fed)
-
-
-def _first_line(process: subprocess.Popen[bytes]) -> str:
-    """The first line the process says; an empty text if it ended without one."""
-    assert process.stdout is not None
-    timer = threading.Timer(_START_SECONDS, process.kill)
-    timer.start()
-    try:
-        return process.stdout.readline().decode().strip()
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def _journal_events(path: Path) -> tuple[dict[tuple[str, int], tuple[int, bytes]], int]:
@@ -172,71 +166,3 @@ def _journal_events(path: Path) -> tuple[dict[tuple[str, int], tuple[int, bytes]
         finally:
             connection.close()
     return events, int(fed[0]) if fed else 0
-
-
-class RemoteWorker:
-    """A worker in another process than the engine: polls, updates, at times twice."""
-
-    def __init__(self, folder: Path, side: SideFile, seed: int) -> None:
-        """Works for whatever engine is at the address in ``folder``."""
-        self._folder = folder
-        self._side = side
-        self._random = random.Random(seed + 1)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="remote-worker", daemon=True)
-
-    def start(self) -> None:
-        """Begin to poll."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop and wait for the thread."""
-        self._closing.set()
-        self._thread.join(15)
-        self._side.close()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                url = (self._folder / "url").read_text(encoding="utf-8")
-                tasks = _get(f"{url}/tasks/poll/batch/{REMOTE_TASK}?count=10&timeout=100")
-                for task in tasks:
-                    self._complete(url, task)
-            except (OSError, ValueError):  # nobody there, or killed in the midst of an answer
-                self._closing.wait(0.02)
-
-    def _complete(self, url: str, task: dict[str, Any]) -> None:
-        self._update(url, task)
-        if self._random.random() < 0.3:  # says it again, with another result
-            self._update(url, task)
-
-    def _update(self, url: str, task: dict[str, Any]) -> None:
-        facts = {
-            "workflow_id": task["workflowInstanceId"],
-            "task_id": task["taskId"],
-            "status": "COMPLETED",
-            "proof": str(uuid.uuid4()),
-        }
-        body = {
-            "workflowInstanceId": facts["workflow_id"],
-            "taskId": facts["task_id"],
-            "status": "COMPLETED",
-            "workerId": "remote",
-            "outputData": {"proof": facts["proof"]},
-        }
-        self._side.note("sent", **facts)
-        _post(f"{url}/tasks", body)
-        self._side.note("updated", **facts)
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return json.loads(answer.read())
-
-
-def _post(url: str, body: dict[str, Any]) -> bytes:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        taken: bytes = answer.read()
-        return taken

@@ -17,6 +17,7 @@ import pytest
 from engine.core.events import EventKind
 from engine.errors import StoreCorruptError, StoreError, StoreLockedError
 from engine.store.base import Commit, MetadataRow
+from engine.store.faults import STORE_RECOVERY_POINTS, VARIABLE
 from engine.store.local import LocalStore
 from engine.testing.store_records import commit_of, event, history, rows_of
 
@@ -154,6 +155,36 @@ def test_a_missing_journal_is_refused_while_executions_are_open(path: Path) -> N
     with pytest.raises(StoreCorruptError, match=r"knows 1 open executions.*is missing"):
         LocalStore(path)
     assert not _journal(path).exists()
+    with closing(LocalStore(path, project=rows_of, recover=True)) as store:
+        _goes_on(store)
+
+
+@pytest.mark.parametrize("point", STORE_RECOVERY_POINTS)
+def test_a_crash_while_a_lost_journal_is_made_anew_costs_nothing(path: Path, point: str) -> None:
+    _journal(path).unlink()
+    script = "import sys; from engine.store.local import LocalStore; "
+    died = subprocess.run(
+        [sys.executable, "-c", script + "LocalStore(sys.argv[1], recover=True)", str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: point},
+    )
+    assert died.returncode == -signal.SIGKILL
+    with pytest.raises(StoreCorruptError, match="is missing"):
+        LocalStore(path)
+    with closing(LocalStore(path, project=rows_of, recover=True)) as store:
+        _goes_on(store)
+    assert list(path.parent.glob("*.new*")) == []
+
+
+def test_what_a_lost_journal_left_behind_is_not_taken_for_the_new_ones(path: Path) -> None:
+    with closing(LocalStore(path, project=rows_of)) as store:
+        more = event("open", len(history("open", ended=False)) + 1, EventKind.WORKFLOW_PAUSED, {})
+        store.commit(Commit(events=[more]))
+        wal = path.with_name(f"{path.name}.journal-wal")
+        left = wal.read_bytes()
+        store.commit(Commit(removed=["open"]))
+        store.commit(commit_of(history("open", ended=False)))
+    _journal(path).unlink()
+    wal.write_bytes(left)
     with closing(LocalStore(path, project=rows_of, recover=True)) as store:
         _goes_on(store)
 
