@@ -20,6 +20,9 @@ from fork_server import ForkedProcess, ForkServer
 _START_SECONDS = 30.0
 _DIE_SECONDS = 20.0
 _FINISH_SECONDS = 90.0
+_AT_START = "recovery."
+"""Points that a process passes before it says that it is ready, if it has something to take up."""
+_TRIES = 5
 _NUMBERS_PER_ROUND = 1000
 _FEED_SECONDS = (0.02, 0.05, 0.2, 0.5)
 """Rounds differ in how often the history is fed: much is fed when they die, or little."""
@@ -83,15 +86,24 @@ class CrashRounds:
 
     def die_at(self, point: str, passes: int, mode: str = WORK) -> None:
         """Run a process until it passes a fault point for the given time, where it dies."""
-        process = self._run(mode, fault=f"{point}:{passes}")
-        try:
-            exit_status = process.wait(_DIE_SECONDS)
-        except TimeoutError:
+        for _ in range(_TRIES):
+            process = self._run(mode, fault=f"{point}:{passes}")
+            is_too_late = False
+            try:
+                is_too_late = bool(process.said(_DIE_SECONDS)) and point.startswith(_AT_START)
+                if not is_too_late:
+                    process.wait(_DIE_SECONDS)
+            except TimeoutError:
+                process.kill()
+                raise AssertionError(f"{point} was not passed {passes} times.") from None
             process.kill()
-            raise AssertionError(f"{point} was not passed {passes} times.") from None
-        self._bury(process)
-        assert exit_status == -signal.SIGKILL, f"{point}: exit {exit_status}; see {self._log}"
-        self.seen.named.append(point)
+            self._bury(process)
+            status = process.exit_status
+            assert status == -signal.SIGKILL, f"{point}: exit {status}; see {self._log}"
+            if not is_too_late:
+                self.seen.named.append(point)
+                return
+        raise AssertionError(f"{point} was not passed in {_TRIES} processes.")
 
     def kill(self) -> None:
         """Run a process and kill it at a random moment, mostly at work, at times at its start."""

@@ -27,6 +27,8 @@ _PYTEST = (
     "-m",
     "not long",
 )
+_CRASHES = ("tests/engine/faults/test_engine_crashes.py", "-k", "at_any_point")
+"""The whole way: processes that die, and the audit of what they leave."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,46 @@ FAULTS = (
         (("engine/store/journal.py", 'connect(path, "FULL")', 'connect(path, "OFF")'),),
         ("tests/engine/store/test_durability.py",),
         quick=True,
+    ),
+    Fault(
+        "a commit waits for the disk at checkpoints only",
+        (("engine/store/journal.py", 'connect(path, "FULL")', 'connect(path, "NORMAL")'),),
+        ("tests/engine/store/test_power_loss.py",),
+    ),
+    Fault(
+        "a large payload is not waited for",
+        (
+            (
+                "engine/store/payload_storage.py",
+                "                os.fsync(file.fileno())\n",
+                "",
+            ),
+        ),
+        ("tests/engine/store/test_durability.py",),
+    ),
+    Fault(
+        "a large payload is written after the event that names it",
+        (
+            (
+                "engine/store/external.py",
+                "        self._store.commit(commit)\n",
+                "        self._store.commit(commit)\n"
+                "        for late in self._late:\n"
+                "            self.storage.put(*late)\n"
+                "        self._late = []\n",
+            ),
+            (
+                "engine/store/external.py",
+                "            self.storage.put(name, body)\n",
+                "            self._late.append((name, body))\n",
+            ),
+            (
+                "engine/store/external.py",
+                "        self.storage = storage\n",
+                "        self.storage = storage\n        self._late = []\n",
+            ),
+        ),
+        ("tests/engine/store/test_durability.py",),
     ),
     Fault(
         "two events may have one number",
@@ -95,6 +137,28 @@ FAULTS = (
             ),
         ),
         quick=True,
+    ),
+    Fault(
+        "a message counts each time it comes",
+        (
+            (
+                "engine/runtime/events.py",
+                "if message_id in self._messages or not _handlers(desk, queue):",
+                "if not _handlers(desk, queue):",
+            ),
+        ),
+        ("tests/engine/http_api/test_event_handlers.py",),
+    ),
+    Fault(
+        "a second start under a key starts again once the first has left the memory",
+        (
+            (
+                "engine/service/idempotency.py",
+                "        latest = known[-1] if known else recorded\n",
+                "        latest = known[-1] if known else None\n",
+            ),
+        ),
+        ("tests/engine/service/test_idempotent_starts.py",),
     ),
     Fault(
         "a result that comes after the end of its execution counts",
@@ -245,6 +309,30 @@ FAULTS = (
             ),
         ),
         ("tests/engine/store/test_store_files.py",),
+    ),
+    Fault(
+        "a schedule's run is not recorded with what it started",
+        (
+            (
+                "engine/runtime/scheduler.py",
+                "        self._record(desk, RUNS, schedule.name, "
+                '{"last": last, "executions": plan.runs})\n',
+                "",
+            ),
+        ),
+        _CRASHES,
+    ),
+    Fault(
+        "a notice is struck out before it is delivered",
+        (
+            (
+                "engine/runtime/couriers.py",
+                "            try:\n                self.receiver.deliver(notice)\n",
+                "            self._done(notice.id)\n"
+                "            try:\n                self.receiver.deliver(notice)\n",
+            ),
+        ),
+        ("tests/engine/runtime/test_listeners.py",),
     ),
     Fault(
         "a task of a dead process's worker stays with it",

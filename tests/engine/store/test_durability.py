@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,9 +11,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from engine.core.payloads import EXTERNAL
 from engine.store.journal import Journal
 from engine.store.local import LocalStore
+from engine.store.opening import with_payloads
 from engine.testing.store_records import commit_of, history
 
 _COMMITS = 5
@@ -49,6 +53,38 @@ def test_every_commit_is_synced_before_it_is_acknowledged(tmp_path: Path) -> Non
     assert len(rounds) == _COMMITS
     for text in rounds:
         assert re.search(r"f(data)?sync\(\d+<[^>]*\.journal-wal>", text), text
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs names of open files")
+def test_a_large_payload_is_on_the_disk_before_the_event_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        sync(handle)
+        said.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+
+    database = tmp_path / "a.duckdb"
+    name = "task/output/w0/3.json"
+    with closing(LocalStore(database)) as inner:
+        store = with_payloads(inner, database, None)
+        events = history("w0", ended=False)
+        data = {"status": "COMPLETED", "output": {"big": "x" * 9000}, EXTERNAL: {"output": name}}
+        events[2] = structs.replace(events[2], data=data)
+        commit = inner._journal.commit
+
+        def noted_commit(*records: object) -> int:
+            said.append("journal")
+            return commit(*records)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "fsync", noted)
+        monkeypatch.setattr(inner._journal, "commit", noted_commit)
+        store.commit(commit_of(events))
+        assert said[0].startswith(".3.json."), "the payload, under the name it is written by"
+        assert said[1:] == ["w0", "journal"], "then its folder, then the event"
+        assert store.events("w0") == events
 
 
 def test_what_was_committed_is_there_after_the_process_is_gone(tmp_path: Path) -> None:
