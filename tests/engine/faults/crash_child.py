@@ -272,7 +272,7 @@ def _wait_for_end(engine: Engine) -> list[str]:
         left = [workflow_id for name in names for workflow_id in engine.service.running(name)]
         if not left:  # what has ended is also durable, and its notices are on their way
             engine._runtime.decider.submit(lambda desk: None).result(30)
-        left += [f"notice for {name}" for name, n in desk.notices.waiting().items() if n]
+        left += [f"notice for {name}" for name, n in desk.notices.figures().items() if n.waiting]
         left += [f"event {message_id}" for message_id in desk.event_queue.waiting()]
         if not left:
             return []
