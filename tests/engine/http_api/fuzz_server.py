@@ -21,6 +21,7 @@ def main() -> None:
             http_tasks=False,
             environment={"COLOUR": "blue"},
             secrets={"KEY": "s3cret"},
+            secrets_key=b"k" * 32,
         ) as engine,
         ApiServer(engine.service, port=0) as server,
     ):
