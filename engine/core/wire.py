@@ -27,6 +27,7 @@ REASON_LIMIT: Final = 500
 
 _METADATA: Final[Wire] = {"additionalContext": {}, "empty": True, "additionalContextMap": {}}
 _SUMMARY_CLASSIFIER: Final = "workflow"
+_NEVER_MS: Final = 10 * 365 * 86_400_000
 
 
 def task_wire(state: WorkflowState, task: TaskState, now_ms: int = 0, whole: bool = True) -> Wire:
@@ -346,10 +347,17 @@ def _queue_wait(task: TaskState, now_ms: int) -> int:
     return task.start_time - task.scheduled_time
 
 
-def shows_passing_time(state: WorkflowState) -> bool:
-    """Whether ``workflow_wire`` shows something that changes without an event."""
+def shows_passing_time(state: WorkflowState, now_ms: int) -> bool:
+    """Whether ``workflow_wire`` shows something that changes without an event.
+
+    The queue wait of a task grows once its callback is due; that of a WAIT for a signal is due
+    in 68 years, which is never.
+    """
     return any(
-        task.callback_after_seconds > 0 and task.update_time > 0 and task.start_time > 0
+        task.callback_after_seconds > 0
+        and task.update_time > 0
+        and task.start_time > 0
+        and task.update_time + task.callback_after_seconds * 1000 < now_ms + _NEVER_MS
         for task in state.tasks.values()
     )
 

@@ -134,6 +134,13 @@ def _text(figures: Figures, lag: LoopLag, worst: float) -> str:
     page.add(
         "event_loop_lag_worst_seconds", "gauge", "The longest since the last scrape.", {}, worst
     )
+    page.add(
+        "kept_answer_bytes",
+        "gauge",
+        "Memory of answers that are given again while nothing changes.",
+        {},
+        figures.kept_answer_bytes,
+    )
     page.add("event_streams_open", "gauge", "Streams of events open now.", {}, open_stream_count())
     page.process()
     return page.text()

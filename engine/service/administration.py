@@ -30,6 +30,8 @@ class Figures(NamedTuple):
     open_executions: int
     notices: dict[str, CourierFigures]
     """What became of status notices, by receiver; empty where nobody is told."""
+    kept_answer_bytes: int
+    """What texts of executions that have not changed take."""
     store: dict[str, Any]
     """``Store.health``."""
 
@@ -51,6 +53,7 @@ class AdministrationService(InspectionService):
             desk.queues.waiting_polls(),
             len(desk.executions),
             {} if notices is None else notices.figures(),
+            self._runtime.encoded.size,
             self._runtime.store.health(),
         )
 

@@ -72,7 +72,7 @@ class ReadingService(MetadataService):
         def encode(state: WorkflowState) -> bytes:
             now_ms = self._runtime.clock.now().wall_ms
             text = dumps(workflow_wire(state, include_tasks, now_ms, whole=False))
-            if not (include_tasks and shows_passing_time(state)):
+            if not (include_tasks and shows_passing_time(state, now_ms)):
                 encoded.keep(slot, include_tasks, text)
             return text
 

@@ -129,7 +129,10 @@ class Fuzzer:
             ).json()
             assert gone["bulkSuccessfulResults"], gone
         for one in get(f"{api}/metadata/workflow", timeout=60).json():
-            delete(f"{api}/metadata/workflow/{quote(one['name'], safe='')}/{one['version']}", timeout=30)
+            delete(
+                f"{api}/metadata/workflow/{quote(one['name'], safe='')}/{one['version']}",
+                timeout=30,
+            )
         for place, key in (
             ("metadata/taskdefs", "name"),
             ("scheduler/schedules", "name"),

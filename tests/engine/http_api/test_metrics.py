@@ -63,6 +63,8 @@ def test_work_done_is_counted(send: Send, flow: str) -> None:
     assert grown("conductor_commit_seconds_count") >= 3
     assert after["conductor_feeder_lag_records"] >= 0
     assert after["conductor_store_healthy"] == 1
+    send("GET", f"/api/workflow/{workflow_id}")
+    assert scrape(send)["conductor_kept_answer_bytes"] > after["conductor_kept_answer_bytes"]
     assert after["process_resident_memory_bytes"] > 1e6
 
 
