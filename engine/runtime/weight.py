@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..core.limits import least_size
 from ..core.state import TaskState, WorkflowState
 
 LIGHT_EVENTS: Final = 500
-LIGHT_VALUES: Final = 5_000
-LIGHT_CHARACTERS: Final = 256 * 1024
+LIGHT_BYTES: Final = 128 * 1024
 """What can be read from the journal and folded in less than five milliseconds."""
 
 _NOTE: Final = "is light"
@@ -24,7 +24,7 @@ def is_light(state: WorkflowState) -> bool:
         return False
     noted: tuple[int, bool] | None = state.scratch.get(_NOTE)
     if noted is None or noted[0] != state.last_event:
-        light = not _is_elsewhere(state) and _is_small(list(_payloads(state)))
+        light = not _is_elsewhere(state) and _is_small(_payloads(state))
         noted = state.scratch[_NOTE] = (state.last_event, light)
     return noted[1]
 
@@ -46,22 +46,10 @@ def _payloads(state: WorkflowState) -> Iterator[Any]:
         yield task.output_data
 
 
-def _is_small(waiting: list[Any]) -> bool:
-    values = characters = 0
-    while waiting:
-        value = waiting.pop()
-        kind = value.__class__
-        if kind is str:
-            characters += len(value)
-        elif kind is dict or kind is list:
-            values += len(value)
-            if values > LIGHT_VALUES:
-                return False
-            if kind is dict:
-                characters += sum(map(len, value))
-                waiting.extend(value.values())
-            else:
-                waiting.extend(value)
-        if characters > LIGHT_CHARACTERS:
+def _is_small(payloads: Iterator[Any]) -> bool:
+    left = LIGHT_BYTES
+    for payload in payloads:
+        left -= least_size(payload, left)
+        if left < 0:
             return False
     return True

@@ -60,15 +60,16 @@ class AdministrationService(InspectionService):
     def pending_tasks(self, task_type: str, start: int = 0, count: int = 100) -> Future[list[Wire]]:
         """Tasks of a type that have not ended, oldest first."""
 
-        def read(desk: Desk) -> list[Wire]:
-            now_ms = desk.clock.now().wall_ms
-            first, last = max(start, 0), max(start, 0) + max(count, 0)
-            pending = desk.executions.pending(task_type)
+        first, last = max(start, 0), max(start, 0) + max(count, 0)
+
+        def read() -> list[Wire]:
+            pending = self._submit(lambda desk: desk.executions.pending(task_type)).result()
+            now_ms = self._runtime.clock.now().wall_ms
             found = [
-                (task.scheduled_time, workflow_id, state, task)
-                # Those of the page only: others need not come into memory.
+                (task.scheduled_time, state.workflow_id, state, task)
+                # Those of the page only, and none comes into memory for it.
                 for workflow_id in dict.fromkeys(key for _, key in pending[:last])
-                for state in (desk.executions[workflow_id],)
+                for state in self._looked_at(workflow_id)
                 for task in state.open_tasks()
                 if task.task_type == task_type
             ]
@@ -76,7 +77,7 @@ class AdministrationService(InspectionService):
             page = found[first:last]
             return [task_wire(state, task, now_ms, False) for _, _, state, task in page]
 
-        return self._submit(read)
+        return self._compose(read)
 
     def sweep(self, workflow_id: str) -> Future[bool]:
         """Look at an execution now; False when there is none of that id."""

@@ -98,6 +98,15 @@ class ReadingService(MetadataService):
             length = executions.paged_length(workflow_id)
         return length is not None and length <= _QUICKLY_FOLDED
 
+    def _looked_at(self, workflow_id: str) -> list[WorkflowState]:
+        """An execution as it stands; empty if it has been removed. Blocks."""
+        try:
+            if self._is_quickly_folded(workflow_id):
+                return [self._committed(workflow_id)]
+            return [self.state(workflow_id).result()]
+        except NotFoundError:
+            return []
+
     def _committed(self, workflow_id: str) -> WorkflowState:
         """An execution as it is in the store. Blocks.
 

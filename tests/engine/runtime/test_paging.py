@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.limits import SIZE_LIMITS
 from engine.errors import ConflictError, StoreCorruptError
-from engine.runtime.weight import LIGHT_CHARACTERS, LIGHT_VALUES
+from engine.runtime.weight import LIGHT_BYTES
 from engine.store import open_store
 from engine.store.base import Store
 from engine.testing.definitions import node, simple, workflow
@@ -211,9 +211,9 @@ def test_many_are_let_go_a_few_at_a_time(engine: InlineEngine) -> None:
 @pytest.mark.parametrize(
     "heavy",
     [
-        {"text": "x" * (LIGHT_CHARACTERS + 1)},
-        {"list": [1] * (LIGHT_VALUES + 1)},
-        {"map": {"k" * 100: {str(n): {} for n in range(LIGHT_VALUES)}}},
+        {"text": "x" * (LIGHT_BYTES + 1)},
+        {"list": [1] * LIGHT_BYTES},
+        {"map": {"k" * 100: {str(n): {} for n in range(LIGHT_BYTES // 5)}}},
         {"large": "x" * SIZE_LIMITS.workflow_threshold_bytes},
     ],
     ids=["much text", "a long list", "a wide map", "kept elsewhere"],
@@ -229,8 +229,8 @@ def test_what_takes_long_to_fold_stays_in_memory(engine: InlineEngine, heavy: An
 
 
 def test_what_becomes_light_may_go(engine: InlineEngine) -> None:
-    waiting = engine.start("waits", {"text": "x" * 100_000})
-    engine.service.set_variables(waiting, {"text": "y" * 200_000}).result()
+    waiting = engine.start("waits", {"text": "x" * 50_000})
+    engine.service.set_variables(waiting, {"text": "y" * 100_000}).result()
     settle(engine)
     assert engine.desk.executions.paged_length(waiting) is None
     engine.service.set_variables(waiting, {"text": ""}).result()
