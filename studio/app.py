@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import panel as pn
 from bokeh.document import Document
 
-from engine.service.access import AUTHOR
+from engine.service.access import AUTHOR, VIEWER
 
 from .board_data import rail_counts
 from .contracts import Samples, StudioService
@@ -74,6 +74,13 @@ class StudioApp:
             twin.samples = twin.copies = None  # either registers definitions
         return twin
 
+    def offers(self, kind: type[Page]) -> bool:
+        """Whether the rail names a page to who has opened this one."""
+        if kind.needs == VIEWER:
+            return True
+        caller = getattr(self.service, "caller", None)
+        return caller is not None and caller.role.may(kind.needs)
+
     @property
     def caller_words(self) -> str:
         """Who has logged in, for the rail; empty while nobody has to."""
@@ -93,13 +100,13 @@ class StudioApp:
             page = kind(app, session, document)
             rail = None if kind.is_shared else app._rail(session, document, page)
             document.on_session_destroyed(lambda _: page.close())
-            places = [] if kind.is_shared else Place.of(PAGES, kind)
+            places = [] if kind.is_shared else Place.of(filter(app.offers, PAGES), kind)
             dress(
                 document,
                 places,
                 page.title,
                 page.heading,
-                self._counts,
+                {} if kind.is_shared else self._counts,
                 self.engine_words,
                 app.caller_words,
             )

@@ -23,11 +23,11 @@ from engine.errors import EngineError, TooManyRequestsError, UnauthorizedError
 from engine.http_api.guard import Guard, is_same_origin
 from engine.http_api.identity import LINK_COOKIE, Identity, cookie_value
 from engine.service.access import Caller, CallerKind
-from engine.service.shared import SharedExecution
+from engine.service.shared import SharedBoard, SharedExecution
 
-from .log_in import log_in_address
+from .board_data import load_board
+from .log_in import SHARED_BOARD, SHARED_EXECUTION, log_in_address
 
-SHARED_PAGE: Final = "shared"
 MOST_SESSIONS: Final = 200
 """Open tabs of one server; each holds a document and a thread's share of memory."""
 
@@ -84,11 +84,24 @@ class Gate:
             opened = cookie_value(request.headers, LINK_COOKIE)
             if opened is None or self._identity is None:
                 raise UnauthorizedError("This page is opened by a share link.")
-            caller = self._service.caller_of_link(opened, request.remote_ip or "")
-            return SharedExecution(self._service, caller)
+            return self._shared(request.path, opened, request.remote_ip or "")
         if self._identity is None:
             return self._service
         return self._identity.view(request.headers, request.remote_ip or "")
+
+    def _shared(self, path: str, opened: str, address: str) -> SharedExecution | SharedBoard:
+        """What an opened link shows, if the page is that of it.
+
+        Raises:
+            UnauthorizedError: The link has run out, was revoked, or shows something else.
+        """
+        caller = self._service.caller_of_link(opened, address)
+        is_board = not caller.scope.workflow_id
+        if is_board != (_page_of(path) == SHARED_BOARD):
+            raise UnauthorizedError("This link shows something else; open it once more.")
+        if is_board:
+            return SharedBoard(self._service, caller, load_board)
+        return SharedExecution(self._service, caller)
 
     def check_room(self, sessions: int) -> None:
         """Let one more tab open.
@@ -116,8 +129,12 @@ class Gate:
 
 
 def is_shared_page(path: str) -> bool:
-    """Whether a path is that of the page behind share links, or of its socket."""
-    return path.removesuffix("/ws").rpartition("/")[2] == SHARED_PAGE
+    """Whether a path is that of a page behind share links, or of its socket."""
+    return _page_of(path) in (SHARED_EXECUTION, SHARED_BOARD)
+
+
+def _page_of(path: str) -> str:
+    return path.removesuffix("/ws").rpartition("/")[2]
 
 
 def owner_of(service: Any) -> tuple[str, str, str]:

@@ -20,6 +20,8 @@ from . import browser_files
 
 LOG_IN_PATH: Final = "log-in"
 SIGN_ON_PATH: Final = "sign-on"
+SHARED_EXECUTION: Final = "shared"
+SHARED_BOARD: Final = "shared-board"
 _OWN_ADDRESS: Final = re.compile(r"[a-z]{0,40}(\?[!#-;=?-~]{0,2000})?")
 """A page of ours with its query: nothing that names another host or scheme."""
 _LONGEST_BODY: Final = 8 * 1024
@@ -159,7 +161,9 @@ class OpenLinkHandler(AccountHandler):
         """Set the cookie, or say why the link is worth nothing."""
         try:
             token = self.get_body_argument("token", "")
-            opened = self._service.open_link(token, self.request.remote_ip or "")
+            address = self.request.remote_ip or ""
+            opened = self._service.open_link(token, address)
+            scope = self._service.caller_of_link(opened, address).scope
         except EngineError as error:
             self.set_status(error.status)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -173,7 +177,7 @@ class OpenLinkHandler(AccountHandler):
             samesite="Strict",
             secure=self.request.protocol == "https",
         )
-        self.finish("opened")
+        self.finish(SHARED_EXECUTION if scope.workflow_id else SHARED_BOARD)
 
 
 def log_in_routes(

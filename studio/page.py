@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import panel as pn
 from bokeh.document import Document
 
+from engine.service.access import VIEWER, Needed
+
 from .contracts import Subscription
 from .live import Refresh
 from .session import Session
@@ -29,6 +31,9 @@ class Page(pn.viewable.Viewer):
     """Which rail count stands beside the word."""
     under: ClassVar[str] = ""
     """Path of the place that the rail marks while this page is open; empty: its own."""
+
+    needs: ClassVar[Needed] = VIEWER
+    """Roles of which a caller must have one for the rail to name the page."""
 
     is_shared: ClassVar[bool] = False
     """Whether it is opened by share links: no rail, and the service is what was shared."""
@@ -74,6 +79,10 @@ class Page(pn.viewable.Viewer):
         for one in (*self._subscriptions, *self._refreshes):
             one.close()
         self._subscriptions.clear()
+
+    def refresh_on_opening(self, refresh: Refresh[Any]) -> None:
+        """Ask for a refresh when the page opens; later ones are the page's affair."""
+        self._refreshes.append(refresh)
 
     def keep_fresh(self, refresh: Refresh[Any], workflow_id: str | None = None) -> None:
         """Ask for a refresh whenever events are committed, of one execution or of any.

@@ -202,7 +202,9 @@ class StudioServer:
             hosts = None  # reached by whatever name the network gives it; users log in there
         # Who looks at another server talks to that one, not through this one.
         api = (
-            [] if self._remote else routes(self._service, allowed_hosts=hosts, prefix=self._prefix)
+            []
+            if self._remote
+            else routes(self._service, allowed_hosts=hosts, prefix=self._prefix, has_pages=True)
         )
         accounts = [] if self._remote else self._account_routes(Guard(hosts))
         gate = app.gate = self._gate = Gate(self._service, hosts)

@@ -101,13 +101,20 @@ async def links(call: Call) -> Answer:
 
 
 async def share(call: Call) -> Answer:
-    """Make a read-only link: ``workflowId`` (none: the board) and ``seconds``."""
+    """Make a read-only link: ``workflowId`` (none: the board) and ``seconds``. Answers its ``url``.
+
+    Without the studio's pages beside the API there is no address; the token opens it in a studio.
+    """
     body = await call.optional_object()
     seconds = _seconds(body, LINK_SECONDS)
     if body.get("workflowId") is None:
-        return json_answer(await call.wait(call.service.share_board(seconds)))
-    workflow_id = _text(body, "workflowId")
-    return json_answer(await call.wait(call.service.share_execution(workflow_id, seconds)))
+        made = await call.wait(call.service.share_board(seconds))
+    else:
+        workflow_id = _text(body, "workflowId")
+        made = await call.wait(call.service.share_execution(workflow_id, seconds))
+    if call.has_pages:
+        made = {**made, "url": f"{call.origin()}/open-link#{made['token']}"}
+    return json_answer(made)
 
 
 async def revoke_link(call: Call, link_id: str) -> Answer:
@@ -118,7 +125,7 @@ async def revoke_link(call: Call, link_id: str) -> Answer:
 
 async def audit(call: Call) -> Answer:
     """What people changed, newest first: ``before``, ``limit``, ``actor``, ``operation``,
-    ``object`` (its beginning)."""
+    ``object`` (its beginning), ``since`` and ``until`` (epoch ms)."""
     rows = await call.query(
         call.service.audit,
         call.number("before", 0),
@@ -126,6 +133,8 @@ async def audit(call: Call) -> Answer:
         call.text("actor") or "",
         call.text("operation") or "",
         call.text("object") or "",
+        call.number("since", 0),
+        call.number("until", 0),
     )
     return json_answer(rows)
 

@@ -41,6 +41,7 @@ class Call:
         "_body",
         "_query",
         "address",
+        "has_pages",
         "headers",
         "prefix",
         "scheme",
@@ -64,6 +65,7 @@ class Call:
         self.address = address
         self.scheme = "http"
         self.prefix = ""
+        self.has_pages = False
         self.waiting: Future[Any] | None = None
 
     def text(self, name: str, default: str | None = None) -> str | None:

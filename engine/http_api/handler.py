@@ -37,10 +37,26 @@ _log = logging.getLogger(__name__)
 class Door:
     """What every request of one door shares. Immutable."""
 
-    __slots__ = ("guard", "identity", "prefix", "router")
+    __slots__ = ("guard", "has_pages", "identity", "prefix", "router")
 
-    def __init__(self, identity: Identity, router: Router, guard: Guard, prefix: str = "") -> None:
-        """``prefix``: what stands before ``/api`` when the door is mounted below a path."""
+    def __init__(
+        self,
+        identity: Identity,
+        router: Router,
+        guard: Guard,
+        prefix: str = "",
+        has_pages: bool = False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            identity: Tells callers apart.
+            router: Finds routes.
+            guard: Refuses other sites.
+            prefix: What stands before ``/api`` when the door is mounted below a path.
+            has_pages: Whether the studio's pages are beside it.
+        """
+        self.has_pages = has_pages
         self.identity = identity
         self.router = router
         self.guard = guard
@@ -73,7 +89,7 @@ class Door:
         See ``answer`` for the arguments. None: the call has been let in; ``carry_out`` has the
         answer.
         """
-        call.prefix = self.prefix
+        call.prefix, call.has_pages = self.prefix, self.has_pages
         try:
             self.guard.check_host(host)
             self.guard.check_origin(method, match.route, host, call.headers)

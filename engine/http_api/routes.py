@@ -72,6 +72,7 @@ def routes(
     allowed_hosts: Iterable[str] | None = LOOPBACK_HOSTS,
     prefix: str = "",
     requests_per_second: float = REQUESTS_PER_SECOND,
+    has_pages: bool = False,
 ) -> list[tuple[str, type[ApiHandler], dict[str, Any]]]:
     """Tornado routes of Conductor's HTTP API.
 
@@ -84,7 +85,9 @@ def routes(
         prefix: Path before ``/api``. Panel's own ``prefix`` is added to the patterns by Panel;
             name it here so that it is not taken for a part of the route.
         requests_per_second: How much one caller may ask once callers have to say who they are.
+        has_pages: Whether the studio's pages are beside it: share links then get an address.
     """
     identity = Identity(service, requests_per_second)
-    door = Door(identity, Router(ROUTES), Guard(allowed_hosts), prefix.rstrip("/"))
+    guard = Guard(allowed_hosts)
+    door = Door(identity, Router(ROUTES), guard, prefix.rstrip("/"), has_pages)
     return [(PATHS, ApiHandler, {"door": door})]

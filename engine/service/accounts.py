@@ -401,6 +401,8 @@ class AccountService(AnnotationService):
         actor: str = "",
         operation: str = "",
         about: str = "",
+        since_ms: int = 0,
+        until_ms: int = 0,
     ) -> list[AuditRow]:
         """A page of the audit, newest first. Blocks.
 
@@ -410,9 +412,12 @@ class AccountService(AnnotationService):
             actor: Only of this one.
             operation: Only this operation.
             about: Only objects whose name begins so.
+            since_ms: Only from then on, epoch milliseconds; 0: from the first.
+            until_ms: Only until then; 0: to the newest.
         """
         page = min(limit, AUDIT_PAGE)
-        return self._runtime.store.audit(before, page, actor, operation, about)
+        between = (since_ms, until_ms)
+        return self._runtime.store.audit(before, page, actor, operation, about, between)
 
     # -- inside --------------------------------------------------------------------------
 

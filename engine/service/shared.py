@@ -1,6 +1,6 @@
-"""What a share link shows: one execution with everything below it, only to read.
+"""What a share link shows: one execution with everything below it, or the board, only to read.
 
-A class of its own instead of a filter over the service: what is not written here does not exist
+Classes of their own instead of a filter over the service: what is not written here does not exist
 for a link. No SQL, no secrets, no definitions by name, no other execution.
 """
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from .base import Wire
     from .synchronous import Service
 
+    LoadBoard = Callable[[Callable[..., list[Wire]], str, int], Wire]
+
 _TREE_SECONDS = 60.0
 
 
-class SharedExecution:
-    """One execution as a link shows it. Every question may block; not for an event loop."""
+class _Shared:
+    """What is common to all that links show: who looks, and that there is nothing else."""
 
     capabilities: frozenset[str] = frozenset()
     """Nothing beyond looking."""
 
     def __init__(self, service: Service, caller: Caller) -> None:
-        """``caller``: of ``Service.caller_of_link``, with the execution in its scope."""
+        """``caller``: of ``Service.caller_of_link``."""
         assert caller.scope is not None
         self._service = service
         self._caller = caller
-        self._root = caller.scope.workflow_id
-        self._inside: set[str] = {self._root}
 
     @property
     def caller(self) -> Caller:
@@ -51,6 +51,28 @@ class SharedExecution:
         if link is None or link["expireTime"] <= now_ms:
             raise UnauthorizedError("This link has run out or was revoked.")
         return self._caller
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse everything else."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def refused(*args: Any, **kwargs: Any) -> Any:
+            words = name.replace("_", " ")
+            raise ForbiddenError(f"A share link only shows what it was made for, no {words}.")
+
+        return refused
+
+
+class SharedExecution(_Shared):
+    """One execution as a link shows it. Every question may block; not for an event loop."""
+
+    def __init__(self, service: Service, caller: Caller) -> None:
+        """``caller``: with the execution in its scope."""
+        super().__init__(service, caller)
+        assert caller.scope is not None
+        self._root = caller.scope.workflow_id
+        self._inside: set[str] = {self._root}
 
     # -- what the execution's view asks ---------------------------------------------------
 
@@ -122,17 +144,6 @@ class SharedExecution:
 
         return self._service.subscribe(tell, chosen)
 
-    def __getattr__(self, name: str) -> Any:
-        """Refuse everything else."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-
-        def refused(*args: Any, **kwargs: Any) -> Any:
-            words = name.replace("_", " ")
-            raise ForbiddenError(f"A share link only shows what it was made for, no {words}.")
-
-        return refused
-
     def _check(self, workflow_id: str) -> None:
         """Let a question about an execution pass if it lies in what was shared."""
         assert self.caller
@@ -142,3 +153,34 @@ class SharedExecution:
         self._inside.update(states)
         if workflow_id not in self._inside:
             raise ForbiddenError("This link shows another execution.")
+
+
+class SharedBoard(_Shared):
+    """The board as a link shows it: its figures and lists, and no way to any other."""
+
+    def __init__(self, service: Service, caller: Caller, load: LoadBoard) -> None:
+        """``load``: makes the board of a span from SQL; whoever looks does not get at that."""
+        super().__init__(service, caller)
+        self._load = load
+
+    def board(self, span: str) -> Wire:
+        """Everything the board shows of a span. Blocking."""
+        assert self.caller
+        now_ms = self._service._runtime.clock.now().wall_ms
+        return self._load(self._service.query, span, now_ms)
+
+    def subscribe(
+        self,
+        callback: Callable[[list[HistoryEvent]], None],
+        workflow_id: str | Sequence[str] | None = None,
+    ) -> Subscription:
+        """Hear that something happened; not what."""
+        if workflow_id is not None:
+            raise ForbiddenError("This link shows the board and no execution.")
+
+        def tell(events: list[HistoryEvent]) -> None:
+            with suppress(UnauthorizedError):
+                assert self.caller
+                callback([])
+
+        return self._service.subscribe(tell, None)

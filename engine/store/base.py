@@ -182,6 +182,7 @@ class Store(Protocol):
         actor: str = "",
         operation: str = "",
         object: str = "",
+        between: tuple[int, int] = (0, 0),
     ) -> list[AuditRow]:
         """A page of the audit, newest first.
 
@@ -191,6 +192,7 @@ class Store(Protocol):
             actor: Only of this one; empty: of everybody.
             operation: Only this operation.
             object: Only objects whose name begins so.
+            between: Only rows from one moment to another, epoch milliseconds; 0: no bound.
         """
         ...
 

@@ -114,7 +114,13 @@ class JournalReads:
         return [self._metadata_row(*row) for row in rows]
 
     def audit(
-        self, before: int, limit: int, actor: str, operation: str, object: str
+        self,
+        before: int,
+        limit: int,
+        actor: str,
+        operation: str,
+        object: str,
+        between: tuple[int, int],
     ) -> list[AuditRow]:
         """A page of the audit, newest first."""
         with self._reader() as reader:
@@ -122,8 +128,8 @@ class JournalReads:
                 "SELECT number, wall_ms, actor, kind, address, operation, object, before, after "
                 "FROM audit WHERE (?1 = 0 OR number < ?1) AND (?2 = '' OR actor = ?2) "
                 "AND (?3 = '' OR operation = ?3) AND substr(object, 1, length(?4)) = ?4 "
-                "ORDER BY number DESC LIMIT ?5",
-                (before, actor, operation, object, max(limit, 0)),
+                "AND wall_ms >= ?5 AND (?6 = 0 OR wall_ms <= ?6) ORDER BY number DESC LIMIT ?7",
+                (before, actor, operation, object, *between, max(limit, 0)),
             ).fetchall()
         names = AuditRow.__struct_fields__
         return [

@@ -247,9 +247,10 @@ class LocalStore:
         actor: str = "",
         operation: str = "",
         object: str = "",
+        between: tuple[int, int] = (0, 0),
     ) -> list[AuditRow]:
         """A page of the audit, newest first. See ``Store.audit``."""
-        return self._journal.reads.audit(before, limit, actor, operation, object)
+        return self._journal.reads.audit(before, limit, actor, operation, object, between)
 
     def logs(self, task_id: str) -> list[LogRow]:
         """Log lines of a task, ordered by ``created_time``."""

@@ -152,6 +152,7 @@ class MemoryStore:
         actor: str = "",
         operation: str = "",
         object: str = "",
+        between: tuple[int, int] = (0, 0),
     ) -> list[AuditRow]:
         """A page of the audit, newest first. See ``Store.audit``."""
         with self._guard:
@@ -164,6 +165,7 @@ class MemoryStore:
             and (not actor or row.actor == actor)
             and (not operation or row.operation == operation)
             and row.object.startswith(object)
+            and between[0] <= row.wall_ms <= (between[1] or row.wall_ms)
         ]
         return found[: max(limit, 0)]
 

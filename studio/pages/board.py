@@ -12,6 +12,7 @@ from ..board_data import SPANS, load_board
 from ..live import Refresh
 from ..page import Page
 from ..session import Session
+from ..sharing import Sharing, may_share
 from ..snippets import snippets
 from ..starts import Starts
 from ..views.board_view import BoardView
@@ -38,10 +39,12 @@ class BoardPage(Page):
                 "snippets": snippets(app.address, samples[0] if samples else "order_flow"),
                 "address": app.address,
             },
+            can_share=self._can_share(),
             sizing_mode="stretch_both",
             margin=0,
         )
         self._starts = Starts(self, self.view)
+        self._sharing = Sharing(self, self.view)
         self.view.param.watch(self._asked, "request")
         session.param.watch(lambda event: self._plot.set_theme(event.new), "theme")
         self._refresh = Refresh(
@@ -52,6 +55,9 @@ class BoardPage(Page):
     def __panel__(self) -> BoardView:
         """The view of this page."""
         return self.view
+
+    def _can_share(self) -> bool:
+        return may_share(self.app.service)
 
     def _load(self) -> dict[str, Any]:
         return load_board(self.app.service.query, self.session.span, int(time.time() * 1000))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import param
 from bokeh.document import Document
 
 from engine.errors import NotFoundError
-from engine.service.access import OPERATOR
 
 from ..board_data import rail_counts
 from ..cluster_service import approximation
 from ..execution_link import ExecutionLink
 from ..page import Page
 from ..session import Session
+from ..sharing import Sharing, may_share
 from ..views.execution_frame import ExecutionFrame, ServedExecutionView
 
 if TYPE_CHECKING:
     from ..app import StudioApp
-
-
-SHARE_SECONDS = 30.0
 
 
 class ExecutionPage(Page):
@@ -39,7 +35,7 @@ class ExecutionPage(Page):
         self.view = ExecutionFrame(view=self.execution, sizing_mode="stretch_both", margin=0)
         self.execution.link(self.view, goto="goto")
         self.view.param.watch(self._asked, "request")
-        self.view.param.watch(self._share_asked, "share")
+        self._sharing = Sharing(self, self.view, self.workflow_id)
         self._link: ExecutionLink | None = None
         self._service: Any = app.service
         self._is_copy = session.here and app.copies is not None
@@ -97,36 +93,7 @@ class ExecutionPage(Page):
         self.view.show(head)
 
     def _can_share(self) -> bool:
-        """Whether links are offered: to operators who had to log in, so that others may as well."""
-        caller = getattr(self.app.service, "caller", None)
-        return caller is not None and caller.is_known and caller.role.may(OPERATOR)
-
-    def _share_asked(self, event: param.parameterized.Event) -> None:
-        service: Any = self.app.service
-        if event.new.get("what") == "revoke":
-            link_id = str(event.new.get("id"))
-            self.in_background(
-                lambda: service.revoke_share_link(link_id).result(SHARE_SECONDS),
-                lambda _: None,
-                self._not_shared,
-            )
-            return
-        self.in_background(
-            lambda: service.share_execution(self.workflow_id).result(SHARE_SECONDS),
-            self._shared,
-            self._not_shared,
-        )
-
-    def _shared(self, made: dict[str, Any]) -> None:
-        self.view.shared = {
-            "seq": time.monotonic_ns(),
-            "id": made["id"],
-            "token": made["token"],
-            "until_ms": made["expireTime"],
-        }
-
-    def _not_shared(self, error: BaseException) -> None:
-        self.view.shared = {"seq": time.monotonic_ns(), "error": str(error)}
+        return may_share(self.app.service)
 
     def _asked(self, event: param.parameterized.Event) -> None:
         copies = self.app.copies

@@ -35,10 +35,11 @@ class ExecutionFrame(BrowserView):
     request = param.Dict(default={}, doc="Asked by the browser: ``{seq, what: copy}``.")
     copied = param.Dict(default={}, doc="Answer: ``{seq, id}``, or ``{seq, error}``.")
     share = param.Dict(
-        default={}, doc="``{seq, what: make | revoke, id}``: asked for by the browser."
+        default={}, doc="``{seq, what: list | make | revoke, days, id}``: asked by the browser."
     )
     shared = param.Dict(
-        default={}, doc="``{seq, id, token, until_ms}`` of a new link, or ``{seq, error}``."
+        default={},
+        doc="``{seq, links, made: {id, token, expireTime}}``, or ``{seq, error}``.",
     )
     goto = param.String(default="", doc="Execution to show in place of this one.")
     view = Child(doc="The execution's view.")

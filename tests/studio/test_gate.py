@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import logging
 import re
 import socket
@@ -304,3 +305,52 @@ def test_others_are_served_only_when_somebody_is_configured(engine, given):
 def test_a_studio_over_another_server_serves_this_machine_only(engine):
     with pytest.raises(Exception, match="this machine only"):
         StudioServer(object(), "0.0.0.0", 0, remote="http://x/api").start()
+
+
+def open_link(server, made):
+    """The cookie of an opened link, and the page it leads to."""
+    form = urlencode({"token": made["token"]})
+    origin = f"http://127.0.0.1:{server.port}"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    response, content = ask(server, "POST", "/open-link", form, Origin=origin, **kind)
+    assert response.status == 200
+    return response.headers["Set-Cookie"].partition(";")[0], content.decode()
+
+
+def test_link_opens_its_own_page_and_no_other(server):
+    service = server._service
+    step = {"name": "s", "taskReferenceName": "s", "type": "SIMPLE"}
+    service.create_workflow_def({"name": "f", "version": 1, "tasks": [step]}, True).result(10)
+    workflow_id = service.start_workflow({"name": "f"}).result(10)
+    for made, page, other in (
+        (service.share_board().result(10), "shared-board", "shared"),
+        (service.share_execution(workflow_id).result(10), "shared", "shared-board"),
+    ):
+        cookie, leads_to = open_link(server, made)
+        assert leads_to == page
+        assert ask(server, "GET", f"/{page}", Cookie=cookie)[0].status == 200
+        assert ask(server, "GET", f"/{other}", Cookie=cookie)[0].status == 401
+        assert ask(server, "GET", "/", Cookie=cookie)[0].status == 302
+        assert ask(server, "GET", "/audit", Cookie=cookie)[0].status == 302
+        service.revoke_share_link(made["id"]).result(10)
+        assert ask(server, "GET", f"/{page}", Cookie=cookie)[0].status == 401
+
+
+def test_share_answer_carries_the_address_of_the_link(server):
+    key = server._service.create_api_key("sharer", "operator").result(10)
+    bearer = {"Authorization": f"Bearer {key['keyId']}.{key['keySecret']}"}
+    body = ask(server, "POST", "/api/access/links", "{}", **bearer)[1]
+    made = json.loads(body)
+    assert made["url"] == f"http://127.0.0.1:{server.port}/open-link#{made['token']}"
+    cookie, leads_to = open_link(server, made)
+    assert leads_to == "shared-board"
+    listed = json.loads(ask(server, "GET", "/api/access/links", **bearer)[1])
+    assert made["id"] in [link["id"] for link in listed]
+    assert made["token"] not in json.dumps(listed)
+    assert ask(server, "DELETE", f"/api/access/links/{made['id']}", **bearer)[0].status == 200
+    assert ask(server, "GET", "/shared-board", Cookie=cookie)[0].status == 401
+
+
+def test_only_admins_are_offered_the_audit(server):
+    assert b"./audit" not in ask(server, "GET", "/", Cookie=cookie_of(server))[1]
+    assert b"./audit" in ask(server, "GET", "/", Cookie=cookie_of(server, "root"))[1]

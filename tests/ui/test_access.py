@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from identity_provider import CLIENT, SECRET, IdentityProvider
 
 from engine import Engine
 from engine.functions import FunctionRegistry
 from studio.server import StudioServer
+from studio.sign_on_provider import SignOn
 
 pytestmark = pytest.mark.ui
 
@@ -121,6 +123,8 @@ def test_shared_execution_is_all_that_a_link_shows(engine, page_of):
         owner = page_of()
         log_in(owner, server, address=f"execution?id={shared}")
         owner.get_by_role("button", name="Share this execution").click()
+        owner.get_by_text("No links so far.").wait_for()
+        owner.get_by_role("button", name="Make a link").click()
         link = owner.get_by_label("Link", exact=True).input_value()
         assert re.fullmatch(rf"{server.url}/open-link#\w+\.[\w-]+", link)
 
@@ -144,10 +148,113 @@ def test_shared_execution_is_all_that_a_link_shows(engine, page_of):
         assert answer.status == 401
 
         owner.get_by_role("button", name="Revoke").click()
-        owner.wait_for_timeout(500)
+        owner.get_by_text("No links so far.").wait_for()
+        assert owner.get_by_label("Link", exact=True).is_visible() is False
         assert service.share_links() == []
         guest.goto(f"{server.url}/shared")
         guest.get_by_text("not valid").wait_for()
+
+
+def test_shared_board_is_all_that_a_link_shows(engine, page_of):
+    service = engine.service
+    service.add_user("ann", "operator", PASSWORD).result(10)
+    workflow_id = run_flow(service, "to be seen", "FAILED_WITH_TERMINAL_ERROR")
+    with StudioServer(service, port=0) as server:
+        owner = page_of()
+        log_in(owner, server)
+        owner.get_by_role("button", name="Share this board").click()
+        owner.get_by_label("How long the link holds").select_option("1")
+        owner.get_by_role("button", name="Make a link").click()
+        link = owner.get_by_label("Link", exact=True).input_value()
+        owner.get_by_text("by ann").wait_for()
+        (made,) = service.share_links("")
+        assert 86_000_000 < made["expireTime"] - made["createTime"] <= 86_400_000
+
+        guest = page_of()
+        wrong = []
+        guest.on("pageerror", lambda error: wrong.append(str(error)))
+        guest.goto(link)
+        guest.wait_for_url(f"{server.url}/shared-board")
+        guest.locator("html[data-ready]").wait_for()
+        guest.get_by_role("heading", name="Failing now").wait_for()
+        guest.get_by_text(workflow_id[:8]).first.wait_for()
+        assert guest.locator(".page a[href]").count() == 0
+        assert guest.get_by_role("button", name="Run").is_visible() is False
+        assert guest.get_by_role("button", name="Share").count() == 0
+        assert guest.locator(".rail").is_visible() is False
+        guest.get_by_role("button", name="7 d").click()
+        guest.get_by_text("last 7 days").wait_for()
+        guest.goto(f"{server.url}/audit")
+        guest.get_by_label("Password").wait_for()
+
+        owner.get_by_role("button", name="Revoke").click()
+        owner.get_by_text("No links so far.").wait_for()
+        guest.goto(f"{server.url}/shared-board")
+        guest.get_by_text("not valid").wait_for()
+        assert wrong == []
+
+
+def test_audit_is_searched_paged_and_compared(engine, page_of):
+    service = engine.service
+    service.add_user("root", "admin", PASSWORD).result(10)
+    service.add_user("ann", "author", PASSWORD).result(10)
+    ann = service.acting_as(service.caller_of_session(service.session_of("ann"), "10.0.0.7"))
+    step = {"name": "s", "taskReferenceName": "s", "type": "SIMPLE"}
+    for number in range(60):
+        description = f"{number} {EVERYTHING}"
+        definition = {"name": "flow", "version": 1, "description": description, "tasks": [step]}
+        ann.create_workflow_def(definition, True).result(10)
+    with StudioServer(service, port=0) as server:
+        page = page_of(viewport={"width": 1440, "height": 900})
+        wrong = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        log_in(page, server, "root", "audit")
+        page.get_by_text("50 changes").wait_for()
+        page.get_by_role("button", name="Older").click()
+        page.get_by_text("11 changes").wait_for()
+        page.get_by_role("button", name="Newer").click()
+        page.get_by_text("50 changes").wait_for()
+        page.get_by_role("button", name="Difference").first.click()
+        before, after = page.locator("pre .out").first, page.locator("pre .in").first
+        assert "58 <img" in before.inner_text()
+        assert "59 <img" in after.inner_text()
+        page.get_by_label("Who", exact=True).fill("root")
+        page.keyboard.press("Enter")
+        page.locator("td.op").get_by_text("log in").first.wait_for()
+        assert page.url.endswith("/audit?who=root")
+        page.reload()
+        page.locator("html[data-ready]").wait_for()
+        page.locator("td.op").get_by_text("log in").first.wait_for()
+        page.get_by_label("Who", exact=True).fill("<img src=x onerror=window.__xss=1>")
+        page.keyboard.press("Enter")
+        page.get_by_text("None of the changes matches.").wait_for()
+        page.get_by_role("button", name="Show all").click()
+        page.get_by_text("50 changes").wait_for()
+        assert page.evaluate("window.__xss") is None
+        assert page.locator(".audit img").count() == 0
+        assert wrong == []
+
+        viewer = page_of()
+        log_in(viewer, server, "ann", "audit")
+        viewer.get_by_text("needs the role admin").wait_for()
+
+
+def test_person_signs_on_through_an_identity_provider(engine, page_of):
+    service = engine.service
+    with IdentityProvider() as provider:
+        sign_on = SignOn("generic", CLIENT, SECRET, issuer=provider.issuer, unknown="operator")
+        with StudioServer(service, port=0, sign_on=sign_on) as server:
+            page = page_of()
+            page.goto(f"{server.url}/executions")
+            page.get_by_role("link", name="Log in with 127.0.0.1").click()
+            page.locator("html[data-ready]").wait_for()
+            assert page.url == f"{server.url}/executions"
+            page.get_by_text("ann@example.com, operator").wait_for()
+            assert page.evaluate("document.cookie") == ""
+            page.get_by_role("button", name="Log out").click()
+            page.get_by_role("link", name="Log in with").wait_for()
+            page.goto(f"{server.url}/executions")
+            page.get_by_role("link", name="Log in with").wait_for()
 
 
 def test_hostile_texts_are_shown_and_never_run(engine, page_of):
@@ -165,7 +272,8 @@ def test_hostile_texts_are_shown_and_never_run(engine, page_of):
             assert page.evaluate("window.__xss") is None, page.url
             assert page.evaluate("[...document.querySelectorAll('iframe')].length") == 0
 
-        for address in ("", "executions", f"execution?id={failed}", f"execution?id={done}"):
+        places = ("", "executions", "definitions", "workers", "audit")
+        for address in (*places, f"execution?id={failed}", f"execution?id={done}"):
             page.goto(f"{server.url}/{address}")
             judge()
         for address in (f"execution?id={failed}", f"execution?id={done}"):

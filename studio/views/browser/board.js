@@ -3,6 +3,7 @@
  *  `model.request`. The throughput plot is a Bokeh figure that Python hands over as a child. */
 import { ago, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, svg, took } from "./ui.js";
 import { greet } from "./hello.js";
+import { sharing } from "./sharing.js";
 import { starting } from "./start.js";
 
 const SPANS = [["1h", "1 h"], ["24h", "24 h"], ["7d", "7 d"]];
@@ -16,7 +17,7 @@ export function render({ model }) {
   const live = el("span", { class: "t2 s live" });
   const spans = el("span", { class: "seg", role: "group", "aria-label": "Time span" });
   const start = starting(model, ask);
-  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans, start.button);
+  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans, model.can_share ? sharing(model, "this board", "btn") : null, start.button);
   const main = el("div", { class: "scroll" });
   const root = el("div", { class: "page board" }, head, main, start.dialog);
   const plot = el("div", { class: "plot" }, model.get_child("plot"));
@@ -32,9 +33,14 @@ export function render({ model }) {
     const empty = !data.known;
     live.replaceChildren(...(empty ? [] : [glyph("success", "success"), "Live"]));
     spans.hidden = empty;
-    spans.replaceChildren(...(empty ? [] : SPANS.map(([name, word]) => el("button", { type: "button", "aria-pressed": String(name === data.span), click: () => { history.replaceState(null, "", name === "24h" ? "./" : `./?span=${name}`); ask({ what: "span", span: name }); } }, word))));
+    spans.replaceChildren(...(empty ? [] : SPANS.map(([name, word]) => el("button", { type: "button", "aria-pressed": String(name === data.span), click: () => { history.replaceState(null, "", data.is_shared ? `shared-board?span=${name}` : name === "24h" ? "./" : `./?span=${name}`); ask({ what: "span", span: name }); } }, word))));
     if (empty) { if (!main.querySelector(".empty")) main.replaceChildren(emptyBoard(model, ask)); }
     else { if (!main.contains(parts.root)) main.replaceChildren(parts.counts, parts.root); parts.draw(data); }
+    if (data.is_shared) for (const link of root.querySelectorAll("a[href]")) { // nothing behind them is shared
+      if (link.classList.contains("link")) link.remove();
+      else link.removeAttribute("href");
+    }
+    start.button.hidden = Boolean(data.is_shared);
     ready();
   }
   model.on("data", draw);

@@ -2,6 +2,7 @@
 /** The page of one execution: the view that Python hands over as a child, or a way back where
  *  there is no such execution. Draws `model.head`. */
 import { greet } from "./hello.js";
+import { sharing } from "./sharing.js";
 import { count, el, execution, ready, search } from "./ui.js";
 
 /** @param {{model: any}} context */
@@ -27,7 +28,6 @@ export function render({ model }) {
     ready();
   }
   model.on("head", draw);
-  model.on("shared", () => show_link(model));
   model.on("goto", () => { if (model.goto) location.href = execution(model.goto) + (here ? "&here=1" : ""); });
   model.on("copied", () => {
     const { id, error } = model.copied;
@@ -48,37 +48,10 @@ function line(model) {
   return el("p", { class: "approximate", role: "note" }, el("b", {}, badge), " ", notice, " ", copies ? copy : null, there ? back : null);
 }
 
-/** An entry of the rail that asks for a link to this execution. @param {any} model */
+/** An entry of the rail for links to this execution. @param {any} model */
 function offer_sharing(model) {
   const place = document.querySelector(".rail .status");
-  if (!place || place.querySelector(".share")) return;
-  const button = el("button", { class: "share", type: "button" }, "Share this execution…");
-  button.addEventListener("click", () => { model.share = { seq: Date.now(), what: "make" }; });
-  place.prepend(button);
-}
-
-/** The link that was made, how long it holds, and how to take it back. @param {any} model */
-function show_link(model) {
-  const { token, id, until_ms, error } = model.shared;
-  document.querySelector("dialog.shared")?.remove();
-  const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "shared", "aria-label": "Share this execution" }));
-  const close = el("button", { class: "btn", type: "button" }, "Close");
-  close.addEventListener("click", () => dialog.close());
-  if (error) {
-    dialog.append(el("h2", {}, "No link was made"), el("p", { role: "alert" }, error), el("div", { class: "row" }, close));
-  } else {
-    const address = `${new URL("open-link", location.href).href}#${token}`;
-    const input = /** @type {HTMLInputElement} */ (el("input", { readonly: "", "aria-label": "Link", value: address }));
-    const copy = el("button", { class: "btn primary", type: "button" }, "Copy");
-    copy.addEventListener("click", () => { input.select(); void navigator.clipboard?.writeText(address); copy.textContent = "Copied"; });
-    const revoke = el("button", { class: "btn", type: "button" }, "Revoke");
-    revoke.addEventListener("click", () => { model.share = { seq: Date.now(), what: "revoke", id }; dialog.close(); });
-    dialog.append(el("h2", {}, "Read-only link"),
-      el("p", {}, `Whoever has it sees this execution and what it started, nothing else, until ${new Date(until_ms).toLocaleString()}. It is shown only now.`),
-      input, el("div", { class: "row" }, copy, revoke, close));
-  }
-  document.body.append(dialog);
-  dialog.showModal();
+  if (place && !place.querySelector(".share")) place.prepend(sharing(model, "this execution", "share"));
 }
 
 /** @param {any} head */

@@ -6,8 +6,9 @@
   history.replaceState(null, "", location.pathname); // not kept in the history of the browser
   try {
     const answer = await fetch("open-link", { method: "POST", body: new URLSearchParams({ token }) });
-    if (answer.ok) location.replace("shared");
-    else state.textContent = await answer.text();
+    const said = await answer.text();
+    if (answer.ok) location.replace(said === "shared-board" ? "shared-board" : "shared");
+    else state.textContent = said;
   } catch {
     state.textContent = "The studio can't be reached.";
   }

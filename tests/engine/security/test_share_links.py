@@ -12,8 +12,9 @@ from engine.errors import ForbiddenError, InvalidRequestError, NotFoundError, Un
 from engine.functions import FunctionRegistry
 from engine.service import Service
 from engine.service.access import OPERATIONS
-from engine.service.shared import SharedExecution
+from engine.service.shared import SharedBoard, SharedExecution
 from engine.testing.clock import FakeClock
+from studio.board_data import load_board
 
 SHOWN = {
     "tree", "tree_events", "events", "state", "workflow", "failure", "logs", "family",
@@ -142,3 +143,53 @@ def test_link_needs_an_execution_and_a_sensible_time(service: Service) -> None:
     for seconds in (0, -5, 10**9):
         with pytest.raises(InvalidRequestError, match="90 days"):
             service.share_execution("none", seconds)
+
+
+def opened_board(service: Service, seconds: int = 3600) -> SharedBoard:
+    made = service.share_board(seconds).result(10)
+    cookie = service.open_link(made["token"], "10.0.0.9")
+    return SharedBoard(service, service.caller_of_link(cookie, "10.0.0.9"), load_board)
+
+
+def test_link_to_the_board_shows_its_figures_and_nothing_else(service: Service) -> None:
+    workflow_id = start(service)
+    view: Any = opened_board(service)
+
+    board = view.board("24h")
+    assert board["known"] == 1
+    assert [row["id"] for row in board["recent"]] == [workflow_id]
+    for operation in set(OPERATIONS) - {"subscribe"}:
+        with pytest.raises(ForbiddenError):
+            getattr(view, operation)()
+    with pytest.raises(ForbiddenError):
+        view.query("SELECT 1", ())
+    with pytest.raises(ForbiddenError):
+        view.subscribe(lambda events: None, [workflow_id])
+    with pytest.raises(KeyError):
+        view.board("1h' OR 1=1 --")
+    with pytest.raises(AttributeError):
+        _ = view._runtime
+
+
+def test_link_to_the_board_hears_that_something_happened_and_not_what(service: Service) -> None:
+    workflow_id = start(service)
+    heard: list[list[Any]] = []
+    told = threading.Event()
+    subscription = opened_board(service).subscribe(
+        lambda events: (heard.append(list(events)), told.set())
+    )
+    service.pause(workflow_id).result(10)
+    assert told.wait(10)
+    subscription.close()
+
+    assert all(events == [] for events in heard)
+
+
+def test_revoked_link_shows_the_board_no_more(service: Service) -> None:
+    start(service)
+    view = opened_board(service)
+    assert view.board("1h")
+    (link,) = service.share_links("")
+    service.revoke_share_link(link["id"]).result(10)
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        view.board("1h")
