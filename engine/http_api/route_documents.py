@@ -157,6 +157,8 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
             text("actor", "Only of this one: user, or user:NAME."),
             text("operation", "Only this operation."),
             text("object", "Only objects whose name begins so."),
+            number("since", "Only from this moment on, epoch milliseconds.", 0),
+            number("until", "Only until this moment, epoch milliseconds; 0 to the newest.", 0),
         ),
         answer=many(_OBJECT),
     ),
