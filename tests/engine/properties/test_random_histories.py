@@ -21,7 +21,7 @@ from engine.core.apply import fold
 from engine.core.decide import decide
 from engine.core.loop_output import LoopOutput
 from engine.core.state import WorkflowState
-from engine.testing.audit import audit_engine, audit_history
+from engine.testing.audit import FoldedHistories, audit_engine, audit_history
 from engine.testing.histories import essence
 from engine.testing.inline import InlineEngine
 
@@ -60,10 +60,11 @@ def _play(definition: dict[str, Any], actions: list[Move], *, held: bool) -> Non
         while not started.done():
             engine.run_script()
         player = Player(engine, started.result(0))
+        folded = FoldedHistories(engine)
         snapshots: list[tuple[WorkflowState, bytes]] = []
         for move in actions:
             player.play(move)
-            audit_engine(engine)
+            audit_engine(engine, folded)
             state = engine.state(player.known[0])
             snapshots.append((state, _all_of(state)))
         player.finish()

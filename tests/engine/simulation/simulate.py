@@ -1,4 +1,4 @@
-"""Play seeds: ``python tests/engine/simulation/simulate.py --seeds 2000``.
+"""Play seeds: ``python tests/engine/simulation/simulate.py --seeds 2000 --processes 2``.
 
 A seed that fails is printed with the command that plays it again.
 """
@@ -12,6 +12,8 @@ import logging
 import sys
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -26,16 +28,23 @@ class Played:
 
     seeds: int = 0
     events: int = 0
-    engine_seconds: float = 0.0
-    """CPU seconds without the checks at the end."""
     seconds: float = 0.0
+    """Of CPU, of all processes together."""
     failed: dict[int, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         rate = self.events / self.seconds if self.seconds else 0
         return (
             f"{self.seeds} seeds, {self.events} events in {self.seconds:.1f} s of CPU with all "
-            f"checks: {rate:.0f} events/s"
+            f"checks: {rate:.0f} events/s, {len(self.failed)} wrong"
+        )
+
+    def __add__(self, other: Played) -> Played:
+        return Played(
+            self.seeds + other.seeds,
+            self.events + other.events,
+            self.seconds + other.seconds,
+            self.failed | other.failed,
         )
 
 
@@ -73,12 +82,25 @@ def play_seeds(
     return played
 
 
+def play_in_processes(
+    first: int, count: int, events: int, seconds: float, stop_at: int, processes: int
+) -> Played:
+    """The same in several processes, each with its share of the seeds."""
+    shares = [len(range(n, count, processes)) for n in range(processes)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        parts = [
+            pool.submit(play_seeds, first + n, share, events, seconds, stop_at, processes)
+            for n, share in enumerate(shares)
+        ]
+        return sum((part.result() for part in parts), Played())
+
+
 def main() -> int:
     """Play and tell; 1 when a seed failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--seeds", type=int, default=2000, help="how many seeds at most")
-    parser.add_argument("--step", type=int, default=1, help="from one seed to the next")
+    parser.add_argument("--processes", type=int, default=1, help="share the seeds among so many")
     parser.add_argument("--events", type=int, default=200, help="events of a seed, about")
     parser.add_argument("--seconds", type=float, default=0, help="stop after this long; 0: never")
     parser.add_argument("--stop-at", type=int, default=3, help="give up after so many failures")
@@ -92,9 +114,11 @@ def main() -> int:
         finally:
             print(world.definition)
             print(*world.moves)
-    played = play_seeds(
-        given.first, given.seeds, given.events, given.seconds, given.stop_at, given.step
-    )
+    limits = given.events, given.seconds, given.stop_at
+    if given.processes > 1:
+        played = play_in_processes(given.first, given.seeds, *limits, given.processes)
+    else:
+        played = play_seeds(given.first, given.seeds, *limits)
     print(played)
     for seed, text in played.failed.items():
         print(f"seed {seed}: {text}\n  again: {play_again(seed, given.events)}")
