@@ -108,15 +108,18 @@ def load_board(query: Query, span: str, now_ms: int) -> dict[str, Any]:
 
 
 def rail_counts(query: Query) -> dict[str, int]:
-    """Numbers beside the places: open executions, causes failing today, executions in all."""
+    """Numbers beside the places: open executions, causes failing today, executions in all.
+
+    ``known`` counts all of them, ``parts`` those that another execution started.
+    """
     row = query(
-        "SELECT count(*) AS known, "
+        "SELECT count(*) AS known, count(parent_workflow_id) AS parts, "
         f"count(*) FILTER (WHERE status = 'RUNNING' AND {_TOP}) AS live, "
         f"count(DISTINCT fingerprint) FILTER (WHERE {_FAILED} AND {_TOP} AND end_time >= "
         "epoch_ms(now()) - 86400000) AS failing FROM executions WHERE NOT removed",
         (),
     )[0]
-    return {"known": row["known"], "live": row["live"], "failing": row["failing"]}
+    return {name: row[name] for name in ("known", "parts", "live", "failing")}
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.events import EventKind, HistoryEvent
 from engine.errors import InvalidRequestError, NotFoundError
-from engine.models.capability import Capability
+from engine.models.capability import MISSING, Capability
 from engine.models.codec import dumps, loads
 from engine.service.access import OPERATOR
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CAPABILITIES: Final = ("retry", "pause", "terminate", "live", "logs")
 """What the view may offer over any back end; the rest is asked of the service."""
+_OPTIONAL: Final = (Capability.BRANCH, Capability.ORIGIN)
+"""What the view offers over some back ends only."""
 _STEERING: Final = frozenset({"branch", "retry", "pause", "terminate"})
 """What only operators are offered."""
 WAIT_SECONDS: Final = 60.0
@@ -101,6 +103,9 @@ class ExecutionFeed:
             family=service.family(self._workflow_id),
             definition_of=self._definition_of,
             capabilities=self._capabilities(),
+            missing={
+                str(one): MISSING[one] for one in _OPTIONAL if one not in service.capabilities
+            },
             mode=self._mode,
             first_events=10**9,
         )
@@ -251,9 +256,8 @@ class ExecutionFeed:
     # -- reading -------------------------------------------------------------------------
 
     def _capabilities(self) -> list[str]:
-        optional = (Capability.BRANCH, Capability.ORIGIN)
         has = self._service.capabilities
-        found = [*CAPABILITIES, *(str(one) for one in optional if one in has)]
+        found = [*CAPABILITIES, *(str(one) for one in _OPTIONAL if one in has)]
         caller = getattr(self._service, "caller", None)
         if caller is not None and not caller.role.may(OPERATOR):
             found = [one for one in found if one not in _STEERING]

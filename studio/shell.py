@@ -71,11 +71,13 @@ def count_words(counts: Mapping[str, int]) -> dict[str, str]:
     """Texts of the rail's numbers; the same words as ``rail.js`` writes."""
     if not counts:
         return {"failing": "", "live": "", "known": ""}
-    failing, live, known = counts["failing"], counts["live"], counts["known"]
+    failing, live, parts = counts["failing"], counts["live"], counts["parts"]
+    own = counts["known"] - parts
+    inside = f" and {parts:,} sub-workflow{'' if parts == 1 else 's'}" if parts else ""
     return {
         "failing": f"{failing:,} failing" if failing else "",
         "live": f"{live:,} live" if live else "",
-        "known": f"{known:,} execution{'' if known == 1 else 's'}",
+        "known": f"{own:,} execution{'' if own == 1 else 's'}{inside}",
     }
 
 

@@ -51,7 +51,7 @@ def describe(evidence: Evidence, found: Found) -> Said:
         return _task_timed_out(evidence, state, task)
     if task.task_type == "TERMINATE":
         given = task.input_data.get("terminationReason") or state.reason_for_incompletion
-        return _said("Terminate", _text(given) or "ended by its TERMINATE task")
+        return _said("Terminate", _text(given), "ended by its TERMINATE task")
     return _plain(task.reason_for_incompletion)
 
 
@@ -167,11 +167,12 @@ def _plain(reason: str | None) -> Said:
     if match is not None:
         name = match["type"].rpartition(".")[2]
         return Said(type=name, message=match["message"], label=text, is_exception=True)
-    return _said("", text or "failed without a reason")
+    return _said("", text, "failed without a reason")
 
 
-def _said(kind: str, message: str) -> Said:
-    return Said(type=kind, message=message, label=_capital(message))
+def _said(kind: str, given: str, instead: str) -> Said:
+    """What was recorded, word for word; our own sentence where nothing was."""
+    return Said(type=kind, message=given or instead, label=given or _capital(instead))
 
 
 def _by_worker(worker_id: str | None) -> str:

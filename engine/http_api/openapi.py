@@ -220,6 +220,14 @@ async def api_docs(call: Call) -> Answer:
     return Answer(200, await call.query(_document_bytes), JSON)
 
 
+async def docs_for_people(call: Call) -> Answer:
+    """The same; a browser that shows a person a page goes on to the one to read and try it."""
+    if "text/html" in (call.header("Accept") or ""):
+        to_page = ("Location", "swagger-ui/index.html")
+        return Answer(302, b"", _PAGE_TYPES["index.html"], headers=(to_page, ("Vary", "Accept")))
+    return await api_docs(call)
+
+
 async def old_page(call: Call) -> Answer:
     """Where the page was in former servers: goes on to where it is."""
     return Answer(200, _FORWARD, _PAGE_TYPES["index.html"], headers=_PAGE_HEADERS)
@@ -239,7 +247,7 @@ def _page_bytes(file: str) -> bytes:
 
 
 ROUTES: Final = (
-    Route("GET", "/api-docs", api_docs),
+    Route("GET", "/api-docs", docs_for_people),
     Route("GET", "/openapi.json", api_docs),
     Route("GET", "/swagger-ui.html", old_page),
     Route("GET", "/swagger-ui/{file}", page_file),

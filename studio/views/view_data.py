@@ -37,6 +37,7 @@ def view_data(
     family: Sequence[Mapping[str, Any]] = (),
     definition_of: DefinitionOf | None = None,
     capabilities: Iterable[str] = (),
+    missing: Mapping[str, str] | None = None,
     mode: str = "page",
     theme: str = "auto",
     first_events: int = FIRST_EVENTS,
@@ -53,6 +54,7 @@ def view_data(
         definition_of: Finds definitions of sub-workflows that have not started yet.
         capabilities: What the back end can do: ``branch``, ``retry``, ``pause``, ``terminate``,
             ``origin``, ``live``, ``logs``.
+        missing: Why the back end can't do something, a sentence by capability.
         mode: ``page``, ``cell`` or ``file``.
         theme: ``light``, ``dark`` or ``auto``.
         first_events: How many events to send at once; ``all_events`` gives the rest.
@@ -74,6 +76,7 @@ def view_data(
         "failure": failure_json(failure, log),
         "branches": branches(family, workflow_id),
         "capabilities": sorted(capabilities),
+        "missing": dict(missing or {}),
         "mode": mode,
         "theme": theme,
     }

@@ -88,7 +88,7 @@ def test_board_is_filled_by_searches(service: ClusterService) -> None:
 
     assert (board["counts"]["COMPLETED"], board["counts"]["FAILED"]) == (2, 1)
     assert [row["task"] for row in board["failing"]] == ["fulfil"]
-    assert rail_counts(service.query) == {"known": 7, "live": 1, "failing": 1}
+    assert rail_counts(service.query) == {"known": 7, "parts": 3, "live": 1, "failing": 1}
     assert [row["workflow"] for row in board["waiting"]] == ["held_flow"]
 
 

@@ -32,7 +32,8 @@ def test_a_route_is_found_read_about_and_tried(browser: Any, api: ApiServer) -> 
     page.on("request", lambda sent: None if sent.url.startswith(root) else wrong.append(sent.url))
     page.set_default_timeout(15_000)
 
-    page.goto(f"{root}swagger-ui/index.html")
+    page.goto(f"{root}api-docs")  # what a script gets as JSON; a person goes on to the page
+    page.wait_for_url("**/swagger-ui/index.html")
     page.locator("details").first.wait_for()
     assert page.locator("details").count() == len(ROUTES)
 

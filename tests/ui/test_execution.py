@@ -44,7 +44,7 @@ def test_execution_is_drawn_in_the_theme_of_its_page_and_follows_the_switch(open
     page.wait_for_url("**/execution?id=*")
     view = page.locator(".studio-view")
     expect(view).to_have_attribute("data-theme", "dark")
-    page.get_by_role("button", name="Switch theme").click()
+    page.get_by_role("button", name="Light theme").click()
     expect(view).to_have_attribute("data-theme", "light")
     page.reload()
     expect(view).to_have_attribute("data-theme", "light")

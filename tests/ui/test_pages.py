@@ -107,7 +107,7 @@ def test_theme_is_that_of_the_system_until_switched_and_then_kept(open_page, ser
     page = open_page(theme="dark")
     root = page.locator("html")
     expect(root).to_have_attribute("data-theme", "dark")
-    page.get_by_role("button", name="Switch theme").click()
+    page.get_by_role("button", name="Light theme").click()
     expect(root).to_have_attribute("data-theme", "light")
     page.get_by_role("link", name="Executions", exact=False).first.click()
     page.locator("html[data-ready]").wait_for()

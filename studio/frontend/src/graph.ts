@@ -1,21 +1,23 @@
 /** The interactive drawing of one execution. */
-import type { Block } from "./protocol";
-import type { ViewModel } from "./viewmodel";
 import { key_target } from "./panels/interaction";
 import { h, is_typing, per_frame } from "./dom";
-import { Taken, detail_of, draw_ends, draw_marks, draw_route, hatch, start_width, type Detail } from "./draw";
+import { Taken, detail_of, draw_ends, draw_marks, draw_route, start_width, type Detail } from "./draw";
 import { first_cases } from "./faces";
 import { place_of } from "./format";
 import { first_view, view_with, whole_view } from "./framing";
-import { draw_legend } from "./legend";
-import { START, closed_by_size, has_inside, layout, ways_to, type Box, type Layout } from "./layout";
+import { type Bar, control_bar, frame, zoom_buttons } from "./graph_controls";
+import { type Hand, type Mode, box_key, mode_of } from "./graph_keys";
+import { type Legend, draw_legend } from "./legend";
+import { START, has_inside, layout, type Box, type Layout } from "./layout";
 import { Minimap } from "./minimap";
 import { Mounting } from "./mounting";
+import { OpenBlocks } from "./open_blocks";
 import { mount_outline } from "./outline";
 import { pick_range, range_at, range_words, turn } from "./strip_hand";
 import { Viewport } from "./viewport";
 import type { Model } from "./model";
-import { along, ancestors, sibling, type Window } from "./walk";
+import { full_strength } from "./fading";
+import type { Window } from "./walk";
 
 /** More boxes than this, and only those near the window are in the page. */
 const MOUNT_ALL = 300;
@@ -31,21 +33,42 @@ export class Graph {
   private readonly minimap: Minimap;
   private readonly zoom_text = h("output", null, "100 %");
   private readonly tip = h("div.tip", { role: "tooltip", hidden: true });
-  private readonly buttons: { origin: HTMLElement; focus: HTMLElement; graph: HTMLElement; outline: HTMLElement };
-  private readonly opened = new Map<string, boolean>();
+  private readonly buttons: Bar;
+  private readonly blocks: OpenBlocks;
   private readonly mounting: Mounting;
   private first: Map<string, string>;
-  private auto_closed: Set<string>;
   private map: Layout;
   private taken: Taken;
   private detail: Detail = 3;
   private active = "";
-  private mode: "all" | "focus" | "failures" | "open" = "all";
+  private mode: Mode = "all";
   private fitted = false;
   private marks_markup = "";
   private tips_markup = "";
   private route_markup = "";
+  private readonly legend: Legend;
   private readonly cleanup: (() => void)[] = [];
+  private readonly hand: Hand = {
+    reached: (id) => this.taken.reached(id),
+    go: (id) => {
+      const to = id ? this.map.by_id.get(id) : undefined;
+      if (!to) return;
+      this.activate(to.id, true);
+      this.into_view(to);
+    },
+    enter: (box) => {
+      const again = this.vm.selection?.path === this.path_of(box) && (has_inside(box.block) || box.shape === "fan") && box.shape !== "join";
+      if (again) this.toggle(box.id);
+      else this.hand.select(box);
+    },
+    select: (box) => { if (box.shape !== "more") this.vm.select(this.path_of(box)); },
+    out: (box) => {
+      if (this.vm.origin || this.vm.dim || this.mode !== "all") return false;
+      if (box.container) this.hand.go(box.container);
+      else this.vm.select(null);
+      return true;
+    },
+  };
   private readonly refresh_soon = per_frame(() => this.refresh());
   private readonly mount_soon = per_frame(() => this.mount_near());
 
@@ -60,13 +83,13 @@ export class Graph {
     this.mounting = new Mounting(this.layer, vm);
     this.viewport = new Viewport(svg, () => this.paint_view(), vm.data.mode !== "cell");
     this.first = first_cases(vm);
-    this.auto_closed = this.closed_now();
+    this.blocks = new OpenBlocks(vm, MOUNT_ALL);
     this.map = this.laid_out();
     this.taken = new Taken(vm, this.map);
-    this.buttons = this.bar();
+    this.buttons = control_bar({ leave_origin: () => (vm.origin = null), focus: () => this.set_mode("focus"), outline: (on) => this.show_outline(on) });
     this.minimap = new Minimap((x, y) => this.center_on(x, y));
-    this.corner();
-    root.append(draw_legend(vm), this.tip);
+    this.legend = draw_legend(vm);
+    root.append(this.buttons.root, h("div.mini", null, this.minimap.element, zoom_buttons(this.zoom_text, { zoom: (by) => this.viewport.zoom(by), fit: () => this.fit() })), this.legend.root, this.tip);
     const outline = root.querySelector<HTMLElement>(".olist")!;
     this.cleanup.push(mount_outline(outline, vm));
     this.listen();
@@ -83,41 +106,11 @@ export class Graph {
 
   // -- structure ---------------------------------------------------------------------------
 
-  private causes(): Set<string> {
-    return new Set((this.vm.data.failure?.chains ?? []).map((chain) => place_of(chain.cause.path)));
-  }
-
-  private closed_now(): Set<string> {
-    const keep = this.causes();
-    if (this.vm.selection) keep.add(place_of(this.vm.selection.path));
-    return closed_by_size(this.vm.data.blocks, ways_to(this.vm.data.blocks, keep), MOUNT_ALL);
-  }
-
-  private is_open(block: Block): boolean {
-    const asked = this.opened.get(block.place);
-    if (asked !== undefined) return asked;
-    if (block.kind === "fork" && !block.branches?.length) return false;
-    return has_inside(block) && !this.auto_closed.has(block.place);
-  }
-
   private laid_out(): Layout {
     return layout(this.vm.data.blocks, {
-      is_open: (block) => this.is_open(block), tall: this.causes(), first_case: this.first, start_width: start_width(this.vm.data.input_line),
-      members: (place) => this.members(place),
+      is_open: (block) => this.blocks.is_open(block), tall: this.blocks.causes(), first_case: this.first, start_width: start_width(this.vm.data.input_line),
+      members: (place) => this.blocks.members(place),
     });
-  }
-
-  /** Of an opened dynamic fork: the first failures, what is selected, then the first ones. */
-  private members(place: string): { paths: string[]; total: number } | undefined {
-    const path = this.vm.drawn(place);
-    const all = this.vm.head.members.get(path);
-    if (!all?.length) return undefined;
-    const chosen = new Set<string>();
-    const selected = this.vm.selection?.path;
-    if (selected && all.includes(selected)) chosen.add(selected);
-    for (const number of this.vm.head.loops.get(path)?.failed ?? []) if (chosen.size < 8) chosen.add(all[number - 1]!);
-    for (const member of all) if (chosen.size < 11) chosen.add(member);
-    return { paths: all.filter((member) => chosen.has(member)), total: all.length };
   }
 
   /** Lays out anew; `anchor` stays where it is on the screen. */
@@ -136,22 +129,14 @@ export class Graph {
   private toggle(id: string): void {
     const box = this.map.by_id.get(id);
     if (!box) return;
-    this.opened.set(id, !this.is_open(box.block));
+    this.blocks.set(id, !this.blocks.is_open(box.block));
     this.relayout(id);
   }
 
   /** Opens what is closed around a place. */
   private reveal(place: string): void {
     if (this.map.by_id.has(place)) return;
-    const ways = ways_to(this.vm.data.blocks, new Set([place]));
-    let moved = false;
-    for (const way of ways) {
-      const block = this.vm.block(way);
-      if (way === place || !block || !has_inside(block) || this.is_open(block)) continue;
-      this.opened.set(way, true);
-      moved = true;
-    }
-    if (moved) this.relayout();
+    if (this.blocks.open_way_to(place)) this.relayout();
   }
 
   // -- what is in the page ------------------------------------------------------------------
@@ -231,35 +216,17 @@ export class Graph {
     if (focus) element?.focus({ preventScroll: true });
   }
 
-  /** Ids that keep their full strength, or null for all. */
-  private strong(): Set<string> | null {
-    const { dim } = this.vm;
-    if (dim) return new Set(this.map.boxes.filter((b) => dim.has(this.path_of(b)) || dim.has(b.id)).map((b) => b.id));
-    if (this.vm.origin) return null;
-    if (this.mode === "all") return null;
-    if (this.mode === "focus") return this.around_selection();
-    const bad = (b: Box) => ["failure", "warning"].includes(this.vm.family(this.path_of(b)));
-    return new Set(this.map.boxes.filter((b) => (this.mode === "failures" ? bad(b) : this.vm.family(this.path_of(b)) !== "success")).map((b) => b.id));
-  }
-
-  /** The selection, everything before it on the way, what holds it, and the causes. */
-  private around_selection(): Set<string> | null {
-    const selected = this.selected_box();
-    if (!selected) return null;
-    return ancestors(this.map, [...this.causes(), selected.id]);
-  }
-
   private fade(): void {
-    const strong = this.strong();
+    const strong = full_strength(this.map, this.vm, this.mode, this.selected_box(), this.blocks.causes());
     for (const [id, { element }] of this.mounting.boxes) element.classList.toggle("faded", !!strong && !strong.has(id));
     this.layer.edges.style.opacity = strong || this.vm.origin ? "0.4" : "";
     this.layer.marks.style.opacity = strong ? "0.4" : "";
   }
 
-  private set_mode(mode: Graph["mode"]): void {
+  private set_mode(mode: Mode): void {
     this.mode = this.mode === mode ? "all" : mode;
     this.buttons.focus.setAttribute("aria-pressed", String(this.mode === "focus"));
-    this.root.querySelector(".legend summary")!.textContent = `Overlay: ${{ all: "Status", focus: "Focus", failures: "Failures only", open: "Completed hidden" }[this.mode]}`;
+    this.legend.name({ all: "Status", focus: "Focus", failures: "Failures only", open: "Completed hidden" }[this.mode]);
     this.fade();
   }
 
@@ -289,8 +256,9 @@ export class Graph {
 
   private open_view(): void {
     this.fitted = true;
-    const target = this.selected_box() ?? [...this.causes()].map((cause) => this.map.by_id.get(cause)).find(Boolean);
+    const target = this.selected_box() ?? [...this.blocks.causes()].map((cause) => this.map.by_id.get(cause)).find(Boolean);
     this.viewport.set(first_view(this.map, this.viewport.size, target));
+    this.legend.give_way(this.map.boxes, this.viewport.view);
   }
 
   fit(): void {
@@ -349,7 +317,7 @@ export class Graph {
       const members = this.vm.head.members;
       for (const [fork, list] of members) {
         if (!list.includes(path) || this.map.by_id.has(path)) continue;
-        this.opened.set(place_of(fork), true);
+        this.blocks.set(place_of(fork), true);
         this.relayout(place_of(fork));
       }
     }
@@ -400,32 +368,7 @@ export class Graph {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const box = this.map.by_id.get(this.active);
     if (!box) return;
-    const reached = (id: string): boolean => this.taken.reached(id);
-    const go = (id: string | undefined): void => {
-      const to = id ? this.map.by_id.get(id) : undefined;
-      if (!to) return;
-      this.activate(to.id, true);
-      this.into_view(to);
-    };
-    switch (event.key) {
-      case "ArrowDown": go(along(this.map, box.id, 1, reached)); break;
-      case "ArrowUp": go(along(this.map, box.id, -1, reached)); break;
-      case "ArrowRight": case "]": go(sibling(this.map, box, 1)); break;
-      case "ArrowLeft": case "[": go(sibling(this.map, box, -1)); break;
-      case "Enter":
-        if (this.vm.selection?.path === this.path_of(box) && (has_inside(box.block) || box.shape === "fan") && box.shape !== "join") this.toggle(box.id);
-        else if (box.shape !== "more") this.vm.select(this.path_of(box));
-        break;
-      case " ": if (box.shape !== "more") this.vm.select(this.path_of(box)); break;
-      case "Home": go(this.map.boxes[0]?.id); break;
-      case "End": go(this.map.boxes[this.map.boxes.length - 1]?.id); break;
-      case "Escape":
-        if (this.vm.origin || this.vm.dim || this.mode !== "all") return;
-        if (box.container) go(box.container);
-        else this.vm.select(null);
-        break;
-      default: return;
-    }
+    if (!box_key(event.key, box, this.map, this.hand)) return;
     event.preventDefault();
     event.stopPropagation();
   }
@@ -433,9 +376,8 @@ export class Graph {
   private global_key(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || is_typing(event)) return;
     const key = event.key;
-    if (key === "f" || key === "F") this.set_mode("focus");
-    else if (key === "e" || key === "E") this.set_mode("failures");
-    else if (key === "h" || key === "H") this.set_mode("open");
+    const mode = mode_of(key);
+    if (mode) this.set_mode(mode);
     else if (key === "Escape" && this.vm.origin) this.vm.origin = null;
     else if (key === "Escape" && this.vm.dim) this.vm.set_dim(null);
     else if (key === "Escape" && this.mode !== "all") this.set_mode(this.mode);
@@ -446,37 +388,8 @@ export class Graph {
     event.preventDefault();
   }
 
-  // -- controls ------------------------------------------------------------------------------
-
-  private bar(): Graph["buttons"] {
-    const press = (on: boolean) => String(on);
-    const origin = h("button.btn", { type: "button", hidden: true, "aria-pressed": "true", onclick: () => (this.vm.origin = null) }, "Origin ", h("kbd", null, "Esc"));
-    const focus = h("button.btn.w-lg", { type: "button", "aria-pressed": "false", title: "Fade what did not lead to the selection", onclick: () => this.set_mode("focus") }, "Focus ", h("kbd", null, "F"));
-    const graph = h("button", { type: "button", "aria-pressed": press(true), onclick: () => this.show_outline(false) }, "Graph");
-    const outline = h("button", { type: "button", "aria-pressed": press(false), onclick: () => this.show_outline(true) }, "Outline");
-    this.root.append(h("div.gbar", null, origin, focus, h("div.seg", null, graph, outline)));
-    return { origin, focus, graph, outline };
-  }
-
   show_outline(on: boolean): void {
     this.root.classList.toggle("as-list", on);
-    this.buttons.graph.setAttribute("aria-pressed", String(!on));
-    this.buttons.outline.setAttribute("aria-pressed", String(on));
+    this.buttons.show_outline(on);
   }
-
-  private corner(): void {
-    const button = (label: string, text: string, act: () => void) => h("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
-    const zoom = h("div.zoom", null, button("Zoom out", "−", () => this.viewport.zoom(1 / 1.15)), this.zoom_text,
-      button("Zoom in", "+", () => this.viewport.zoom(1.15)), button("Show all of it", "Fit", () => this.fit()));
-    this.root.append(h("div.mini", null, this.minimap.element, zoom));
-  }
-}
-
-function frame(vm: ViewModel): { root: HTMLElement; svg: SVGSVGElement } {
-  const root = h("section.graph", { "aria-label": `Graph of ${vm.data.name}. Arrow keys follow edges.` });
-  const holder = document.createElement("template");
-  holder.innerHTML = `<svg class="draw" role="group" aria-label="Tasks" data-detail="3">${hatch()}<g class="scene"><g class="groups"></g><g class="edges"></g><g class="marks"></g><g class="nodes"></g><g class="tips"></g><g class="routes"></g></g></svg>`;
-  const svg = holder.content.firstElementChild as SVGSVGElement;
-  root.append(svg, h("div.olist"));
-  return { root, svg };
 }

@@ -1,8 +1,8 @@
 /** Title line: what the execution is, how it stands, what can be done; and its branches. */
 import type { Host } from "./host";
 import type { Model } from "./model";
-import { fill, h, icon } from "./dom";
-import { clock, duration, plural, status_word } from "./format";
+import { fill, h, icon, per_frame } from "./dom";
+import { clock, count, duration, plural, status_word } from "./format";
 import type { GlyphName } from "./glyphs";
 import { ask_replay } from "./panels/replay_request";
 
@@ -51,7 +51,8 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
       h(`span.badge.${family}`, { title: with_errors ? "Completed, though an optional task failed" : null }, icon(glyph), status_word(with_errors ? "COMPLETED_WITH_ERRORS" : data.status)),
       h("div.vh-facts", null, copy_id(data.workflow_id), h("span", null, `Started ${clock(data.start_ms, false)} UTC`, h("span.w-lg.t3", null, ago(data.start_ms))),
         data.start_ms ? h("span", null, open ? `Runs for ${duration(took)}` : `Took ${duration(took)}`) : null,
-        data.correlation_id ? h("span.w-lg", null, data.correlation_id) : null),
+        data.correlation_id ? h("span.w-lg", null, data.correlation_id) : null,
+        vm.cursor < vm.events.length ? h("button.link.vh-then", { type: "button", title: "The graph shows an earlier moment; status and cause tell how it stands in the end", onclick: () => vm.seek(vm.events.length) }, `Shown as of event ${count(vm.cursor)}; status is of the end`) : null),
       h("div.btns", null, ...buttons(open)));
     draw_kin();
   }
@@ -95,7 +96,7 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
   }
 
   draw();
-  const stops = [vm.on(["events", "failure", "selection"], draw)];
+  const stops = [vm.on(["events", "failure", "selection", "cursor"], per_frame(draw))];
   return () => {
     for (const stop of stops) stop();
     line.remove();

@@ -17,7 +17,15 @@ const PLAN: Line[] = [
 
 const REMEMBERED = "studio-legend";
 
-export function draw_legend(vm: ViewModel): HTMLElement {
+export interface Legend {
+  readonly root: HTMLElement;
+  /** Names the overlay that is shown. */
+  name(overlay: string): void;
+  /** Closes by itself where it would cover a box, unless a person has opened it. */
+  give_way(boxes: readonly { x: number; y: number; w: number; h: number }[], view: { x: number; y: number; k: number }): void;
+}
+
+export function draw_legend(vm: ViewModel): Legend {
   const list = h("ul");
   const legend = h("details.legend", null, h("summary", null, "Overlay: Status"), list);
   const draw = (plan: Plan | null): void => {
@@ -28,8 +36,21 @@ export function draw_legend(vm: ViewModel): HTMLElement {
   vm.on("plan", () => draw(vm.plan));
   const remembered = read(REMEMBERED);
   if (remembered === null ? vm.data.mode !== "cell" && innerWidth > 1360 : remembered === "open") legend.setAttribute("open", "");
-  legend.addEventListener("toggle", () => write(REMEMBERED, (legend as HTMLDetailsElement).open ? "open" : "closed"));
-  return legend;
+  const details = legend as HTMLDetailsElement;
+  const summary = legend.querySelector("summary")!;
+  // Only what a person does is remembered; `toggle` also tells of what the drawing does.
+  summary.addEventListener("click", () => write(REMEMBERED, details.open ? "closed" : "open"));
+  return {
+    root: legend,
+    name: (overlay) => { summary.textContent = `Overlay: ${overlay}`; },
+    give_way: (boxes, { x, y, k }) => {
+      if (!details.open || remembered === "open") return;
+      const around = legend.parentElement!.getBoundingClientRect(), mine = legend.getBoundingClientRect();
+      const left = mine.left - around.left, top = mine.top - around.top;
+      const covers = boxes.some((box) => box.x * k + x < left + mine.width && (box.x + box.w) * k + x > left && box.y * k + y < top + mine.height && (box.y + box.h) * k + y > top);
+      if (covers) details.open = false;
+    },
+  };
 }
 
 function line({ st, glyph, word }: Line): HTMLElement {

@@ -98,6 +98,8 @@ export interface ViewData {
   branches: { workflow_id: string; status: WorkflowStatus; from?: string; edits?: number; original: boolean; current: boolean }[];
   /** What this back end can do: "branch", "retry", "pause", "terminate", "origin", "live", "logs". */
   capabilities: string[];
+  /** Why something of these can't be done here: a sentence by capability. */
+  missing?: Record<string, string>;
   /** `page`: all panels, the URL is kept; `cell`: strip, graph, cursor, slim inspector; `file`: no back end. */
   mode: "page" | "cell" | "file";
   theme?: "light" | "dark" | "auto";

@@ -10,11 +10,12 @@ export function render({ model }) {
     if (place && place.textContent !== text) place.textContent = text;
   };
   const numbers = () => {
-    const { known, live, failing } = model.counts;
+    const { known, parts, live, failing } = model.counts;
     if (known === undefined) return;
     put("failing", failing ? `${count(failing)} failing` : "");
     put("live", live ? `${count(live)} live` : "");
-    put("known", `${count(known)} execution${known === 1 ? "" : "s"}`);
+    const own = known - parts;
+    put("known", `${count(own)} execution${own === 1 ? "" : "s"}${parts ? ` and ${count(parts)} sub-workflow${parts === 1 ? "" : "s"}` : ""}`);
   };
   const theme = () => {
     const now = document.documentElement.dataset.theme ?? "light";

@@ -6,9 +6,14 @@
   const find = (selector) => document.querySelector(selector);
   const rail = find(".rail"), menu = find(".menu"), dialog = find("dialog.go"), input = find("#go");
 
-  find(".theme").addEventListener("click", () => {
+  const theme_button = find(".theme");
+  /** The button says what it switches to. */
+  const name_theme = () => { theme_button.textContent = root.dataset.theme === "dark" ? "Light theme" : "Dark theme"; };
+  name_theme();
+  theme_button.addEventListener("click", () => {
     const theme = root.dataset.theme === "dark" ? "light" : "dark";
     root.dataset.theme = theme;
+    name_theme();
     try { localStorage.setItem("conductor-studio-theme", theme); } catch { /* a private window forgets */ }
     window.dispatchEvent(new CustomEvent("studio-theme", { detail: theme }));
   });

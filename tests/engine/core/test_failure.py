@@ -403,7 +403,7 @@ def test_a_terminate_task_is_the_cause_of_the_end_it_made() -> None:
     flow.run("stop", input={"terminationStatus": "FAILED", "terminationReason": "no stock"})
     flow.ended("FAILED", "no stock")
     report = why(flow)
-    assert labels(report)[-2:] == [("stop", "attempt 1 of 1"), ("No stock", "")]
+    assert labels(report)[-2:] == [("stop", "attempt 1 of 1"), ("no stock", "")]
 
 
 def test_an_execution_without_a_failed_task_still_says_why() -> None:

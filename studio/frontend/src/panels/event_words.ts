@@ -19,7 +19,9 @@ function error_of(data: Data): string {
 }
 
 const WORDS: Record<string, (data: Data, event: ViewEvent) => string> = {
-  WorkflowStarted: (data) => joined("Execution started", data.name !== undefined && `${text(data.name)} version ${text(data.version)}`),
+  WorkflowStarted: (data) => joined("Execution started", data.name !== undefined && `${text(data.name)}${data.version ? ` version ${text(data.version)}` : ""}`),
+  WorkflowAdmitted: () => "Let in: executions before it have left the rate limit",
+  MessageReceived: () => "Message received",
   WorkflowPaused: (data) => joined("Paused", text(data.reason)),
   WorkflowResumed: () => "Resumed",
   WorkflowRetried: () => "Retried in place",

@@ -93,7 +93,7 @@ class Inspector {
   private replay_button(subject: Subject, classes: string): HTMLElement | null {
     const task = subject.task;
     if (!task || !this.vm.data.capabilities.includes("branch")) return null;
-    return h(`button.btn${classes}`, {
+    return h(`button.btn.replay${classes}`, {
       type: "button", "data-f": "replay", title: "New execution from here; this one stays as it is",
       onclick: () => ask_replay(this.root, task.workflow_id, task.task_id),
     }, "Replay from here ", kbd("R"));
@@ -103,7 +103,7 @@ class Inspector {
     if (this.is_slim) return ["Summary"];
     if (subject.kind === "execution") return ["Summary", "Input", "Output"];
     if (subject.kind === "iteration") return ["Summary"];
-    return TABS;
+    return this.vm.data.capabilities.includes("origin") ? TABS : TABS.filter((tab) => tab !== "Origin");
   }
 
   private draw_tabs(subject: Subject): void {
@@ -185,7 +185,7 @@ class Inspector {
       return true;
     }
     if (key === "n" || key === "N") return this.jump(event.shiftKey ? -1 : 1);
-    if (key === "o" || key === "O") {
+    if ((key === "o" || key === "O") && vm.data.capabilities.includes("origin")) {
       const subject = subject_of(vm);
       const detail = subject.task && this.details.get(subject.task).detail;
       const leaf = detail && this.task_body.leaf_for_origin(detail);

@@ -43,7 +43,7 @@ function summary(vm: ViewModel): HTMLElement {
   const { data } = vm;
   const is_over = data.status !== "RUNNING" && data.status !== "PAUSED";
   return h("div", null, section("Execution", null, facts([
-    ["Status", status_word(data.status)], ["Tasks", tally_line(vm)], ["Started", `${clock(data.start_ms)} UTC`],
+    ["Status", status_word(data.status)], ["Tasks", `${tally_line(vm)}; sub-workflows included, repeated attempts not`], ["Started", `${clock(data.start_ms)} UTC`],
     ["Took", is_over && data.end_ms ? duration(data.end_ms - data.start_ms) : ""], ["Event", `${count(vm.cursor)} of ${count(vm.events.length)}`],
     ["Correlation", data.correlation_id ?? ""],
     ["Id", h("span", null, h("code", null, data.workflow_id), " ", copy_button(() => data.workflow_id, "execution id"))],

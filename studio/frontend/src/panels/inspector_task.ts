@@ -12,6 +12,7 @@ import { JsonView, type JsonViewOptions } from "./json_view";
 import { origin_section, passes } from "./origin_route";
 import { facts, kbd, nothing, section, status_label } from "./section";
 import type { Subject } from "./subject";
+import { task_log } from "./task_log";
 
 export interface Shown { subject: Subject; task: TaskView; detail: TaskDetail | null; is_slim: boolean }
 
@@ -39,6 +40,7 @@ export function origin_of(detail: TaskDetail, path: string): string | null {
 export class TaskBody {
   private readonly views = new Map<string, JsonView>();
   private views_of = "";
+  private log: { task_id: string; element: HTMLElement } | null = null;
 
   constructor(private readonly vm: ViewModel, private readonly ask_origin: (task: TaskView, leaf: string) => void) {}
 
@@ -90,7 +92,15 @@ export class TaskBody {
     const box = error
       ? error_box(error.type, error.message, who, more)
       : error_box(status_word(task.status), task.reason ?? detail?.reason ?? "", who, more);
-    return h("section.isec", null, box, detail?.error ? frames_box(detail.error.frames) : null);
+    const frames = detail?.error ? frames_box(detail.error.frames) : null;
+    // Who reports over HTTP sends a sentence and no frames; what it logged says more.
+    const log = !frames && detail && this.vm.data.capabilities.includes("logs") ? this.log_of(task) : null;
+    return h("section.isec", null, box, frames ?? log);
+  }
+
+  private log_of(task: TaskView): HTMLElement {
+    if (this.log?.task_id !== task.task_id) this.log = { task_id: task.task_id, element: task_log(this.vm, task.task_id) };
+    return this.log.element;
   }
 
   /** The cause of a failed container, when it lies inside or the container is a consequence of it. */
@@ -120,16 +130,18 @@ export class TaskBody {
     const is_mine = !!first && first.path === task.path && (!first.task_id || first.task_id === task.task_id);
     const hops = origin ? origin.hops.length : 0;
     const values = leaf_count(detail.input);
+    const has_origins = this.vm.data.capabilities.includes("origin");
+    const why = has_origins || open_depth < 3 ? "" : this.vm.data.missing?.origin;
     const view = this.view("input", task, detail.input, {
       label: "Resolved input", open_depth,
-      has_origin: (path) => origin_of(detail, path) !== null,
+      has_origin: (path) => has_origins && origin_of(detail, path) !== null,
       show_origin: (path) => this.ask_origin(task, origin_of(detail, path) ?? path),
-      mark: is_mine ? { path: origin.leaf.replace(/^input\./, ""), note: `${plural(hops, "hop")} below` } : null,
+      mark: is_mine ? { path: origin.leaf.replace(/^input\./, ""), note: `${plural(hops, "step")} back, listed below` } : null,
     });
     return section("Resolved input", {
       note: `event ${count(task.first_n)}, ${plural(values, "value")}, ${bytes(detail.input_bytes)}`,
-      aux: detail.origins.length ? h("span", null, "Origin ", kbd("O")) : copy_button(() => JSON.stringify(detail.input, null, 2), "input"),
-    }, view);
+      aux: has_origins && detail.origins.length ? h("span", null, "Origin ", kbd("O")) : copy_button(() => JSON.stringify(detail.input, null, 2), "input"),
+    }, view, why ? nothing(why) : null);
   }
 
   private output({ task, detail }: Shown, open_depth: number): Node | null {
@@ -161,17 +173,17 @@ export class TaskBody {
     const message = (view: TaskView): string => (is_bad(view.status) ? view.error?.message ?? by_id.get(view.task_id)?.error ?? view.reason ?? "" : "");
     const newest = rows.map(message).find(Boolean) ?? "";
     const first = rows.findIndex((view) => message(view) !== "");
-    return section("Attempts", { aux: detail?.retry_note }, h("table.att", null, h("tbody", null, ...rows.map((view, i) => {
+    return section("Attempts", { aux: detail?.retry_note }, h("table.att", null, h("tbody", null, ...rows.flatMap((view, i) => {
       const family = family_of(view);
       const text = message(view);
       const open = (): void => this.vm.select(subject.path, view.task_id);
-      return h("tr", { "aria-current": view.task_id === task.task_id ? "true" : null, onclick: open },
+      return [h("tr", { "aria-current": view.task_id === task.task_id ? "true" : null, onclick: open },
         h("td", null, h("button.link.plain", { type: "button", "data-f": `attempt ${view.task_id}`, "aria-label": `Attempt ${rows.length - i}`, onclick: open }, rows.length - i)),
         h("td", null, status_label(family, view.status, view.type)),
         h("td.mono", null, clock(view.end_ms || view.start_ms || view.scheduled_ms)),
         h("td.r", null, view.start_ms && view.end_ms ? seconds(view.end_ms - view.start_ms) : ""),
-        h("td.who", { title: view.worker_id }, view.worker_id ?? ""),
-        h("td.t2.cut", { title: text }, i > first && text && text === newest ? "same error" : text));
+        h("td.who", { title: view.worker_id }, view.worker_id ?? "")),
+        text ? h("tr.said", { onclick: open }, h("td"), h("td.t2", { colspan: 4 }, i > first && text === newest ? "same error" : text)) : null] as Node[];
     }))));
   }
 

@@ -2,7 +2,7 @@
 import type { FailureChain } from "../protocol";
 import type { ViewModel } from "../viewmodel";
 import { fill, h, icon } from "../dom";
-import { plural } from "../format";
+import { count, plural } from "../format";
 import { task_glyph } from "../glyphs";
 import { live_summary } from "./live_summary";
 import { Cleanup, keep_focus } from "./interaction";
@@ -25,7 +25,7 @@ export function mountStrip(el: HTMLElement, vm: ViewModel, host: PanelHost): Pan
 
   let drawn: unknown[] = [];
   function draw(): void {
-    const seen = [vm.data.failure, vm.data.status, vm.selection, vm.dim, all_lines];
+    const seen = [vm.data.failure, vm.data.status, vm.selection, vm.dim, all_lines, later_causes(vm)];
     if (seen.length === drawn.length && seen.every((value, i) => value === drawn[i])) return;
     drawn = seen;
     keep_focus(root, draw_lines);
@@ -47,9 +47,18 @@ export function mountStrip(el: HTMLElement, vm: ViewModel, host: PanelHost): Pan
   }
 
   draw();
-  cleanup.add(vm.on(["failure", "selection", "plan", "events"], draw));
+  cleanup.add(vm.on(["failure", "selection", "plan", "events", "cursor"], draw));
   cleanup.add(live_summary(vm, host));
   return { destroy: () => cleanup.run() };
+}
+
+/** Whether the cause lies after the cursor. */
+function is_later(vm: ViewModel, chain: FailureChain): boolean {
+  return !vm.following && (chain.cause.event_n ?? 0) > vm.cursor;
+}
+
+function later_causes(vm: ViewModel): string {
+  return (vm.data.failure?.chains ?? []).map((chain) => (is_later(vm, chain) ? "1" : "0")).join("");
 }
 
 function is_dimmed(vm: ViewModel, chain: FailureChain): boolean {
@@ -63,7 +72,7 @@ function line(
   const by_person = chain.cause.status === "CANCELED" || vm.data.status === "TERMINATED";
   const word = by_person ? "Terminated" : causes > 1 ? `Cause ${index + 1} of ${causes}` : is_open ? "Failing" : "Cause";
   return h(`div.fs-line${by_person ? ".stopped" : ""}`, null,
-    h("span.fs-why", null, word),
+    h("span.fs-why", null, word, is_later(vm, chain) ? h("small", null, `comes at event ${count(chain.cause.event_n!)}`) : null),
     h("ol", null, ...chain.chips.map((_, i) => h("li", null, chip_button(vm, chain, i, by_person)))),
     tail(vm, chain, index, causes, independent, toggle));
 }

@@ -63,6 +63,7 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
 
   function count_all(): void {
     const counts: Record<Name, number | null> = { Timeline: null, Tasks: vm.now.tasks.size, Events: vm.data.event_count, Logs: log_lines, JSON: null };
+    buttons.get("Tasks")!.title = "Every attempt counts, and so do the tasks of sub-workflows";
     for (const [name, button] of buttons) fill(button.querySelector(".c")!, counts[name] === null ? null : count(counts[name]!));
   }
 

@@ -102,7 +102,7 @@ function strip(columns: readonly Column[], scale: TimeScale, options: LaneOption
   return shapes;
 }
 
-/** Text goes where there is room: left of the first bar, else right of the last. */
+/** Text goes where there is room: left of the first bar, else right of the last; over a bar it has a rim. */
 function note_of(row: TimelineRow, scale: TimeScale, selected: boolean): SVGTextElement | null {
   if (!row.note) return null;
   const room = row.note.length * 6 + 14;
@@ -113,9 +113,10 @@ function note_of(row: TimelineRow, scale: TimeScale, selected: boolean): SVGText
   const wait = bars.find((s) => s.kind === "wait");
   const left = first ? scale.x(wait && wait.to >= first.from - 1 && wait.from < first.from ? wait.from : first.from) - 6 : scale.width - 14;
   const right = last ? Math.max(scale.x(last.to), scale.x(last.from) + LEAST_PX) + 6 : 0;
-  const at_left = !first || left > room || right + room > scale.width;
+  const fits = left > room || right + room <= scale.width;
+  const at_left = !first || left > room || !fits;
   const text = svg("text", {
-    class: `tl-text${selected && row.attempts > 1 ? " em" : ""}`, x: at_left ? Math.max(room - 14, left) : right, y: 16, "text-anchor": at_left ? "end" : "start",
+    class: `tl-text${selected && row.attempts > 1 ? " em" : ""}${fits ? "" : " over"}`, x: at_left ? Math.max(room - 14, left) : right, y: 16, "text-anchor": at_left ? "end" : "start",
   }, document.createTextNode(row.note));
   return text;
 }

@@ -103,6 +103,7 @@ export class TimelineView {
     this.scale_for(width, end);
     this.find_critical();
     fill(this.axis_label, plural(vm.head.tasks.size, "task"));
+    this.axis_label.title = "Every attempt counts, and so do the tasks of sub-workflows";
     fill(this.axis_lane, ...axis_labels(this.scale), ...this.fold_buttons(), this.pointer);
     this.draw_bands();
     this.rows.refresh(this.timeline.rows.length);
