@@ -23,6 +23,7 @@ HERE_ONLY = {
     "log_out",
     "needs_login",
     "open_link",
+    "require_log_in",
     "revoke_share_link",
     "share_execution",
 }
