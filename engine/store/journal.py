@@ -5,7 +5,7 @@ Rules of this file
   2. The journal keeps the events of open executions, and whatever the history lacks. Pruning is
      done in small transactions that wait for no disk, by the feeder's thread.
   3. Everything has a position; positions only grow, and survive pruning.
-  4. What is damaged is never answered from: every event carries a checksum.
+  4. What is damaged is never answered from: every row that is carries a checksum.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..errors import StoreClosedError
 from .base import Commit, MetadataRow
 from .batch import record_count
 from .faults import fault_point
-from .journal_file import connect, prepare, translated, verify
+from .journal_file import check_seal, connect, prepare, seal, translated, verify
 from .journal_reads import JournalReads
 from .migrations import Step
 from .migrations.journal_steps import JOURNAL_STEPS
@@ -42,6 +42,9 @@ _KEPT_WAL_BYTES: Final = 32 << 20
 needs a third less time than one that makes the file longer, which the file system has to record."""
 _FORCED_CHECKPOINT_PAGES: Final = 16_384
 """The feeder's thread checkpoints; only beyond 64 MB does a commit have to."""
+CHECKED_BYTES: Final = 16 << 20
+"""A journal up to this size is looked through at every start: it takes a few hundredths of a
+second, and a row that an index has lost is found by nothing else."""
 _COMMIT_BYTES: Final = 24 << 10
 """What a small commit adds to the write-ahead file: the pages it touches, whatever is in them."""
 
@@ -52,7 +55,7 @@ _COURTESY_SECONDS: Final = 0.0005
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """Answers one row: whether it was kept from its work, pages gathered, pages moved of those."""
 
-_OPENED: Final = "INSERT {how} INTO open_executions (workflow_id, position) VALUES (?, ?)"
+_OPENED: Final = "INSERT {how} INTO open_executions (workflow_id, position, seal) VALUES (?, ?, ?)"
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -70,7 +73,7 @@ class Journal:
         Args:
             path: The file.
             steps: Its migrations.
-            suspicious: Look through the whole file first.
+            suspicious: Look through the whole file first, as is done with every small one.
 
         Raises:
             StoreCorruptError: The file is not a readable journal.
@@ -86,13 +89,17 @@ class Journal:
         with translated(path):
             self._writer = connect(path, "FULL")
             try:
-                if suspicious:
-                    verify(path, self._writer)
+                is_small = path.stat().st_size <= CHECKED_BYTES
+                if suspicious or is_small:
+                    verify(path, self._writer, indexes_too=is_small)
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
                 self._writer.execute(f"PRAGMA journal_size_limit={_KEPT_WAL_BYTES}")
                 info = prepare(path, self._writer, steps)
-                query = "SELECT workflow_id FROM open_executions"
-                self._open = {row[0] for row in self._writer.execute(query)}
+                query = "SELECT workflow_id, position, seal FROM open_executions"
+                self._open: set[str] = set()
+                for workflow_id, position, kept in self._writer.execute(query):
+                    check_seal(path, "an open execution", kept, workflow_id, position)
+                    self._open.add(workflow_id)
                 # Pruning need not be durable: a lost one is done again. So it skips the fsync.
                 self._janitor = connect(path, "NORMAL")
             except BaseException:
@@ -185,7 +192,8 @@ class Journal:
             for numbered in open_histories:
                 self._insert_events(numbered)
                 began, event = numbered[0]
-                self._writer.execute(_OPENED.format(how=""), (event.workflow_id, began))
+                opened = (event.workflow_id, began, seal(event.workflow_id, began))
+                self._writer.execute(_OPENED.format(how=""), opened)
                 self._open.add(event.workflow_id)
             for place, row in metadata:
                 self._insert_metadata(row, place)
@@ -212,13 +220,14 @@ class Journal:
 
     def _insert_rest(self, commit: Commit, position: int) -> None:
         run = self._writer.execute
-        insert_definition = "INSERT OR IGNORE INTO definitions VALUES (?, ?, ?)"
+        insert_definition = "INSERT OR IGNORE INTO definitions VALUES (?, ?, ?, ?)"
         for definition_hash, text in commit.definitions.items():
-            run(insert_definition, (definition_hash, position, text))
+            definition = (definition_hash, position, text)
+            run(insert_definition, (*definition, seal(*definition)))
             position += 1
         for log in commit.logs:
             values = (position, log.workflow_id, log.task_id, log.created_time, log.log)
-            run("INSERT INTO logs VALUES (?, ?, ?, ?, ?)", values)
+            run("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?)", (*values, seal(*values)))
             position += 1
         for row in commit.metadata:
             self._insert_metadata(row, position)
@@ -238,36 +247,39 @@ class Journal:
                 place = (row.collection, row.key)
                 run("DELETE FROM protected WHERE collection = ? AND key = ?", place)
             else:
+                kept = (row.collection, row.key, row.wall_ms, _encoder.encode(row.body))
                 run(
-                    "INSERT OR REPLACE INTO protected (collection, key, wall_ms, body)"
-                    " VALUES (?, ?, ?, ?)",
-                    (row.collection, row.key, row.wall_ms, _encoder.encode(row.body)),
+                    "INSERT OR REPLACE INTO protected (collection, key, wall_ms, body, seal)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    (*kept, seal(*kept)),
                 )
         for entry in commit.audit:
             change = [
                 None if value is None else _encoder.encode(value)
                 for value in (entry.before, entry.after)
             ]
+            values = (
+                entry.wall_ms,
+                entry.actor,
+                entry.kind,
+                entry.address,
+                entry.operation,
+                entry.object,
+                *change,
+            )
             run(
                 "INSERT INTO audit (wall_ms, actor, kind, address, operation, object, before, "
-                "after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.wall_ms,
-                    entry.actor,
-                    entry.kind,
-                    entry.address,
-                    entry.operation,
-                    entry.object,
-                    *change,
-                ),
+                "after, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, seal(*values)),
             )
 
     def _insert_metadata(self, row: MetadataRow, position: int) -> None:
         body = None if row.body is None else _encoder.encode(row.body)
+        values = (row.collection, row.key, row.version, position, row.wall_ms, body)
         self._writer.execute(
-            "INSERT OR REPLACE INTO metadata (collection, key, version, position, wall_ms, body)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (row.collection, row.key, row.version, position, row.wall_ms, body),
+            "INSERT OR REPLACE INTO metadata (collection, key, version, position, wall_ms, body,"
+            " seal) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*values, seal(*values)),
         )
 
     def _turned(self, commit: Commit, first: int) -> tuple[dict[str, int], set[str]]:
@@ -287,7 +299,10 @@ class Journal:
         """Record which executions opened and which ended; ended ones may be pruned later."""
         many = self._writer.executemany
         if opened:
-            many(_OPENED.format(how="OR IGNORE"), opened.items())
+            many(
+                _OPENED.format(how="OR IGNORE"),
+                [(key, position, seal(key, position)) for key, position in opened.items()],
+            )
         if commit.reopened:
             many("DELETE FROM ended_executions WHERE workflow_id = ?", _single(opened))
         if shut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,15 +66,41 @@ def prepare(
     return dict(connection.execute("SELECT key, value FROM info"))
 
 
-def verify(path: Path, connection: sqlite3.Connection) -> None:
+def verify(path: Path, connection: sqlite3.Connection, indexes_too: bool) -> None:
     """Look through the whole file; worth its time after an owner has died.
+
+    Args:
+        path: The file, for the message.
+        connection: Where it is open.
+        indexes_too: Whether to hold the indexes against their tables, which takes longer.
 
     Raises:
         StoreCorruptError: SQLite found damage.
     """
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    check = "integrity_check" if indexes_too else "quick_check"
+    found = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
     if found != "ok":
         raise damaged(path, str(found))
+
+
+def seal(*values: str | int | bytes | None) -> int:
+    """The checksum of a row's values."""
+    crc = 0
+    for value in values:
+        if not isinstance(value, bytes):
+            value = b"\0" if value is None else str(value).encode("utf-8", "surrogatepass")
+        crc = zlib.crc32(b"\x1f", zlib.crc32(value, crc))
+    return crc
+
+
+def check_seal(path: Path, what: str, kept: int | None, *values: str | int | bytes | None) -> None:
+    """Accept a row silently whose values are those that were written, or that has no checksum.
+
+    Raises:
+        StoreCorruptError: They have changed on the disk.
+    """
+    if kept is not None and kept != seal(*values):
+        raise damaged(path, f"{what} does not match its checksum")
 
 
 def damaged(path: Path, what: str) -> StoreCorruptError:
@@ -95,6 +122,8 @@ def translated(path: Path) -> Iterator[None]:
         raise HistoryConflictError(
             f"The journal {path.name} has an event with that number already: {error}."
         ) from None
+    except UnicodeDecodeError as error:  # SQLite's own words quote what is damaged
+        raise damaged(path, f"its schema can't be read: {error.reason}") from None
     except sqlite3.Error as error:
         text = str(error)
         if any(word in text for word in _FULL):

@@ -17,7 +17,7 @@ from ..core.events import HistoryEvent
 from ..errors import StoreClosedError
 from .base import AuditRow, LogRow, MetadataRow
 from .batch import Batch
-from .journal_file import connect, damaged, translated
+from .journal_file import check_seal, connect, damaged, translated
 
 _decoder: Final = msgspec.json.Decoder(HistoryEvent)
 _values: Final = msgspec.json.Decoder(dict)
@@ -36,8 +36,11 @@ class JournalReads:
     def open_executions(self) -> list[str]:
         """Ids of open executions, oldest first."""
         with self._reader() as reader:
-            query = "SELECT workflow_id FROM open_executions ORDER BY position"
-            return [row[0] for row in reader.execute(query)]
+            query = "SELECT workflow_id, position, seal FROM open_executions ORDER BY position"
+            rows = reader.execute(query).fetchall()
+        for workflow_id, position, kept in rows:
+            check_seal(self.path, "an open execution", kept, workflow_id, position)
+        return [row[0] for row in rows]
 
     def idle_executions(self) -> list[tuple[str, bytes | None]]:
         """The same, each with its summary if that takes the newest event into account."""
@@ -89,15 +92,15 @@ class JournalReads:
     def definition(self, definition_hash: str) -> bytes | None:
         """JSON text of a snapshot, or None."""
         with self._reader() as reader:
-            query = "SELECT body FROM definitions WHERE hash = ?"
+            query = "SELECT hash, position, body, seal FROM definitions WHERE hash = ?"
             row = reader.execute(query, (definition_hash,)).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else self._definition(*row)
 
     def metadata(self, collection: str) -> list[MetadataRow]:
         """Objects in force, ordered by key and version."""
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT collection, key, version, wall_ms, body FROM metadata "
+                "SELECT collection, key, version, position, wall_ms, body, seal FROM metadata "
                 "WHERE collection = ? AND body IS NOT NULL ORDER BY key, version",
                 (collection,),
             ).fetchall()
@@ -107,11 +110,13 @@ class JournalReads:
         """Objects that only the journal has, ordered by key."""
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT collection, key, 0, wall_ms, body FROM protected "
+                "SELECT collection, key, wall_ms, body, seal FROM protected "
                 "WHERE collection = ? ORDER BY key",
                 (collection,),
             ).fetchall()
-        return [self._metadata_row(*row) for row in rows]
+        for row in rows:
+            check_seal(self.path, f"an entry of {collection}", row[-1], *row[:-1])
+        return [self._row(of, key, 0, wall_ms, body) for of, key, wall_ms, body, _ in rows]
 
     def audit(
         self,
@@ -125,15 +130,17 @@ class JournalReads:
         """A page of the audit, newest first."""
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT number, wall_ms, actor, kind, address, operation, object, before, after "
-                "FROM audit WHERE (?1 = 0 OR number < ?1) AND (?2 = '' OR actor = ?2) "
+                "SELECT number, wall_ms, actor, kind, address, operation, object, before, after, "
+                "seal FROM audit WHERE (?1 = 0 OR number < ?1) AND (?2 = '' OR actor = ?2) "
                 "AND (?3 = '' OR operation = ?3) AND substr(object, 1, length(?4)) = ?4 "
                 "AND wall_ms >= ?5 AND (?6 = 0 OR wall_ms <= ?6) ORDER BY number DESC LIMIT ?7",
                 (before, actor, operation, object, *between, max(limit, 0)),
             ).fetchall()
+        for row in rows:
+            check_seal(self.path, f"audit entry {row[0]}", row[-1], *row[1:-1])
         names = AuditRow.__struct_fields__
         return [
-            AuditRow(**dict(zip(names, (*row[:7], *map(_value, row[7:])), strict=True)))
+            AuditRow(**dict(zip(names, (*row[:7], *map(_value, row[7:-1])), strict=True)))
             for row in rows
         ]
 
@@ -141,11 +148,11 @@ class JournalReads:
         """Log lines not pruned yet, each with its position."""
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT position, workflow_id, task_id, created_time, log FROM logs "
+                "SELECT position, workflow_id, task_id, created_time, log, seal FROM logs "
                 "WHERE task_id = ? ORDER BY position",
                 (task_id,),
             ).fetchall()
-        return [(row[0], _log_row(*row[1:])) for row in rows]
+        return [(row[0], self._log(*row)) for row in rows]
 
     def unfed(self, after: int, upto: int, limit: int) -> Batch:
         """Records above position ``after``, up to ``upto`` or about ``limit`` events.
@@ -187,19 +194,21 @@ class JournalReads:
             f"SELECT position, crc, body FROM events {within}", span
         ):
             batch.events.append((position, self._event(crc, body)))
-        for definition_hash, position, body in reader.execute(
-            f"SELECT hash, position, body FROM definitions {within}", span
-        ):
-            batch.definitions[definition_hash] = (position, bytes(body))
         for row in reader.execute(
-            f"SELECT position, workflow_id, task_id, created_time, log FROM logs {within}", span
+            f"SELECT hash, position, body, seal FROM definitions {within}", span
         ):
-            batch.logs.append((row[0], _log_row(*row[1:])))
+            batch.definitions[row[0]] = (row[1], self._definition(*row))
         for row in reader.execute(
-            f"SELECT position, collection, key, version, wall_ms, body FROM metadata {within}",
+            f"SELECT position, workflow_id, task_id, created_time, log, seal FROM logs {within}",
             span,
         ):
-            batch.metadata.append((row[0], self._metadata_row(*row[1:])))
+            batch.logs.append((row[0], self._log(*row)))
+        for row in reader.execute(
+            "SELECT collection, key, version, position, wall_ms, body, seal "
+            f"FROM metadata {within}",
+            span,
+        ):
+            batch.metadata.append((row[3], self._metadata_row(*row)))
         query = f"SELECT workflow_id FROM removals {within}"
         batch.removed += [row[0] for row in reader.execute(query, span)]
         return batch
@@ -217,7 +226,31 @@ class JournalReads:
         except msgspec.MsgspecError as error:
             raise damaged(self.path, f"an event can't be read: {error}") from None
 
+    def _definition(self, key: str, position: int, body: bytes, kept: int | None) -> bytes:
+        check_seal(self.path, f"definition {key}", kept, key, position, body)
+        return bytes(body)
+
+    def _log(
+        self, at: int, workflow_id: str, task_id: str, created: int, log: str, kept: int | None
+    ) -> LogRow:
+        check_seal(self.path, "a log line", kept, at, workflow_id, task_id, created, log)
+        return LogRow(workflow_id=workflow_id, task_id=task_id, created_time=created, log=log)
+
     def _metadata_row(
+        self,
+        collection: str,
+        key: str,
+        version: int,
+        position: int,
+        wall_ms: int,
+        body: bytes | None,
+        kept: int | None,
+    ) -> MetadataRow:
+        values = (collection, key, version, position, wall_ms, body)
+        check_seal(self.path, f"{collection} {key!r}", kept, *values)
+        return self._row(collection, key, version, wall_ms, body)
+
+    def _row(
         self, collection: str, key: str, version: int, wall_ms: int, body: bytes | None
     ) -> MetadataRow:
         try:
@@ -250,7 +283,3 @@ class JournalReads:
 
 def _value(text: bytes | None) -> Any:
     return None if text is None else msgspec.json.decode(text)
-
-
-def _log_row(workflow_id: str, task_id: str, created_time: int, log: str) -> LogRow:
-    return LogRow(workflow_id=workflow_id, task_id=task_id, created_time=created_time, log=log)

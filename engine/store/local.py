@@ -21,6 +21,7 @@ from .feeder import Feeder
 from .history import History
 from .history_file import connect, connect_or_set_aside
 from .journal import Journal, NumberedEvents
+from .journal_file import damaged
 from .lock import StoreLock
 from .payload_storage import sync_folder
 
@@ -197,7 +198,10 @@ class LocalStore:
         if recent and recent[0].number == after + 1:
             return _without_gap(recent, after)
         if not recent and self._journal.is_open(workflow_id):
-            return []
+            recent = self._journal.reads.events(workflow_id, after)  # it may just have begun
+            if not recent and not after and self._journal.is_open(workflow_id):
+                raise damaged(self._journal_path, f"no event of {workflow_id} is to be found")
+            return _without_gap(recent, after)
         if self._journal.reads.is_removed(workflow_id):
             return recent
         before = recent[0].number if recent else None

@@ -117,4 +117,19 @@ JOURNAL_STEPS: Final = (
             "ALTER TABLE open_executions ADD COLUMN idle_body BLOB",
         ),
     ),
+    Step(
+        4,
+        "checksums of everything else that is answered from; rows of before have none",
+        tuple(
+            f"ALTER TABLE {table} ADD COLUMN seal INTEGER"
+            for table in (
+                "open_executions",
+                "definitions",
+                "metadata",
+                "logs",
+                "protected",
+                "audit",
+            )
+        ),
+    ),
 )

@@ -59,6 +59,7 @@ class Recorder:
         self.calls: list[Call] = []
         self._library = ctypes.CDLL(_sqlite3.__file__)
         self._kept: list[Any] = []  # SQLite holds pointers to these
+        self._failing = ("", -1, 0)
         log = path.with_name(path.name + "-wal")
         self.began = {"database": path.read_bytes(), "log": log.read_bytes()}
 
@@ -74,6 +75,17 @@ class Recorder:
             assert file.value, f"the connection has not opened its {name}"
             self._replace(name, c_void_p.from_address(file.value))
 
+    def fail(self, what: str, after: int, status: int) -> None:
+        """Have a ``write`` or ``sync`` fail once, ``after`` so many others; below 0 none does."""
+        self._failing = (what, after, status)
+
+    def _fails(self, what: str) -> int:
+        which, left, status = self._failing
+        if which != what or left < 0:
+            return 0
+        self._failing = (which, left - 1, status)
+        return 0 if left else status
+
     def mark(self, what: str, number: int) -> None:
         """Note something that is no call."""
         self.calls.append(Call("", what, number))
@@ -84,6 +96,8 @@ class Recorder:
         write, truncate, sync = _Write(was.write), _Truncate(was.truncate), _Sync(was.sync)
 
         def noted_write(file: int, body: int, size: int, at: int) -> int:
+            if failure := self._fails("write"):
+                return failure
             self.calls.append(Call(name, "write", at, ctypes.string_at(body, size)))
             return int(write(file, body, size, at))
 
@@ -92,6 +106,8 @@ class Recorder:
             return int(truncate(file, size))
 
         def noted_sync(file: int, flags: int) -> int:
+            if failure := self._fails("sync"):
+                return failure
             status = int(sync(file, flags))
             self.calls.append(Call(name, "sync"))
             return status

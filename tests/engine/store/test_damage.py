@@ -1,0 +1,172 @@
+"""Damaged files and failing disks: an answer is what was written, or there is none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from damaged_files import harmed
+from recorded_writes import Recorder
+from test_power_loss import needs_cpython
+
+from engine.errors import EngineError, StoreError
+from engine.store.base import AuditRow, Commit, LogRow, MetadataRow
+from engine.store.journal import Journal
+from engine.store.local import LocalStore
+from engine.testing.store_records import commit_of, history, rows_of
+
+_NAMES = [f"w{number}" for number in range(25)]
+Questions = Iterator[Callable[[], Any]]
+
+
+def _commits(ended: bool) -> Iterator[Commit]:
+    """Something of everything that a journal answers from."""
+    for number, name in enumerate(_NAMES):
+        body = {"name": f"flow{number}", "description": "d" * 200}
+        commit = commit_of(history(name, steps=4, ended=ended))
+        commit.metadata = [
+            MetadataRow(collection="flows", key=f"f{number}", version=1, body=body, wall_ms=number)
+        ]
+        commit.definitions = {f"hash-{number}": b'{"name":"%d","text":"%s"}' % (number, b"y" * 200)}
+        line = f"line {number} " + "z" * 100
+        commit.logs = [
+            LogRow(workflow_id=name, task_id=f"{name}-task-1", created_time=number, log=line)
+        ]
+        user = {"name": f"u{number}", "hash": "h" * 64}
+        commit.protected = [
+            MetadataRow(collection="users", key=f"u{number}", version=0, body=user, wall_ms=number)
+        ]
+        what = {"operation": "op", "object": f"o{number}", "before": None, "after": user}
+        commit.audit = [AuditRow(wall_ms=number, actor="a", kind="user", address="", **what)]
+        yield commit
+
+
+def _journal_questions(journal: Journal) -> Questions:
+    reads = journal.reads
+    yield reads.open_executions
+    yield lambda: reads.metadata("flows")
+    yield lambda: reads.protected("users")
+    yield lambda: reads.audit(0, 100, "", "", "")
+    yield lambda: reads.events_after(0, 1000)
+    yield lambda: journal.last_position
+    for number, name in enumerate(_NAMES):
+        yield lambda name=name: reads.events(name)  # type: ignore[misc]
+        yield lambda name=name: reads.logs(f"{name}-task-1")  # type: ignore[misc]
+        yield lambda number=number: reads.definition(f"hash-{number}")  # type: ignore[misc]
+
+
+def _answers(questions: Questions) -> Iterator[tuple[str, Any]]:
+    for ask in questions:
+        try:
+            yield "answer", ask()
+        except EngineError as error:
+            yield "refused", error
+
+
+def _place(folder: Path, name: str, body: bytes) -> Path:
+    for old in folder.glob(f"{name}*"):
+        old.unlink()
+    path = folder / name
+    path.write_bytes(body)
+    return path
+
+
+def _damage_journals(folder: Path, seeds: range) -> None:
+    with closing(Journal(folder / "whole")) as journal:
+        for commit in _commits(ended=False):
+            journal.commit(commit)
+        good = list(_answers(_journal_questions(journal)))
+    content = (folder / "whole").read_bytes()
+    refused = 0
+    for seed in seeds:
+        what, body = harmed(content, random.Random(seed))
+        path = _place(folder, "harmed", body)
+        try:
+            journal = Journal(path)
+        except StoreError:
+            refused += 1
+            continue
+        with closing(journal):
+            for expected, found in zip(good, _answers(_journal_questions(journal)), strict=True):
+                assert found[0] == "refused" or found == expected, f"seed {seed}: {what}"
+    assert refused > len(seeds) // 4, "most damage is seen at the start"
+
+
+def test_no_damage_to_a_journal_changes_an_answer(tmp_path: Path) -> None:
+    _damage_journals(tmp_path, range(300))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_no_damage_of_five_thousand_changes_an_answer(tmp_path: Path) -> None:
+    _damage_journals(tmp_path, range(1000, 6000))
+
+
+def _store_questions(store: LocalStore) -> Questions:
+    yield lambda: store.query("SELECT * FROM executions ORDER BY workflow_id")
+    yield lambda: store.query("SELECT * FROM tasks ORDER BY task_id")
+    yield lambda: store.query("SELECT * FROM logs ORDER BY ALL")
+    for number, name in enumerate(_NAMES):
+        yield lambda name=name: store.events(name)  # type: ignore[misc]
+        yield lambda number=number: store.definition(f"hash-{number}")  # type: ignore[misc]
+
+
+@pytest.mark.slow
+def test_no_damage_to_a_history_changes_an_answer(tmp_path: Path) -> None:
+    """It is refused, or set aside for all to see; what then is not there is not made up."""
+    whole = tmp_path / "whole.duckdb"
+    with closing(LocalStore(whole, project=rows_of)) as store:
+        for commit in _commits(ended=True):
+            store.commit(commit)
+        good = list(_answers(_store_questions(store)))
+    contents = {suffix: Path(f"{whole}{suffix}").read_bytes() for suffix in ("", ".journal")}
+    for seed in range(25):
+        what, body = harmed(contents[""], random.Random(seed))
+        _place(tmp_path, "harmed.duckdb", body)
+        (tmp_path / "harmed.duckdb.journal").write_bytes(contents[".journal"])
+        try:
+            store = LocalStore(tmp_path / "harmed.duckdb", project=rows_of)
+        except StoreError:
+            continue
+        with closing(store):
+            found = list(_answers(_store_questions(store)))
+        is_aside = bool(list(tmp_path.glob("harmed.duckdb.damaged-*")))
+        for expected, (how, answer) in zip(good, found, strict=True):
+            is_absent = is_aside and not answer
+            assert how == "refused" or is_absent or answer == expected[1], f"seed {seed}: {what}"
+
+
+@needs_cpython
+@pytest.mark.parametrize("what", ["write", "sync"])
+def test_a_commit_that_the_disk_refuses_is_refused_and_nothing_of_it_is_there(
+    tmp_path: Path, what: str
+) -> None:
+    """Disk full and input/output errors, at each call of a commit in turn."""
+    full, io_error = 13, 10
+    with closing(Journal(tmp_path / "j")) as journal:
+        journal.prune(0)
+        recorder = Recorder(tmp_path / "j")
+        recorder.attach(journal._writer)
+        acknowledged: list[str] = []
+        refused = 0
+        for number in range(120):
+            recorder.fail(what, after=number % 9, status=(full, io_error)[number % 2])
+            name = f"w{number}"
+            try:
+                journal.commit(commit_of(history(name, steps=2, ended=False)))
+            except EngineError:
+                refused += 1
+                assert journal.reads.events(name) == []
+            else:
+                acknowledged.append(name)
+        recorder.fail(what, after=-1, status=0)
+        assert refused > 5
+        assert journal.reads.open_executions() == acknowledged
+    with closing(Journal(tmp_path / "j", suspicious=True)) as journal:
+        assert journal.reads.open_executions() == acknowledged
+        for name in acknowledged:
+            assert journal.reads.events(name) == history(name, steps=2, ended=False)
