@@ -159,8 +159,8 @@ def test_sealed_text_of_one_secret_cannot_be_put_in_anothers_place(tmp_path: Pat
         engine.service.set_secret("shown", "harmless").result(10)
     with closing(sqlite3.connect(f"{db}.journal")) as journal, journal:
         journal.execute(
-            "UPDATE protected SET body = (SELECT body FROM protected WHERE key = 'needle') "
-            "WHERE key = 'shown'"
+            "UPDATE protected SET seal = NULL, "
+            "body = (SELECT body FROM protected WHERE key = 'needle') WHERE key = 'shown'"
         )
     with pytest.raises(InvalidRequestError, match="'shown'"):
         engine_on(db)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.core.events import EventKind, HistoryEvent
@@ -18,6 +20,8 @@ from engine.store.batch import Batch
 from engine.store.history import History
 from engine.store.history_file import connect
 from engine.store.journal import Journal
+from engine.store.journal_file import connect as connect_journal
+from engine.store.journal_file import prepare
 from engine.store.local import LocalStore
 from engine.store.migrations import Step, migrate
 from engine.store.migrations.history_steps import HISTORY_STEPS
@@ -252,13 +256,20 @@ def test_a_journal_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None
     newest = len(JOURNAL_STEPS)
     statement = "ALTER TABLE removals ADD COLUMN note TEXT"
     later = (*JOURNAL_STEPS, Step(newest + 1, "a note", (statement,)))
-    with closing(Journal(path, JOURNAL_STEPS[:1])) as old:
-        old.commit(commit_of(history("a", ended=False)))
-        identity = old.store_id
+    with closing(connect_journal(path, "FULL")) as old:
+        identity = prepare(path, old, JOURNAL_STEPS[:1])["store_id"]
+        for position, made in enumerate(history("a", ended=False), 1):
+            body = msgspec.json.encode(made)
+            row = (position, "a", made.number, zlib.crc32(body), body)
+            old.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+        old.execute("INSERT INTO open_executions VALUES ('a', 1)")
+        old.execute("""INSERT INTO metadata VALUES ('flows', 'f', 1, 9, 1, '{"name":"f"}')""")
     with closing(Journal(path, later)) as new:
         assert new.schema_version == newest + 1
         assert new.store_id == identity
         assert new.reads.events("a") == history("a", ended=False)
+        assert new.reads.open_executions() == ["a"]
+        assert [row.body for row in new.reads.metadata("flows")] == [{"name": "f"}]
     refusal = f"has schema {newest + 1}; this version knows schemas up to {newest}"
     with pytest.raises(StoreError, match=refusal):
         Journal(path, JOURNAL_STEPS)
