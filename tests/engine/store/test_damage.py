@@ -50,7 +50,7 @@ def _journal_questions(journal: Journal) -> Questions:
     yield reads.open_executions
     yield lambda: reads.metadata("flows")
     yield lambda: reads.protected("users")
-    yield lambda: reads.audit(0, 100, "", "", "")
+    yield lambda: reads.audit(0, 100, "", "", "", (0, 0))
     yield lambda: reads.events_after(0, 1000)
     yield lambda: journal.last_position
     for number, name in enumerate(_NAMES):
