@@ -16,6 +16,7 @@ from engine.service import Service
 
 STUDIO = Path(__file__).parent.parent.parent / "studio"
 HERE_ONLY = {
+    "audit",
     "caller_of_link",
     "figures",
     "has_users",
@@ -25,7 +26,9 @@ HERE_ONLY = {
     "open_link",
     "require_log_in",
     "revoke_share_link",
+    "share_board",
     "share_execution",
+    "share_links",
 }
 """What pages ask only of an engine of their own: its users, and figures of its memory."""
 SHARED = sorted(
