@@ -42,6 +42,8 @@ class ReadingService(MetadataService):
         Raises:
             NotFoundError: (from the future) no such execution.
         """
+        if self._is_paged_out(workflow_id):
+            return self._aside(lambda: self._committed(workflow_id))
         return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
 
     def workflow(
@@ -87,6 +89,10 @@ class ReadingService(MetadataService):
         """
         return self._runtime.encoded.get(workflow_id, include_tasks)
 
+    def _is_paged_out(self, workflow_id: str) -> bool:
+        """Whether looking at an execution by way of the decider would bring it into memory."""
+        return self._runtime.desk.executions.paged_length(workflow_id) is not None
+
     def _is_quickly_folded(self, workflow_id: str) -> bool:
         """Whether an open execution is sooner folded from the journal than asked of the decider.
 
@@ -127,10 +133,12 @@ class ReadingService(MetadataService):
     ) -> Future[Wire]:
         """Status of an execution, with output and variables on demand."""
 
-        def read(desk: Desk) -> Wire:
-            return workflow_status_wire(desk.state(workflow_id), include_output, include_variables)
+        def shown(state: WorkflowState) -> Wire:
+            return workflow_status_wire(state, include_output, include_variables)
 
-        return self._with_execution(workflow_id, read)
+        if self._is_paged_out(workflow_id):
+            return self._aside(lambda: shown(self._committed(workflow_id)))
+        return self._with_execution(workflow_id, lambda desk: shown(desk.state(workflow_id)))
 
     def workflow_tasks(
         self, workflow_id: str, start: int = 0, count: int = 15, statuses: Sequence[str] = ()

@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from ..models.codec import dumps, loads
 from .base import Commit, Store
 from .faults import fault_point
 from .payload_storage import PayloadStorage
+
+logger = logging.getLogger(__name__)
 
 _DIGEST_BYTES: Final = 16
 
@@ -47,7 +50,14 @@ class ExternalPayloads:
         self._store.commit(commit)
         for workflow_id in commit.removed:
             fault_point("payloads.before_deletion")
+            self._delete(workflow_id)
+
+    def _delete(self, workflow_id: str) -> None:
+        """Once an execution is gone, what is left of its payloads harms nobody."""
+        try:
             self.storage.delete_execution(workflow_id)
+        except Exception as error:  # whatever a storage raises: the commit itself has succeeded
+            logger.warning("Payloads of the removed execution %s are left: %s", workflow_id, error)
 
     def _written(self, event: HistoryEvent) -> HistoryEvent:
         names = event.data.get(EXTERNAL)

@@ -129,12 +129,18 @@ class FolderStorage:
         Args:
             before: Epoch seconds; what is younger may still be told about.
         """
-        old = [p for p in self.folder.glob(f"{UPLOADS}/*/*/*.json") if p.stat().st_mtime < before]
-        for path in old:
-            path.unlink(missing_ok=True)
+        removed = 0
+        for path in self.folder.glob(f"{UPLOADS}/*/*/*.json"):
+            try:
+                if path.stat().st_mtime >= before:
+                    continue
+                path.unlink()
+            except FileNotFoundError:  # taken over meanwhile
+                continue
+            removed += 1
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
-        return len(old)
+        return removed
 
     def address(self, name: str, operation: str) -> str | None:
         """Files are read and written through this server."""

@@ -74,6 +74,18 @@ def test_idle_execution_is_not_in_memory_but_is_there(engine: InlineEngine) -> N
     assert (shown["status"], shown["input"]) == ("RUNNING", {"n": 7})
 
 
+def test_looking_at_an_idle_execution_does_not_bring_it_into_memory(engine: InlineEngine) -> None:
+    waiting = engine.start("works", {"n": 7})
+    settle(engine)
+    service = engine.service
+    assert service.state(waiting).result().input == {"n": 7}
+    assert service.workflow_status(waiting).result()["status"] == "RUNNING"
+    assert service.workflow_tasks(waiting).result()["totalHits"] == 1
+    assert b'"n":7' in service.workflow_text(waiting).result()
+    assert len(service.pending_tasks("job").result()) == 1
+    assert engine.desk.executions.paged_count == 1
+
+
 def test_waits_and_time_outs_go_on_after_a_restart_without_folding(engine: InlineEngine) -> None:
     waiting = engine.start("waits", {"n": 7})
     assert reopened(engine) == 1

@@ -15,6 +15,7 @@ from engine.core.payloads import EXTERNAL, places
 from engine.errors import InvalidRequestError, NotFoundError, StoreCorruptError
 from engine.functions import FunctionRegistry
 from engine.store import open_store
+from engine.store.external import ExternalPayloads
 from engine.store.opening import with_payloads
 from engine.store.payload_storage import FolderStorage, MemoryStorage, PayloadStorage, checked_name
 from engine.testing.inline import InlineEngine
@@ -149,6 +150,25 @@ def test_payloads_go_with_their_execution(engine: InlineEngine, db: Path) -> Non
     engine.complete("first", LARGE)
     engine.service.remove(execution, archive=False).result(5)
     assert files(db) == []
+
+
+class Stubborn(MemoryStorage):
+    """A storage that lets nothing be deleted, as a bucket without that right."""
+
+    def delete_execution(self, workflow_id: str) -> None:
+        raise PermissionError("not allowed to delete")
+
+
+def test_payloads_that_cannot_be_deleted_do_not_stop_the_engine(
+    db: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with InlineEngine(FLOW, store=ExternalPayloads(open_store(db), Stubborn())) as engine:
+        execution = engine.start("flow")
+        engine.complete("first", LARGE)
+        engine.service.remove(execution, archive=False).result(5)
+        assert engine.start("flow")
+        assert engine.service.health()["healthy"]
+    assert "not allowed to delete" in caplog.text
 
 
 @pytest.mark.parametrize("harm", ["missing", "changed"])
@@ -306,3 +326,16 @@ def test_uploads_nobody_told_about_are_gone_after_a_day(tmp_path: Path) -> None:
         left = sorted(p.parent.name for p in folder.rglob("*.json"))
     assert left == ["kept", "new"]
     assert not (folder / "upload/output/old").exists()
+
+
+def test_an_upload_that_is_taken_over_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = FolderStorage(tmp_path)
+    for name in ("first", "second"):
+        storage.put(f"upload/output/{name}/payload.json", b"{}")
+    found = sorted(tmp_path.rglob("*.json"))
+    found[0].unlink()  # between the look at the folder and the look at the file
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    assert storage.delete_uploads(before=2**40) == 1
+    assert not found[1].exists()
