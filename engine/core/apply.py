@@ -89,6 +89,7 @@ def _workflow_started(
     state.idempotency_key = data.get("idempotency_key")
     state.branch = data.get("branch")
     state.unchecked_input = bool(data.get("check_input"))
+    state.logic = data.get("logic") or 1
     state.rate_limit_key = data.get("rate_limit_key")
     state.rate_limited = state.rate_limit_key is not None
     state.create_time = event.wall_ms

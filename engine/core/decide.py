@@ -28,7 +28,7 @@ from .ending import (
     permissive_failure,
     successful_terminate,
 )
-from .events import EventKind, HistoryEvent, Moment
+from .events import LOGIC, EventKind, HistoryEvent, Moment
 from .limits import SIZE_LIMITS
 from .mapping import (
     all_skipped,
@@ -38,7 +38,7 @@ from .mapping import (
     missing_dynamic_join,
     placement_of,
 )
-from .retries import retry_or_end
+from .retries import check_goes_on, go_on, is_retried, schedule_retry
 from .state import TaskState, WorkflowState
 from .tasks.base import TaskType
 from .timeouts import check_task_timeouts, check_workflow_timeout
@@ -101,6 +101,8 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
             if task is not None and not task.status.is_terminal:
                 check_task_timeouts(turn, task, turn.node_of(task))
                 _act_when_due(turn, task)
+        if turn.state.status is WorkflowStatus.PAUSED:
+            _revisit_paused(turn)
         while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:
             before = turn.state.last_event
             _process_ended(turn)
@@ -152,6 +154,14 @@ def _act_when_due(turn: Turn, task: TaskState) -> None:
         _revisit(turn, task)
 
 
+def _revisit_paused(turn: Turn) -> None:
+    """What goes on while an execution is paused: joins whose branches have all ended well."""
+    if turn.state.logic >= LOGIC:
+        for task_id in list(turn.state.revisited):
+            task = turn.state.tasks[task_id]
+            task_type_of(turn, task).revisit_paused(turn, task)
+
+
 def _revisit(turn: Turn, task: TaskState) -> None:
     if task.awaiting_check:
         checks.revisit(turn, task, task_type_of(turn, task))
@@ -168,49 +178,145 @@ def task_type_of(turn: Turn, task: TaskState) -> TaskType:
 
 
 def _process_ended(turn: Turn) -> None:
-    """Retry, or schedule what follows, for every ended task not yet looked at."""
+    """Retry, or schedule what follows, for every ended task not yet looked at.
+
+    One round of Conductor: scripts that began together have all run, a failure that ends the
+    execution comes before anything new, and all that follows is mapped before the first of it
+    is recorded. So the order of records hangs on the definition, not on who was quicker.
+    """
+    if turn.state.logic < LOGIC:
+        _process_one_by_one(turn)
+        return
+    ended = _ended_in_order(turn)
+    for task in ended:
+        if not task.status.is_successful:
+            check_goes_on(turn, task, turn.node_of(task), task_type_of(turn, task))
+    if successful_terminate(turn.state) is not None and not _script_at_work(turn):
+        return
+    followed: list[tuple[TaskState, list[Draft]]] = []
+    for task in ended:
+        drafts: list[Draft] | None = []
+        if not is_retried(task, turn.node_of(task), task_type_of(turn, task)):
+            task = go_on(turn, task)
+            drafts = _drafts_after(turn, task)
+        if drafts is not None:
+            followed.append((task, drafts))
+    if len(followed) == len(ended):
+        _record_round(turn, followed)
+
+
+def _process_one_by_one(turn: Turn) -> None:
+    """What histories of logic 1 were recorded by: each ended task by itself, as they ended."""
     state = turn.state
     for task_id in list(state.unprocessed):
-        if turn.is_over:
-            return
-        task = state.tasks.get(task_id)
-        if task is None or task_id not in state.unprocessed or ends_execution(task):
+        task = state.tasks[task_id]
+        node, task_type = turn.node_of(task), task_type_of(turn, task)
+        if ends_execution(task):
             continue
-        node = turn.node_of(task)
         if not task.status.is_successful:
-            if retry_or_end(turn, task, node, task_type_of(turn, task)):
+            check_goes_on(turn, task, node, task_type)
+            if is_retried(task, node, task_type):
+                schedule_retry(turn, task, node, task_type)
                 continue
-            task = state.tasks[task_id]
-        _schedule_successors(turn, task, node)
+            task = go_on(turn, task)
+        drafts = _drafts_after(turn, task)
+        if drafts is not None:
+            for draft, record in record_drafts(turn, drafts, task.last_event, [task_id]):
+                turn.types[draft.node.type].begin(turn, record)
 
 
-def _schedule_successors(turn: Turn, task: TaskState, node: Node | None) -> None:
-    drafts: list[Draft] = []
+def _script_at_work(turn: Turn) -> TaskState | None:
+    """The task whose script has been at work the longest: what ends meanwhile waits for it."""
+    if turn.state.logic >= LOGIC:
+        for task_id in turn.state.revisited:
+            task = turn.state.tasks[task_id]
+            if task_type_of(turn, task).runs_script and task.not_before_ms <= turn.now.wall_ms:
+                return task
+    return None
+
+
+def _ended_in_order(turn: Turn) -> list[TaskState]:
+    """The ended tasks that it is time to look at, in the order they were scheduled in."""
+    state = turn.state
+    if not state.unprocessed:
+        return []
+    ended = [state.tasks[task_id] for task_id in state.unprocessed]
+    script = _script_at_work(turn)
+    ended = [
+        task
+        for task in ended
+        if not ends_execution(task) and (script is None or task.last_event < script.scheduled_event)
+    ]
+    if len(ended) > 1:
+        ended.sort(key=lambda task: task.seq)
+    return ended
+
+
+def _drafts_after(turn: Turn, task: TaskState) -> list[Draft] | None:
+    """What follows an ended task; None while a script has to choose, which is asked for."""
+    node = turn.node_of(task)
+    if node is None:
+        return []
     turn.begin_mapping(within_decision=not task_type_of(turn, task).acts_aside)
     try:
-        if node is not None:
-            drafts = successors(turn, task, node)
+        return successors(turn, task, node)
     except NeedsEvaluation as need:
         turn.needs_evaluation(need.request)
-        return
+        return None
     finally:
         turn.begin_mapping(within_decision=False)
-    schedule_drafts(turn, drafts, task.last_event, [task.task_id])
 
 
-def schedule_drafts(
+def _record_round(turn: Turn, followed: list[tuple[TaskState, list[Draft]]]) -> None:
+    """Record next attempts and successors in the order of the tasks they follow, then begin them.
+
+    Two tasks may lead to the same one (the JOIN of a dynamic fork): it is recorded once.
+    """
+    scheduled: list[tuple[Draft, TaskState]] = []
+    taken: set[str] = set()
+    for task, drafts in followed:
+        node = turn.node_of(task)
+        if is_retried(task, node, task_type_of(turn, task)):
+            schedule_retry(turn, task, node, task_type_of(turn, task))
+            continue
+        fresh = [draft for draft in drafts if draft.reference not in taken]
+        taken.update(draft.reference for draft in fresh)
+        scheduled += record_drafts(turn, fresh, task.last_event, [task.task_id])
+    for draft, record in scheduled:
+        turn.types[draft.node.type].begin(turn, record)
+    for _, record in scheduled:
+        if record.status.is_terminal and not record.status.is_successful:
+            _tell_loops(turn, record)
+
+
+def _tell_loops(turn: Turn, record: TaskState) -> None:
+    """A SWITCH that could not choose failed as it was recorded: the loops around it see that."""
+    node = turn.node_of(record)
+    loops: list[Node] = []
+    while node is not None and (node := node.loop()) is not None:
+        loops.append(node)
+    for loop in reversed(loops):
+        around = turn.state.tasks.get(turn.state.latest_by_base.get(loop.reference, ""))
+        if around is not None and not around.status.is_terminal:
+            task_type_of(turn, around).failed_inside(turn, around, turn.state.tasks[record.task_id])
+
+
+def record_drafts(
     turn: Turn, drafts: list[Draft], parent: int, settles: list[str] | None
-) -> None:
+) -> list[tuple[Draft, TaskState]]:
     """Record drafts in order; ``settles`` are the tasks whose successors these are."""
-    if not drafts:
-        if settles:
-            turn.emit(EventKind.TASKS_EVALUATED, {"task_ids": settles}, parent=parent)
-        return
+    if not drafts and settles:
+        turn.emit(EventKind.TASKS_EVALUATED, {"task_ids": settles}, parent=parent)
     scheduled = []
     for draft in drafts:
         scheduled.append((draft, turn.emit_scheduled(draft, parent, settles)))
         settles = None
-    for draft, task in scheduled:
+    return scheduled
+
+
+def schedule_drafts(turn: Turn, drafts: list[Draft], parent: int) -> None:
+    """Record drafts in order and begin them."""
+    for draft, task in record_drafts(turn, drafts, parent, None):
         turn.types[draft.node.type].begin(turn, task)
 
 
@@ -290,13 +396,14 @@ def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
 def _revisit_open(turn: Turn) -> None:
     """Let the engine's own open tasks move on; loops and joins see the newest attempts."""
     state = turn.state
+    waiting = _script_at_work(turn) is not None or _conditions_are_asked_for(turn)
     for task_id in list(state.revisited):
         if turn.is_over:
             return
         task = state.tasks.get(task_id)
         if task is None or task.status.is_terminal:
             continue
-        if state.unprocessed and not task_type_of(turn, task).auto_retry:
+        if (waiting or state.unprocessed) and not task_type_of(turn, task).auto_retry:
             continue  # a join or loop waits until what just ended has been processed
         try:
             _revisit(turn, task)
@@ -304,11 +411,31 @@ def _revisit_open(turn: Turn) -> None:
             turn.needs_evaluation(need.request)
 
 
+def _conditions_are_asked_for(turn: Turn) -> bool:
+    """Whether loops that are to act in one round still wait for the condition of one of them."""
+    state = turn.state
+    if state.logic < LOGIC or state.unprocessed:
+        return False
+    loops = [
+        task
+        for task_id in state.revisited
+        if (task := state.tasks[task_id]).task_type == "DO_WHILE" and not task.awaiting_check
+    ]
+    asked = False
+    for task in loops if len(loops) > 1 else ():
+        try:
+            task_type_of(turn, task).look_ahead(turn, task)
+        except NeedsEvaluation as need:
+            turn.needs_evaluation(need.request)
+            asked = True
+    return asked
+
+
 def _finish(turn: Turn) -> bool:
     """Start the first task, or end the execution when all is done; True if anything happened."""
     state = turn.state
     terminate = successful_terminate(state)
-    if terminate is not None:
+    if terminate is not None and _script_at_work(turn) is None:
         return _complete(turn, terminate)
     if state.open_task_ids or state.unprocessed or turn.needs:
         return False
@@ -344,7 +471,7 @@ def _start_first(turn: Turn) -> bool:
         return False
     if not drafts:
         return False
-    schedule_drafts(turn, drafts, turn.state.last_event, None)
+    schedule_drafts(turn, drafts, turn.state.last_event)
     return True
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..models.enums import TaskStatus, WorkflowStatus
 from .checks import check_workflow_output
 from .effects import StartFailureWorkflow, TellParent
-from .events import EventKind
+from .events import LOGIC, EventKind
 from .limits import workflow_output_refusal
 from .state import TaskState, WorkflowState
 from .turn import Terminate, Turn
@@ -21,11 +21,14 @@ def ends_execution(task: TaskState) -> bool:
 
 
 def successful_terminate(state: WorkflowState) -> TaskState | None:
-    """The TERMINATE task that has completed, if any; it is never marked as evaluated."""
-    for task_id in state.unprocessed:
-        if ends_execution(state.tasks[task_id]):
-            return state.tasks[task_id]
-    return None
+    """The TERMINATE task that has completed, if any; it is never marked as evaluated.
+
+    Of several in one round the last counts, as in Conductor.
+    """
+    found = [state.tasks[i] for i in state.unprocessed if ends_execution(state.tasks[i])]
+    if not found:
+        return None
+    return max(found, key=lambda task: task.seq) if state.logic >= LOGIC else found[0]
 
 
 def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:

@@ -16,6 +16,7 @@ WorkflowStarted      name, version, definition_hash, input, variables, correlati
                      parent_workflow_id, parent_workflow_task_id, task_to_domain, event,
                      created_by, idempotency_key, cause,
                      check_input (its schema has still to be applied), rate_limit_key,
+                     logic (which rules it is decided by: ``LOGIC``; absent: 1),
                      branch {workflow_id, event_number, task_id, reference, path, edits, root_id},
                      imported {source, at}: made from what another server showed; the last event
                      of such an import has seen: the hash of what was shown
@@ -23,7 +24,8 @@ TaskScheduled        one new attempt: every field of ``TaskState`` it starts wit
                      (task_type, task_def_name, node, status, input, seq, start_delay_seconds,
                      callback_after_seconds, not_before_ms, retried_task_id, domain, …),
                      origins [{path, expression, source, source_task_id, source_event,
-                     source_path, fallback}], settles [task ids whose successors are now known]
+                     source_path, fallback}], settles [task ids whose successors are now known],
+                     by_operator, shares_input (the attempt before shows this input, too)
 TaskReused           the same, with source {workflow_id, task_id, event_number}: taken over
                      finished from the execution this one branched from
 TaskStarted          worker_id, poll_count            (polled by a worker, or begun by the engine)
@@ -56,7 +58,7 @@ WorkflowEnded        status, output, reason, failed_task_id
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -93,6 +95,13 @@ class EventKind(StrEnum):
     SUB_WORKFLOW_STARTED = "SubWorkflowStarted"
     OUTPUT_SET = "OutputSet"
     MESSAGE_RECEIVED = "MessageReceived"
+
+
+LOGIC: Final = 2
+"""Version of the rules that new executions are decided by; older histories keep theirs.
+
+1: each ended task by itself, in the order of their ends. 2: in rounds (``decide``).
+"""
 
 
 class Moment(NamedTuple):

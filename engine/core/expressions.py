@@ -88,6 +88,20 @@ def resolve(template: Any, scope: Scope) -> Resolution:
     return Resolution(resolver.resolve(template, ()), resolver.origins)
 
 
+def text_where_alone(template: Any, value: Any) -> str:
+    """The text of what a template resolved to: Java's, but JSON for what an indefinite path found.
+
+    Such a path (``$.items[*].id``, filters, slices) gives Jayway's own kind of list, which knows
+    to write itself; the same list from a worker does not.
+    """
+    only = _parsed(template).only_expression if isinstance(template, str) else None
+    if only is not None and isinstance(value, list):
+        path = "".join(part if isinstance(part, str) else part.text for part in only.path.parts)
+        if not compiled(path).definite:
+            return codec.dumps(value).decode()
+    return java_text(value)
+
+
 def apply_input_template(
     value: Mapping[str, Any], input_template: Mapping[str, Any]
 ) -> dict[str, Any]:

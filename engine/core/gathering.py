@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .definition import Node
+from .events import LOGIC
 from .records import existing, node_of
 from .state import TaskState, WorkflowState
 
@@ -62,6 +63,14 @@ def is_open_join(task: TaskState) -> bool:
     return task.task_type == "JOIN" and not task.status.is_terminal
 
 
+def _ended_since(state: WorkflowState, record: TaskState, before: int) -> bool:
+    """Whether a task ended with an event or later, or as a script of the round at hand."""
+    if not record.status.is_terminal:
+        return False
+    of_round = record.revisit and record.task_id in state.unprocessed and state.logic >= LOGIC
+    return of_round or record.last_event >= before
+
+
 def gathered(state: WorkflowState, task: TaskState, before: int | None = None) -> dict[str, Any]:
     """What the branches of an open JOIN have put out so far, by full reference.
 
@@ -82,7 +91,7 @@ def gathered(state: WorkflowState, task: TaskState, before: int | None = None) -
     for reference, record in zip(references, joined_records(state, references), strict=True):
         if record is None:
             continue
-        if before is not None and record.status.is_terminal and record.last_event >= before:
+        if before is not None and _ended_since(state, record, before):
             child = record.sub_workflow_id
             shown = {"subWorkflowId": child} if child else {}
         elif is_open_join(record):

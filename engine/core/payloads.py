@@ -28,7 +28,7 @@ _PAYLOADS: Final[dict[EventKind, tuple[str, tuple[str, ...]]]] = {
     EventKind.TASK_UPDATED: (_TASK, ("output",)),
     EventKind.TASK_COMPLETED: (_TASK, ("output",)),
     EventKind.TASK_FAILED: (_TASK, ("output",)),
-    EventKind.SUB_WORKFLOW_STARTED: (_TASK, ("output",)),
+    EventKind.SUB_WORKFLOW_STARTED: (_TASK, ("input", "output")),
     EventKind.EXPRESSION_EVALUATED: (_SCRIPT, ("result",)),
 }
 

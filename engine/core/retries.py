@@ -8,11 +8,11 @@ seconds for the wire.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NoReturn
 
 from ..models.enums import RetryLogic, TaskStatus, WorkflowStatus
 from .definition import Node, TaskSettings
-from .events import EventKind
+from .events import LOGIC, EventKind
 from .state import TaskState
 from .tasks.base import TaskType
 from .turn import Placement, Terminate, Turn
@@ -20,23 +20,44 @@ from .turn import Placement, Terminate, Turn
 MAX_DELAY_SECONDS = 2147483647
 
 
-def retry_or_end(turn: Turn, task: TaskState, node: Node | None, task_type: TaskType) -> bool:
-    """Deal with an unsuccessful task; True when a new attempt has taken its place.
+def is_retried(task: TaskState, node: Node | None, task_type: TaskType) -> bool:
+    """Whether another attempt takes the place of an ended task."""
+    if task.status.is_successful or not task.status.is_retriable:
+        return False
+    allowed = node.allowed_retries if node is not None else 0
+    return task_type.auto_retry and task.retry_count < allowed
+
+
+def check_goes_on(turn: Turn, task: TaskState, node: Node | None, task_type: TaskType) -> None:
+    """Nothing where the flow goes on after an unsuccessful task: by another attempt, or without it.
 
     Raises:
         Terminate: The execution ends with this failure.
     """
-    settings = node.settings if node is not None else None
-    allowed = node.allowed_retries if node is not None else 0
-    if not (task.status.is_retriable and task_type.auto_retry and task.retry_count < allowed):
-        _go_on_or_terminate(turn, task)
-        return False
-    settings = settings or TaskSettings()
-    _check_total_budget(turn, task, settings)
+    if is_retried(task, node, task_type):
+        _check_total_budget(turn, task, _settings(node))
+    elif not task.optional and not task.permissive:
+        _terminate(task)
+
+
+def go_on(turn: Turn, task: TaskState) -> TaskState:
+    """The record of a task that the flow goes on behind: a failed optional one counts as done."""
+    if task.status.is_successful or not task.optional:
+        return task
+    turn.emit(EventKind.TASK_COMPLETED, {"status": str(TaskStatus.COMPLETED_WITH_ERRORS)}, task)
+    return turn.state.tasks[task.task_id]
+
+
+def schedule_retry(turn: Turn, task: TaskState, node: Node | None, task_type: TaskType) -> None:
+    """Record the next attempt after the delay that the task definition asks for."""
+    settings = _settings(node)
     delay = retry_delay_seconds(settings, task.retry_count)
     jitter_ms = _jitter_ms(task, settings.backoff_jitter_ms)
     schedule_attempt(turn, task, node, task_type, delay, jitter_ms)
-    return True
+
+
+def _settings(node: Node | None) -> TaskSettings:
+    return (node.settings if node is not None else None) or TaskSettings()
 
 
 def schedule_attempt(
@@ -74,6 +95,8 @@ def schedule_attempt(
         data["not_before_ms"] = turn.now.wall_ms + delay_seconds * 1000 + jitter_ms
     if by_operator:
         data["by_operator"] = True
+        if turn.state.logic >= LOGIC:  # Conductor resolves it into the map that both attempts hold
+            data["shares_input"] = True
     elif task.reason_for_incompletion is not None:
         data["reason"] = task.reason_for_incompletion
     record = turn.emit_scheduled(draft, task.last_event, None)
@@ -132,13 +155,8 @@ def _check_total_budget(turn: Turn, task: TaskState, settings: TaskSettings) -> 
     )
 
 
-def _go_on_or_terminate(turn: Turn, task: TaskState) -> None:
-    """Without another attempt: optional and permissive tasks let the flow go on."""
-    if task.optional:
-        turn.emit(EventKind.TASK_COMPLETED, {"status": str(TaskStatus.COMPLETED_WITH_ERRORS)}, task)
-        return
-    if task.permissive:
-        return
+def _terminate(task: TaskState) -> NoReturn:
+    """End the execution: nothing lets the flow go on."""
     status = {
         TaskStatus.CANCELED: WorkflowStatus.TERMINATED,
         TaskStatus.TIMED_OUT: WorkflowStatus.TIMED_OUT,

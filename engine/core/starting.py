@@ -7,7 +7,7 @@ from typing import Any
 from ..models.enums import TaskStatus, WorkflowStatus
 from .checks import hold_output, output_schema
 from .definition import CompiledDefinition
-from .events import EventKind
+from .events import LOGIC, EventKind
 from .java_text import java_text
 from .projection import first_cause
 from .state import TaskState, WorkflowState
@@ -66,6 +66,7 @@ def start_data(
         "version": definition.version,
         "definition_hash": definition.hash,
         "input": merged_input(given, template),
+        "logic": LOGIC,
     }
     if definition.input_schema is not None and check_input:
         data["check_input"] = True
@@ -86,18 +87,18 @@ def merged_input(given: dict[str, Any], template: dict[str, Any]) -> dict[str, A
     return {**given, **{key: item for key, item in template.items() if given.get(key) is None}}
 
 
-def child_started(turn: Turn, task: TaskState, child_id: str) -> None:
-    """The SUB_WORKFLOW task has its child."""
-    turn.emit(
-        EventKind.SUB_WORKFLOW_STARTED,
-        {
-            "status": str(TaskStatus.IN_PROGRESS),
-            "sub_workflow_id": child_id,
-            "start_time": task.start_time or turn.now.wall_ms,
-            "output": {**task.output_data, "subWorkflowId": child_id},
-        },
-        task,
-    )
+def child_started(turn: Turn, task: TaskState, child_id: str, child_input: dict[str, Any]) -> None:
+    """The SUB_WORKFLOW task has its child; it shows what that was given, defaults included."""
+    data: dict[str, Any] = {
+        "status": str(TaskStatus.IN_PROGRESS),
+        "sub_workflow_id": child_id,
+        "start_time": task.start_time or turn.now.wall_ms,
+        "output": {**task.output_data, "subWorkflowId": child_id},
+    }
+    given = task.input_data.get("workflowInput")
+    if given and given != child_input:
+        data["input"] = {**task.input_data, "workflowInput": child_input}
+    turn.emit(EventKind.SUB_WORKFLOW_STARTED, data, task)
 
 
 def child_ended(turn: Turn, task: TaskState, child: WorkflowState) -> bool:

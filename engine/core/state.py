@@ -157,6 +157,7 @@ class WorkflowState:
         "last_seq",
         "latest",
         "latest_by_base",
+        "logic",
         "messages",
         "open_task_ids",
         "output",
@@ -209,6 +210,8 @@ class WorkflowState:
         self.rate_limited = False
         """Nothing begins before a slot of the workflow's rate limit is free."""
         self.branch: dict[str, Any] | None = None
+        self.logic = 1
+        """Version of the rules it is decided by (``events.LOGIC``)."""
         self.unchecked_input = False
         """The input has still to be checked against the definition's schema."""
         self.create_time = 0

@@ -121,7 +121,8 @@ def _scheduled(state: WorkflowState, event: HistoryEvent) -> None:
     if replaced is not None and replaced in state.tasks:
         old = state.tasks[replaced]
         executed = old.executed or bool(data.get("by_operator"))
-        _put(state, _replace(old, retried=True, executed=executed))
+        given = task.input_data if data.get("shares_input") else old.input_data
+        _put(state, _replace(old, retried=True, executed=executed, input_data=given))
     _mark_executed(state, data.get("settles") or ())
     _put(state, task)
     _index(state, task)

@@ -11,7 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -121,6 +121,7 @@ class Turn:
         "environment",
         "events",
         "last_polls",
+        "latest_version_of",
         "needs",
         "now",
         "state",
@@ -139,12 +140,14 @@ class Turn:
         actor: str = "engine",
         last_polls: Mapping[tuple[str, str | None], tuple[str | None, int]] | None = None,
         task_defs: Mapping[str, dict[str, Any]] | None = None,
+        latest_version_of: Callable[[str], int | None] | None = None,
     ) -> None:
         """Begin a turn.
 
         ``types`` maps task types by name; ``environment`` is ``workflow.env``; ``last_polls``
         tells by (task type, domain) who polled last and when, for choosing a domain;
-        ``task_defs`` are the registered task definitions, for tasks made at run time.
+        ``task_defs`` are the registered task definitions and ``latest_version_of`` finds the
+        newest version of a workflow definition, both for tasks made at run time.
         """
         self.state = state
         self.now = now
@@ -154,6 +157,7 @@ class Turn:
         self.actor = actor
         self.last_polls = last_polls or {}
         self.task_defs = task_defs or {}
+        self.latest_version_of = latest_version_of
         self.began_after = state.last_event
         self.events: list[HistoryEvent] = []
         self.needs: dict[str, EvaluationRequest] = {}

@@ -12,6 +12,7 @@ from .constants import NOT_CONSTANT, constant_value
 from .errors import EvaluationError, ExpressionError, ExpressionTimeout
 from .evaluator_process import is_installed
 from .jq_programs import forbidden_word, with_whole_numbers
+from .long_numbers import long_numbers, with_long_numbers
 from .wording import script_error
 
 _JAVASCRIPT: Final = 0
@@ -92,11 +93,11 @@ class Job:
             raise ExpressionError(*script_error(None if text == "null" else text, None))
         answer = codec.loads(body)
         if self.lane == _JQ:
-            return with_whole_numbers(answer)
+            return with_long_numbers(with_whole_numbers(answer), long_numbers(self.given))
         if self.lane == _SCHEMA:
             return answer
         if "value" in answer:
-            return answer["value"]
+            return with_long_numbers(answer["value"], long_numbers(self.given))
         error = answer["error"]
         source = self.source.decode("utf-8", "replace")
         message, line = script_error(

@@ -25,6 +25,7 @@ from .lenient import (
     OptionalBoolean,
     OptionalInteger,
     OptionalText,
+    PositiveInteger,
     Text,
     enum_of,
 )
@@ -136,12 +137,12 @@ class TaskDef(AuditedModel):
     concurrent_exec_limit: OptionalInteger = None
     input_template: Document = Field(default_factory=dict)
     rate_limit_per_frequency: Integer = 0
-    rate_limit_frequency_in_seconds: Integer = 1
+    rate_limit_frequency_in_seconds: PositiveInteger = 1
     isolation_group_id: OptionalText = None
     execution_name_space: OptionalText = None
     owner_email: OptionalText = None
     poll_timeout_seconds: OptionalInteger = None
-    backoff_scale_factor: Integer = 1
+    backoff_scale_factor: PositiveInteger = 1
     max_retry_delay_seconds: Integer = 0
     backoff_jitter_ms: Integer = 0
     total_timeout_seconds: Integer = 0

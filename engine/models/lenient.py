@@ -60,6 +60,10 @@ def _whole(value: Any) -> int:
     raise _refuse("a whole number", value)
 
 
+def _positive(value: Any) -> Any:
+    return 1 if value is None else _integer(value)
+
+
 def _boolean(value: Any) -> Any:
     kind = value.__class__
     if kind is bool:
@@ -137,6 +141,8 @@ def enum_of(enum: type[StrEnum], default: StrEnum | None) -> BeforeValidator:
 
 
 Integer = Annotated[int, BeforeValidator(_integer)]
+PositiveInteger = Annotated[int, BeforeValidator(_positive)]
+"""A whole number whose default is 1; null is the default, not 0."""
 OptionalInteger = Annotated[int | None, BeforeValidator(_optional(_integer))]
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 OptionalBoolean = Annotated[bool | None, BeforeValidator(_optional(_boolean))]

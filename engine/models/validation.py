@@ -20,7 +20,6 @@ from .problems import VALIDATION_FAILED, child, did_you_mean, nested
 from .task_rules import CheckJavaScript, Registry, TaskDefOf, key_hints, task_problems
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_<>{}#\s-]+")
-_NOT_NULL: Final = "must not be null"
 
 
 class NamingRules(NamedTuple):
@@ -172,8 +171,6 @@ def _field_problems(definition: WorkflowDef, naming: NamingRules) -> Iterator[Pr
         version = str(definition.schema_version)
         message = "workflowDef schemaVersion: 2 is only supported"
         yield Problem("schemaVersion", message, "Write 2 or leave it out.", version)
-    if not definition.is_given("timeout_policy"):
-        yield Problem("timeoutPolicy", _NOT_NULL)
     yield from _owner_problems(definition, naming)
 
 
@@ -226,8 +223,6 @@ def _task_def_fields(definition: TaskDef, naming: NamingRules) -> Iterator[Probl
     if not definition.name:
         given = "" if definition.is_given("name") else None
         yield Problem("name", "TaskDef name cannot be null or empty", invalid_value=given)
-    if not definition.is_given("timeout_policy"):
-        yield Problem("timeoutPolicy", _NOT_NULL)
     minima = (
         ("retryCount", definition.retry_count),
         ("pollTimeoutSeconds", definition.poll_timeout_seconds or 0),

@@ -89,6 +89,7 @@ class Desk(Filing):
             actor,
             self._last_polls,
             self.registry.run_time_task_defs(),
+            self.registry.latest_version_of,
         )
 
     def act(

@@ -113,9 +113,9 @@ def _start_child(desk: Desk, turn: Turn, effect: StartChild) -> None:
         parent_workflow_id=turn.state.workflow_id,
         parent_workflow_task_id=task.task_id,
     )
+    starting.child_started(turn, task, child_id, data["input"])
     if given.get("subWorkflowDefinition"):
         data["input"] = {**data["input"], "_systemMetadata": {"dynamic": True}}
-    starting.child_started(turn, task, child_id)
     data["cause"] = {"workflow_id": turn.state.workflow_id, "number": turn.state.last_event}
     desk.file(turn)
     fault_point(CHILD_NAMED)

@@ -201,6 +201,11 @@ class Registry:
             self._run_time_task_defs = {name: filled(d) for name, d in self.task_defs.items()}
         return self._run_time_task_defs
 
+    def latest_version_of(self, name: str) -> int | None:
+        """The newest registered version of a workflow definition; None: there is none."""
+        latest = self.workflow_def(name, None)
+        return None if latest is None else int(latest["version"])
+
     def _pin_child(self, task: Wire) -> None:
         """A child without a version is the latest one at the start of its parent."""
         param = task.get("subWorkflowParam") or {}

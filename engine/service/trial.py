@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.state import WorkflowState
+from ..core.tasks.queued import trial_domain
 from ..core.wire import workflow_wire
 from .base import Wire
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .synchronous import Service
 
 MAX_ROUNDS: Final = 20_000
-TRIAL_DOMAIN: Final = "trial-"
 _OPERATORS: Final = frozenset(
     {
         "JOIN",
@@ -50,7 +50,7 @@ class WorkflowTrial:
             for key, value in self._request.items()
             if key not in ("taskRefToMockOutput", "subWorkflowTestRequest")
         }
-        start["taskToDomain"] = {"*": f"{TRIAL_DOMAIN}{uuid.uuid4().hex}"}
+        start["taskToDomain"] = {"*": trial_domain(uuid.uuid4().hex)}
         workflow_id = self._service.start_workflow(start, actor="user:test").result(timeout=60)
         self._drive(workflow_id, self._request)
         return workflow_wire(self._state(workflow_id))

@@ -205,6 +205,7 @@ def _decide_again(
         environment,
         last_polls=polled,
         task_defs=dict(_task_defs(recorded)),
+        latest_version_of=dict(_child_versions(recorded)).get,
     )
     turn.began_after = group[0].number - 1
     cut_short = advance(turn, rung)
@@ -231,6 +232,16 @@ def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:
         for wire in _forked(event):
             if wire.get("taskDefinition"):
                 yield wire["name"], wire["taskDefinition"]
+
+
+def _child_versions(recorded: list[HistoryEvent]) -> Iterator[tuple[str, int]]:
+    """The versions that sub-workflows were scheduled with; what has none was not registered."""
+    for event in recorded:
+        given = event.data.get("input")
+        if event.kind is EventKind.TASK_SCHEDULED and isinstance(given, dict):
+            name, version = given.get("subWorkflowName"), given.get("subWorkflowVersion")
+            if isinstance(name, str) and isinstance(version, int):
+                yield name, version
 
 
 def _forked(event: HistoryEvent) -> list[Wire]:

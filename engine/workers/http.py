@@ -36,6 +36,7 @@ _MISSING_URI: Final = (
     "Missing HTTP URI.  See documentation for HttpTask for required input parameters"
 )
 _MISSING_METHOD: Final = "No HTTP method specified"
+_NO_HOST: Final = "Target host is not specified"
 _NO_RESPONSE: Final = "No response from the remote service"
 # The wording is Conductor's, whose client wraps what went wrong in a plain Java exception.
 _FAILED_PREFIX: Final = "Failed to invoke HTTP task due to: "
@@ -137,7 +138,7 @@ class HttpWorker:
 
     async def _execute(self, input_data: dict[str, Any], waits: bool) -> TaskOutcome:
         given = input_data.get("http_request", input_data)
-        if not isinstance(given, Mapping) or not given.get("uri"):
+        if not isinstance(given, Mapping) or given.get("uri") is None:
             return TaskOutcome(status="FAILED", output={}, reason=_MISSING_URI)
         if not given.get("method"):
             return TaskOutcome(status="FAILED", output={}, reason=_MISSING_METHOD)
@@ -185,7 +186,8 @@ class HttpWorker:
     ) -> tuple[_Answer, URL | None]:
         """One request and its answer, with the address of a redirect to follow."""
         if url.scheme not in ("http", "https") or not url.host:
-            raise RequestFailedError(f"{url.scheme or 'a relative address'} is not http or https")
+            what = f"Unroutable protocol scheme: {url.origin()}" if url.host else _NO_HOST
+            raise RequestFailedError(_io_error(request, what))
         self._check_literal(url)
         async with self._opened().request(
             method,
@@ -301,12 +303,17 @@ def _io_error(request: HttpRequest, what: str) -> str:
 
 def _shown(url: URL) -> str:
     """A URL without user, password and query: they may hold secrets."""
-    return f'"{url.with_user(None).with_query(None).with_fragment(None)}"'
+    if url.absolute:
+        return f'"{url.with_user(None).with_query(None).with_fragment(None)}"'
+    path = url.raw_path.removeprefix("/")
+    return f'"/{path}"' if path else '""'
 
 
 def _refused(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error.os_error, ConnectionRefusedError):
+        return "Connection refused"
     text = error.os_error.strerror or str(error.os_error)
-    return "Connection refused" if isinstance(error.os_error, ConnectionRefusedError) else text
+    return f"{error.host}: {text}" if isinstance(error, aiohttp.ClientConnectorDNSError) else text
 
 
 def _decoded(body: bytes, charset: str | None) -> str:

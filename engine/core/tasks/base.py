@@ -58,6 +58,8 @@ class TaskType:
     """Open until something outside the decider moves it, unlike what is decided at once."""
     acts_aside: ClassVar[bool] = False
     """Ends outside the decisions (a worker's answer, a queue of its own), not within one."""
+    runs_script: ClassVar[bool] = False
+    """Moved on by a script: what ended meanwhile is looked at when the script has ended."""
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
     counts_reopening: ClassVar[bool] = False
@@ -168,6 +170,19 @@ class TaskType:
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Move an open record on, if the state allows it."""
+
+    def look_ahead(self, turn: Turn, task: TaskState) -> None:
+        """Called on an open loop before any loop acts.
+
+        Raises:
+            NeedsEvaluation: It would act now if the script of its condition had run.
+        """
+
+    def revisit_paused(self, turn: Turn, task: TaskState) -> None:
+        """Move an open record on that a paused execution does not hold up."""
+
+    def failed_inside(self, turn: Turn, task: TaskState, record: TaskState) -> None:
+        """Called on the open record around one that failed in the moment it was recorded."""
 
     def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
         """What must happen before an open record is cancelled; returns what it takes with it.

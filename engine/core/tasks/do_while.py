@@ -7,7 +7,7 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
-from ..events import EventKind
+from ..events import LOGIC, EventKind
 from ..gathering import body_records
 from ..mapping import body_placement, map_first
 from ..state import TaskState
@@ -78,6 +78,22 @@ class DoWhileTask(TaskType):
         reason = f"{failed.reason_for_incompletion} "
         output = {**task.output_data, **outputs}
         fail(turn, task, reason, output=output, parent=failed.last_event)
+
+    def look_ahead(self, turn: Turn, task: TaskState) -> None:
+        """Ask for the condition if the present iteration is done."""
+        node = turn.node_of(task)
+        if node is None or not task.loop_over_task:
+            return
+        records = body_records(turn.state, node, task)
+        if records and self._iteration_is_done(turn, node, task, records):
+            outputs = {str(task.iteration): {r.node: r.output_data for r in records}}
+            self._condition_outcome(turn, node, task, outputs)
+
+    def failed_inside(self, turn: Turn, task: TaskState, record: TaskState) -> None:
+        """The loop fails with a task that failed as it was recorded, before the execution ends."""
+        node = turn.node_of(task)
+        if node is not None:
+            self._fail(turn, task, body_records(turn.state, node, task), record)
 
     def _begin(self, turn: Turn, node: Node, task: TaskState) -> None:
         items = _items(turn, node)
@@ -157,11 +173,10 @@ class DoWhileTask(TaskType):
         items = _items(turn, node)
         if items is not None and task.iteration >= len(items):
             return False
-        if not condition:
+        outcome = self._condition_outcome(turn, node, task, outputs)
+        if outcome is None:
             return items is not None
         key = f"{task.task_id}:{task.iteration}"
-        context = self._context(turn, node, task, outputs, condition)
-        outcome = turn.evaluation(key, "condition", condition, context, task.path)
         if "error" in outcome:
             message = outcome["error"]["message"]
             fail(
@@ -185,6 +200,22 @@ class DoWhileTask(TaskType):
             task,
         )
         return value
+
+    def _condition_outcome(
+        self, turn: Turn, node: Node, task: TaskState, outputs: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """What the condition gave; None where there is none, or the items have run out.
+
+        Raises:
+            NeedsEvaluation: It has not run yet.
+        """
+        condition = node.wire.get("loopCondition")
+        items = _items(turn, node)
+        if not condition or (items is not None and task.iteration >= len(items)):
+            return None
+        context = self._context(turn, node, task, outputs, condition)
+        key = f"{task.task_id}:{task.iteration}"
+        return turn.evaluation(key, "condition", condition, context, task.path)
 
     def _context(
         self, turn: Turn, node: Node, task: TaskState, outputs: dict[str, Any], condition: str
@@ -221,7 +252,7 @@ class DoWhileTask(TaskType):
         collected = {
             r.node: r.output_data
             for r in body_records(turn.state, node, task)
-            if r.executed or (r.revisit and r.status.is_terminal and not r.status.is_successful)
+            if r.executed or _shows_when_canceled(turn, r)
         }
         if not collected:
             return {}
@@ -246,6 +277,14 @@ class DoWhileTask(TaskType):
 def _ended_in_decision(turn: Turn, task: TaskState) -> bool:
     node = turn.node_of(task)
     return task.revisit and node is not None and not turn.types[node.type].acts_aside
+
+
+def _shows_when_canceled(turn: Turn, record: TaskState) -> bool:
+    """Whether a loop that is cancelled shows what a task of this very round has put out."""
+    if not record.revisit or not record.status.is_terminal:
+        return False
+    script = turn.state.logic >= LOGIC and turn.types[record.task_type].runs_script
+    return script or not record.status.is_successful
 
 
 def _failed_for_good(record: TaskState) -> bool:

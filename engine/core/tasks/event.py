@@ -12,7 +12,7 @@ from ..events import EventKind
 from ..state import TaskState
 from ..turn import Draft, Placement, Turn
 from .base import TaskType, complete, fail
-from .queued import trial_domain
+from .queued import domain_of_trial
 
 CONDUCTOR: Final = "conductor"
 
@@ -68,7 +68,7 @@ class EventTask(TaskType):
         if queue.partition(":")[0] in self._publishers and ":" in queue:
             # From here on a task like any other that does I/O: it stands in a queue.
             queued = {"status": str(TaskStatus.SCHEDULED), "revisit": False, "output": output}
-            domain = trial_domain(turn)
+            domain = domain_of_trial(turn)
             if domain:
                 queued["domain"] = domain
             turn.emit(EventKind.TASK_UPDATED, queued, task)

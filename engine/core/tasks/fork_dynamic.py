@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InvalidDefinitionError
 from ...models.definitions import WorkflowTask
 from ..definition import Node, make_node
+from ..events import LOGIC
 from ..expressions import java_text
 from ..mapping import map_node
 from ..turn import Draft, Placement, Terminate, Turn
@@ -62,8 +63,14 @@ class DynamicForkTask(ForkTask):
         tasks = _tasks_of(turn, node, given)
         drafts = [fork]
         last_references = []
+        seen: set[str] = set()
         for wire in tasks:
             branch = self._branch(turn, node, wire, place)
+            branch = [draft for draft in branch if draft.reference not in seen]
+            seen.update(draft.reference for draft in branch)
+            if not branch:  # a reference that is given twice runs once
+                last_references.append(str(wire["taskReferenceName"]))
+                continue
             drafts += branch
             last_references.append(branch[-1].node.reference)
         forked = [str(wire["taskReferenceName"]) for wire in tasks]
@@ -140,13 +147,17 @@ def _from_inputs(turn: Turn, node: Node, given: Wire, elements: list[Any]) -> li
     """One task, or one sub-workflow, for each element of ``forkTaskInputs``."""
     workflow = given.get("forkTaskWorkflow")
     task_type = "SUB_WORKFLOW" if workflow else given.get("forkTaskType") or "SIMPLE"
-    name = workflow or given.get("forkTaskName")
-    if not name:
-        name = task_type if turn.types[task_type].is_system else node.reference
+    label = given.get("forkTaskName")
+    if workflow and turn.state.logic < LOGIC:
+        label = workflow
+    if not label:
+        of_system = not workflow and turn.types[task_type].is_system
+        label = task_type if of_system else node.reference
+    name = workflow or label
     twice = any(
         t.task_type == "FORK" and "forkedTasks" in t.input_data for t in turn.state.tasks.values()
     )
-    prefix = f"_{node.reference}_{name}" if twice else f"_{name}"
+    prefix = f"_{node.reference}_{label}" if twice else f"_{label}"
     tasks = []
     for index, element in enumerate(elements):
         entry = dict(element) if isinstance(element, dict) else {"input": element}

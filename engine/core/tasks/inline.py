@@ -33,6 +33,7 @@ class InlineTask(TaskType):
         },
     }
     uses_input_template = True
+    runs_script = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete with the script's value as ``result``, or fail with its error."""
@@ -86,6 +87,7 @@ class LambdaTask(TaskType):
         },
     }
     uses_input_template = True
+    runs_script = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete with the function's value as ``result``, or fail with its error."""

@@ -6,7 +6,9 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
+from ..events import LOGIC
 from ..gathering import gathered, joined_records, joined_references, joined_suffix
+from ..retries import is_retried
 from ..state import TaskState
 from ..turn import Draft, Turn
 from .base import TaskType, complete, fail
@@ -55,6 +57,8 @@ class JoinTask(TaskType):
             if record.output_data:
                 output[reference] = record.output_data
             if _is_fatal(record, all_ended):
+                if turn.state.logic >= LOGIC:  # with what it had seen before this decision
+                    output = {**gathered(turn.state, task, turn.first_event), **output}
                 _fail_join(turn, task, records, output)
                 return
         if not all_ended:
@@ -71,6 +75,19 @@ class JoinTask(TaskType):
             )
         else:
             complete(turn, task, output, parent=parent)
+
+    def revisit_paused(self, turn: Turn, task: TaskState) -> None:
+        """Gathering is no decision: Conductor does it apart, also while an execution is paused.
+
+        A failed branch decides nothing while its next attempt is still to be scheduled.
+        """
+        for record in joined_records(turn.state, joined_references(turn.state, task)):
+            if record is None:
+                return
+            node = turn.node_of(record)
+            if node is not None and is_retried(record, node, turn.types[node.type]):
+                return
+        self.revisit(turn, task)
 
     def cancel(self, turn: Turn, task: TaskState, reason: str) -> dict[str, Any]:
         """Keep what the branches had put out before the decision that ends the execution."""

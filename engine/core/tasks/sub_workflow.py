@@ -10,6 +10,7 @@ from ...models.enums import TaskStatus
 from ...models.requests import StartWorkflowRequest
 from ..definition import Node
 from ..effects import StartChild, StartWorkflow
+from ..events import LOGIC
 from ..java_text import java_text
 from ..state import TaskState
 from ..turn import Draft, Placement, Terminate, Turn
@@ -68,9 +69,12 @@ class SubWorkflowTask(TaskType):
         for origin in draft.data.get("origins") or ():
             origin["path"] = f"workflowInput.{origin['path']}"
         name = resolved.get("name")
+        version = _version(resolved.get("version"))
+        if version is None and not isinstance(definition, dict):
+            version = _latest_version(turn, java_text(name))
         data: dict[str, Any] = {
             "subWorkflowName": name if name is None else java_text(name),
-            "subWorkflowVersion": _version(resolved.get("version")),
+            "subWorkflowVersion": version,
             "subWorkflowDefinition": definition if isinstance(definition, dict) else None,
             "subWorkflowTaskToDomain": resolved.get("taskToDomain"),
             "priority": resolved.get("priority"),
@@ -160,6 +164,22 @@ class StartWorkflowTask(TaskType):
             return
         if task.not_before_ms <= turn.now.wall_ms:
             turn.effects.append(StartWorkflow(task.task_id, {**given, **request.to_wire()}))
+
+
+def _latest_version(turn: Turn, name: str) -> int | None:
+    """The version that a child made at run time is started in, found when it is scheduled.
+
+    Raises:
+        Terminate: It has no definition.
+    """
+    if turn.latest_version_of is None or turn.state.logic < LOGIC:
+        return None
+    version = turn.latest_version_of(name)
+    if version is None:
+        raise Terminate(
+            f"The Task {name} defined as a sub-workflow has no workflow definition available "
+        )
+    return version
 
 
 def _refusal(error: InvalidRequestError) -> str:

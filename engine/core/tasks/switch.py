@@ -8,7 +8,7 @@ from ...models.codec import payload_hash
 from ...models.enums import TaskStatus
 from ..definition import Node
 from ..events import EventKind
-from ..expressions import java_text
+from ..expressions import java_text, text_where_alone
 from ..mapping import map_first
 from ..turn import Draft, Placement, Terminate, Turn
 from .base import TaskType
@@ -80,7 +80,7 @@ class SwitchTask(TaskType):
         source = node.wire.get("expression") or ""
         value = draft.data.get("input") or {}
         if evaluator == "value-param":
-            return value.get(source)
+            return _chosen(node, value, source)
         if evaluator not in ("javascript", "graaljs", "python"):
             raise Terminate(f"No evaluator registered for type: {evaluator}")
         outcome = _outcome(turn, draft, evaluator, source, value)
@@ -126,11 +126,16 @@ class DecisionTask(SwitchTask):
         value = draft.data.get("input") or {}
         source = node.wire.get("caseExpression")
         if not source:
-            return value.get(node.wire.get("caseValueParam") or "")
+            return _chosen(node, value, node.wire.get("caseValueParam") or "")
         outcome = _outcome(turn, draft, "javascript", source, value)
         if "error" in outcome:
             raise Terminate(f"Error while evaluating script: {source}")
         return outcome.get("result")
+
+
+def _chosen(node: Node, value: dict[str, Any], key: str) -> str:
+    """The text of the input key that chooses."""
+    return text_where_alone(node.input_parameters.get(key), value.get(key))
 
 
 def _outcome(

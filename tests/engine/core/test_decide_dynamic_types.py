@@ -203,9 +203,45 @@ def test_one_sub_workflow_for_each_input() -> None:
     child = workflow("child", simple("inner", {"n": "${workflow.input.n}"}))
     engine = InlineEngine(workflow("w", fork, JOIN), child)
     workflow_id = engine.start("w")
-    assert references(engine, workflow_id) == ["f", "_child_0", "_child_1", "j"]
+    assert references(engine, workflow_id) == ["f", "_f_0", "_f_1", "j"]
     assert [engine.complete("inner")["inputData"] for _ in range(2)] == [{"n": 1}, {"n": 2}]
     assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_a_sub_workflow_without_a_version_is_the_latest_when_it_is_scheduled() -> None:
+    child = workflow("child", "inner")
+    newer = {**child, "version": 7}
+    fork = same([{}], forkTaskWorkflow="child")
+    engine = InlineEngine(workflow("w", fork, JOIN), child, newer)
+    record = engine.state(engine.start("w")).task("_f_0")
+    assert record is not None
+    assert record.input_data["subWorkflowVersion"] == 7
+
+
+def test_a_fork_of_sub_workflows_that_are_not_registered_schedules_nothing() -> None:
+    fork = same([{}, {}], forkTaskWorkflow="nowhere")
+    engine = InlineEngine(workflow("w", "a", fork, JOIN))
+    execution = engine.start("w")
+    engine.complete("a")
+    assert references(engine, execution) == ["a"]
+    assert engine.state(execution).status == "FAILED"
+    assert "nowhere" in (engine.state(execution).reason_for_incompletion or "")
+
+
+def test_a_reference_that_a_dynamic_fork_is_given_twice_runs_once() -> None:
+    twice = [simple("m"), simple("m")]
+    fork = node(
+        "f",
+        "FORK_JOIN_DYNAMIC",
+        inputParameters={"ts": twice, "ti": {}},
+        dynamicForkTasksParam="ts",
+        dynamicForkTasksInputParamName="ti",
+    )
+    engine = InlineEngine(workflow("w", fork, JOIN))
+    execution = engine.start("w")
+    assert references(engine, execution) == ["f", "m", "j"]
+    engine.complete("m")
+    assert engine.state(execution).status == "COMPLETED"
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,18 @@ def test_javascript_error_reads(
     assert str(error) == f"Error evaluating the script `{message}`{where}"
 
 
+def test_long_numbers_of_the_input_are_handed_on_as_they_are(pool: EvaluatorPool) -> None:
+    given = {"id": 9223372036854775807, "odd": 12345678901234567, "small": 7}
+    assert evaluate(pool, "({a: $.id, b: [$.odd], c: $.small, d: $.odd / 1e10})", given) == {
+        "a": 9223372036854775807,
+        "b": [12345678901234567],
+        "c": 7,
+        "d": 1234567.8901234567,
+    }
+    twins = [9007199254740993, 9007199254740992]  # one double: nobody could tell them apart
+    assert evaluate(pool, "$.l[0]", {"l": twins}) == 9007199254740992
+
+
 def test_each_evaluation_has_a_realm_of_its_own(pool: EvaluatorPool) -> None:
     for _ in range(4):
         assert evaluate(pool, "const once = 1; globalThis.left = (globalThis.left || 0) + 1") == 1

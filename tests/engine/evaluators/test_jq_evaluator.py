@@ -64,6 +64,7 @@ def test_whole_numbers_are_integers() -> None:
         (".missing", [None]),
         (".items[]", ["x\u2028", None, 2.5]),
         (".a * 2.5 * 2", [5]),
+        ("[.id]", [[12345678901234567]]),
         ("empty", []),
         (".items[", None),
         (".a[0].b", None),
@@ -72,7 +73,8 @@ def test_whole_numbers_are_integers() -> None:
 )
 def test_program_gives(program: str, expected: list[Any] | None) -> None:
     pool = EvaluatorPool(size=1)
-    future = pool.submit("jq", program, {"a": 1, "items": ["x\u2028", None, 2.5]})
+    items = ["x\u2028", None, 2.5]
+    future = pool.submit("jq", program, {"a": 1, "id": 12345678901234567, "items": items})
     if expected is None:
         assert isinstance(future.exception(10), ExpressionError)
     else:

@@ -237,8 +237,8 @@ FAULTS = (
         (
             (
                 "engine/core/retries.py",
-                "task.retry_count < allowed)",
-                "task.retry_count <= allowed)",
+                "task_type.auto_retry and task.retry_count < allowed",
+                "task_type.auto_retry and task.retry_count <= allowed",
             ),
         ),
     ),

@@ -292,6 +292,21 @@ def test_a_closed_port_is_connection_refused(worker: HttpWorker) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("workflow.url", 'request for "/workflow.url": Target host is not specified'),
+        ("", 'request for "": Target host is not specified'),
+        ("ftp://127.0.0.1/x", "Unroutable protocol scheme: ftp://127.0.0.1"),
+        ("http://no.such.invalid/x", '"http://no.such.invalid/x": no.such.invalid: '),
+    ],
+)
+def test_addresses_that_lead_nowhere_fail_in_conductors_words(
+    worker: HttpWorker, uri: str, words: str
+) -> None:
+    assert words in (run(worker, uri=uri).reason or "")
+
+
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "ftp://x/y", "nothing", "http://", "x://"])
 def test_only_http_addresses_are_requested(worker: HttpWorker, uri: str) -> None:
     outcome = run(worker, uri=uri)
