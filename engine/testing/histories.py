@@ -123,6 +123,34 @@ def _as_json(task: TaskState) -> Wire:
     return cast(Wire, msgspec.to_builtins(plain))
 
 
+class _ChildVersions:
+    """The newest versions of sub-workflows as they were at each turn, read off what came of it."""
+
+    def __init__(self, events: Sequence[HistoryEvent]) -> None:
+        self._number = 0
+        self._missing = ""
+        self._scheduled: dict[str, list[tuple[int, int]]] = {}
+        for event in events:
+            given = event.data.get("input")
+            if event.kind is EventKind.TASK_SCHEDULED and isinstance(given, dict):
+                name, version = given.get("subWorkflowName"), given.get("subWorkflowVersion")
+                if isinstance(name, str) and isinstance(version, int):
+                    self._scheduled.setdefault(name, []).append((event.number, version))
+
+    def go_to(self, turn: Sequence[HistoryEvent]) -> None:
+        """Answer for one turn, recorded whole."""
+        self._number = turn[0].number
+        reasons = (str(event.data.get("reason") or "") for event in turn)
+        self._missing = next((text for text in reasons if "no workflow definition" in text), "")
+
+    def latest_of(self, name: str) -> int | None:
+        """What the turn found: the next version that was scheduled; any where none ever was."""
+        if f" {name} " in self._missing:
+            return None
+        later = (v for number, v in self._scheduled.get(name, ()) if number >= self._number)
+        return next(later, 1)
+
+
 def replay(
     events: Sequence[HistoryEvent],
     definitions: DefinitionOf,
@@ -141,6 +169,7 @@ def replay(
         ReplayMismatchError: Today's decider decides otherwise; names the first difference.
     """
     state = WorkflowState(events[0].workflow_id)
+    versions = _ChildVersions(events)
     cut_short = False
     for _, group in groupby(events, key=lambda event: (event.wall_ms, event.monotonic_ns)):
         recorded = list(group)
@@ -151,8 +180,9 @@ def replay(
         decisions = recorded[outside:]
         if not decisions and recorded[-1].kind in _NOT_DECIDED_AFTER and not cut_short:
             continue
+        versions.go_to(recorded)
         cut_short = _decide_again(
-            state, recorded, decisions, definitions, environment or {}, task_types
+            state, recorded, decisions, definitions, environment or {}, task_types, versions
         )
     return state
 
@@ -183,6 +213,7 @@ def _decide_again(
     definitions: DefinitionOf,
     environment: Mapping[str, str],
     task_types: Mapping[str, TaskType],
+    versions: _ChildVersions,
 ) -> bool:
     """Compare one turn's decisions; whether the turn stopped early at its limit of events.
 
@@ -205,7 +236,7 @@ def _decide_again(
         environment,
         last_polls=polled,
         task_defs=dict(_task_defs(recorded)),
-        latest_version_of=dict(_child_versions(recorded)).get,
+        latest_version_of=versions.latest_of,
     )
     turn.began_after = group[0].number - 1
     cut_short = advance(turn, rung)
@@ -232,16 +263,6 @@ def _task_defs(recorded: list[HistoryEvent]) -> Iterator[tuple[str, Wire]]:
         for wire in _forked(event):
             if wire.get("taskDefinition"):
                 yield wire["name"], wire["taskDefinition"]
-
-
-def _child_versions(recorded: list[HistoryEvent]) -> Iterator[tuple[str, int]]:
-    """The versions that sub-workflows were scheduled with; what has none was not registered."""
-    for event in recorded:
-        given = event.data.get("input")
-        if event.kind is EventKind.TASK_SCHEDULED and isinstance(given, dict):
-            name, version = given.get("subWorkflowName"), given.get("subWorkflowVersion")
-            if isinstance(name, str) and isinstance(version, int):
-                yield name, version
 
 
 def _forked(event: HistoryEvent) -> list[Wire]:
