@@ -156,6 +156,70 @@ def test_sdk_clients_see_what_they_expect(tmp_path: Path) -> None:
     assert told["events"] == {"known": ["cl_handler"], "heard": ["COMPLETED"], "left": 0}
 
 
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Engine, str]]:
+    """A server where everybody says who they are; the SDK finds its key in the environment."""
+    functions = FunctionRegistry()
+    with Engine(threads=0, functions=functions) as engine, serve_api(engine.service, port=0) as api:
+        made = engine.service.create_api_key("sdk", "author").result(10)
+        monkeypatch.setenv("CONDUCTOR_AUTH_KEY", made["keyId"])
+        monkeypatch.setenv("CONDUCTOR_AUTH_SECRET", made["keySecret"])
+        yield engine, api.url
+
+
+def clients_program(url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(CLIENTS_PROGRAM), url],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        cwd=folder,
+    )
+
+
+def test_sdk_clients_exchange_key_and_secret_for_a_token(
+    account: tuple[Engine, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, url = account
+    done = clients_program(url, tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["executions"]["completed"] == ["COMPLETED", {"receipt": 7}]
+    assert told["events"]["heard"] == ["COMPLETED"]
+    actors = {row.actor for row in engine.service.audit() if row.kind == "api key"}
+    assert actors == {"user:sdk"}, "whatever it changed, the audit names its key"
+
+    monkeypatch.setenv("CONDUCTOR_AUTH_SECRET", "another")
+    refused = clients_program(url, tmp_path)
+    assert refused.returncode != 0
+    assert "COMPLETED" not in refused.stdout
+
+
+def test_sdk_workers_poll_and_report_with_a_token(
+    account: tuple[Engine, str], tmp_path: Path
+) -> None:
+    engine, url = account
+    log = tmp_path / "worker.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), url, "work"],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=tmp_path,
+        )
+    try:
+        step = {"name": "sdk_ship", "taskReferenceName": "ship", "type": "SIMPLE",
+                "inputParameters": {"reservation": "A7"}}  # fmt: skip
+        engine.service.create_workflow_def({"name": "f", "version": 1, "tasks": [step]}).result(10)
+        found = engine.service.execute_workflow({"name": "f"}, wait_seconds=60).result(90)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert found["status"] == "COMPLETED", log.read_text(errors="replace")[-3000:]
+
+
 def test_sdk_sets_changes_and_reads_tags(url: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(TAGS_PROGRAM), url],

@@ -40,11 +40,21 @@ RUN_SECONDS = 90
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(FETCH_SECONDS + RUN_SECONDS + 30)]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+@pytest.fixture(scope="module", params=["open", "accounts"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a server for everybody, and of one where the SDK has to exchange its key and secret."""
     functions = FunctionRegistry()
+    environment = pytest.MonkeyPatch()
     with Engine(threads=0, functions=functions) as engine, serve_api(engine.service, port=0) as api:
+        if request.param == "accounts":
+            made = engine.service.create_api_key("sdk", "author").result(10)
+            environment.setenv("CONDUCTOR_AUTH_KEY", made["keyId"])
+            environment.setenv("CONDUCTOR_AUTH_SECRET", made["keySecret"])
         yield api.url
+        if request.param == "accounts":
+            actors = {row.actor for row in engine.service.audit()}
+            assert actors <= {"user:sdk", "user"}
+    environment.undo()
 
 
 def cache(name: str) -> Path:

@@ -22,7 +22,11 @@ import (
 var flows *executor.WorkflowExecutor
 
 func main() {
-	api := client.NewAPIClient(nil, settings.NewHttpSettings(os.Args[1]))
+	var account *settings.AuthenticationSettings
+	if key := os.Getenv("CONDUCTOR_AUTH_KEY"); key != "" {
+		account = settings.NewAuthenticationSettings(key, os.Getenv("CONDUCTOR_AUTH_SECRET"))
+	}
+	api := client.NewAPIClient(account, settings.NewHttpSettings(os.Args[1]))
 	metadata := client.NewMetadataClient(api)
 	flows = executor.NewWorkflowExecutor(api)
 	background := context.Background()

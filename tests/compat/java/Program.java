@@ -15,6 +15,7 @@ import com.netflix.conductor.common.metadata.workflow.StartWorkflowRequest;
 import com.netflix.conductor.common.metadata.workflow.WorkflowDef;
 import com.netflix.conductor.common.metadata.workflow.WorkflowTask;
 import com.netflix.conductor.common.run.Workflow;
+import io.orkes.conductor.client.ApiClient;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,10 @@ public class Program {
     private static WorkflowClient workflows;
 
     public static void main(String[] arguments) throws Exception {
-        var client = new ConductorClient(arguments[0]);
+        var key = System.getenv("CONDUCTOR_AUTH_KEY");
+        var client = key == null
+            ? new ConductorClient(arguments[0])
+            : new ApiClient(arguments[0], key, System.getenv("CONDUCTOR_AUTH_SECRET"));
         var metadata = new MetadataClient(client);
         var tasks = new TaskClient(client);
         workflows = new WorkflowClient(client);
