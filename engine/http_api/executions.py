@@ -14,7 +14,8 @@ Contract
   ``POST /api/executions/import``                      body ``{workflow, source?}``: takes over an
       execution of another server, ``{workflowId, outcome}`` with imported, updated or unchanged
   ``POST /api/executions/query``                       body ``{sql, parameters?}``: one read-only
-      SELECT over the history, ``{columns, rows}``; at most 100,000 rows. For authors, since SQL
+      SELECT over the history, ``{columns, rows}``; at most 100,000 rows, and 30 seconds, and no
+      longer than the client waits; two at a time, others queue. For authors, since SQL
       decides how much work and memory it takes; others are not told the capability ``query``
 
 Events and snapshots change by appending only, so a client that keeps what it has been given asks
@@ -23,6 +24,8 @@ for what is new. Keys of these answers are snake_case: they are records, not Con
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import msgspec
@@ -30,12 +33,16 @@ import msgspec
 from ..errors import InvalidRequestError
 from ..models.codec import dumps
 from ..service.access import AUTHOR
+from ..store.bounds import QuestionBounds
 from .answers import JSON, Answer, json_answer, text_answer
 from .call import Call
 from .health import installed_version
 from .routing import Route
 
 MOST_ROWS: Final = 100_000
+QUESTION_SECONDS: Final = 30.0
+_QUESTIONS: Final = ThreadPoolExecutor(2, "sql-question")
+"""Threads of their own: SQL of others must not take those that everything else is read with."""
 SERVER: Final = "conductor-studio"
 _PARAMETER: Final = (str, int, float, bool, type(None))
 
@@ -111,20 +118,22 @@ async def query(call: Call) -> Answer:
         raise InvalidRequestError("sql must be the text of a SELECT.")
     if not isinstance(parameters, list) or not all(isinstance(p, _PARAMETER) for p in parameters):
         raise InvalidRequestError("parameters must be a list of texts, numbers and booleans.")
-    return Answer(200, await call.query(_rows, call, sql, parameters), JSON)
+    bounds = QuestionBounds(QUESTION_SECONDS, MOST_ROWS)
+    gone: Future[None] = Future()
+    gone.add_done_callback(lambda _: bounds.stop())
+    call.waiting = gone  # cancelled when the client goes away
+    loop = asyncio.get_running_loop()
+    try:
+        body_bytes = await loop.run_in_executor(_QUESTIONS, _rows, call, sql, parameters, bounds)
+    finally:
+        call.waiting = None
+    return Answer(200, body_bytes, JSON)
 
 
-def _rows(call: Call, sql: str, parameters: list[Any]) -> bytes:
-    rows = call.service.query(sql, parameters)
-    if len(rows) > MOST_ROWS:
-        raise InvalidRequestError(
-            f"The SELECT gives {len(rows)} rows; {MOST_ROWS} are allowed: add a LIMIT."
-        )
-    if rows:
-        columns = list(rows[0])
-    else:
-        columns = [str(name) for name in call.service.query_frame(sql, parameters).columns]
-    return dumps({"columns": columns, "rows": rows})
+def _rows(call: Call, sql: str, parameters: list[Any], bounds: QuestionBounds) -> bytes:
+    columns, rows = call.service.query_table(sql, parameters, bounds)
+    objects = [dict(zip(columns, row, strict=True)) for row in rows]
+    return dumps({"columns": columns, "rows": objects})
 
 
 _BASE: Final = "/api/executions"

@@ -89,6 +89,7 @@ OPERATIONS: Final[Mapping[str, Needed]] = {
     "plan_branch": VIEWER,
     "query": VIEWER,
     "query_frame": VIEWER,
+    "query_table": AUTHOR,
     "running": VIEWER,
     "search_tasks": VIEWER,
     "search_workflows": VIEWER,

@@ -19,6 +19,7 @@ from ..runtime.branches import begin_branch, with_parents
 from ..runtime.decider import Settled
 from ..runtime.desk import Desk
 from ..runtime.subscriptions import Subscription
+from ..store.bounds import QuestionBounds
 from .base import Wire
 from .messages import MessageService
 
@@ -87,6 +88,12 @@ class InspectionService(MessageService):
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT over the history, everything committed included. Blocks."""
         return self._runtime.store.query(sql, parameters)
+
+    def query_table(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of a SELECT that a stranger has written, within bounds. Blocks."""
+        return self._runtime.store.query_table(sql, parameters, bounds)
 
     def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The same as a pandas DataFrame. Blocks."""

@@ -14,6 +14,7 @@ import msgspec
 
 from ..core.events import HistoryEvent
 from ..core.rows import ExecutionRow, TaskRow
+from .bounds import QuestionBounds
 
 __all__ = [
     "AuditRow",
@@ -207,6 +208,17 @@ class Store(Protocol):
 
         Raises:
             InvalidRequestError: The SQL can't be run; the message is DuckDB's.
+        """
+        ...
+
+    def query_table(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns and rows of one read-only SELECT that somebody else has written.
+
+        Raises:
+            InvalidRequestError: The SQL can't be run, takes too long, brings too much, or was
+                given up.
         """
         ...
 

@@ -24,6 +24,7 @@ from ..errors import InvalidRequestError, StoreClosedError, StoreError
 from ..models.codec import dumps, loads
 from .base import ExecutionRow, LogRow, MetadataRow, Project, TaskRow
 from .batch import Batch
+from .bounds import QuestionBounds
 from .faults import fault_point
 from .history_bulk import (
     DEFINITIONS,
@@ -331,6 +332,16 @@ class History:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def query_table(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns, and the rows, within bounds. See ``Store.query_table``."""
+        with self._question(sql, parameters, bounds) as cursor:
+            names = [str(column[0]) for column in cursor.description or ()]
+            rows = cursor.fetchmany(bounds.most_rows + 1)
+            bounds.check_rows(len(rows))
+            return names, rows
+
     def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The same as a pandas DataFrame."""
         with self._question(sql, parameters) as cursor:
@@ -364,9 +375,13 @@ class History:
                 raise self._failure(error) from None
 
     @contextmanager
-    def _question(self, sql: str, parameters: Sequence[Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _question(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._cursor() as cursor:
             try:
+                if bounds is not None:
+                    bounds.begin(cursor)
                 statements = cursor.extract_statements(sql)
                 if len(statements) != 1 or statements[0].type.name not in _READS:
                     raise InvalidRequestError("Only one SELECT at a time can be asked.")
@@ -378,7 +393,12 @@ class History:
                     raise StoreClosedError("The store was closed meanwhile.") from None
                 if is_damage(error):
                     raise damaged(self.name, error) from None
+                if bounds is not None and bounds.is_stopped:
+                    raise bounds.refusal() from None
                 raise InvalidRequestError(str(error)) from None
+            finally:
+                if bounds is not None:
+                    bounds.end()
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -16,6 +16,7 @@ from ..core.events import HistoryEvent
 from ..errors import StoreCorruptError, StoreError
 from .base import AuditRow, Commit, LogRow, MetadataRow, Project
 from .batch import record_count
+from .bounds import QuestionBounds
 from .faults import fault_point
 from .feeder import Feeder
 from .history import History
@@ -269,6 +270,13 @@ class LocalStore:
         """Rows of one read-only SELECT over the history, up to date."""
         self._feeder.catch_up()
         return self._history.query(sql, parameters)
+
+    def query_table(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of one read-only SELECT, within bounds. See ``Store.query_table``."""
+        self._feeder.catch_up()
+        return self._history.query_table(sql, parameters, bounds)
 
     def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The same as a pandas DataFrame."""

@@ -15,6 +15,7 @@ from ..core.events import HistoryEvent
 from ..errors import HistoryConflictError, StoreClosedError, StoreCorruptError
 from .base import AuditRow, Commit, LogRow, MetadataRow, Project
 from .batch import Batch, record_count
+from .bounds import QuestionBounds
 from .feeder import FEED_EVENTS
 from .history import History
 from .history_file import MEMORY, connect
@@ -178,6 +179,12 @@ class MemoryStore:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of one read-only SELECT over the history, up to date."""
         return self._fed().query(sql, parameters)
+
+    def query_table(
+        self, sql: str, parameters: Sequence[Any], bounds: QuestionBounds
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of one read-only SELECT, within bounds. See ``Store.query_table``."""
+        return self._fed().query_table(sql, parameters, bounds)
 
     def query_frame(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The same as a pandas DataFrame."""

@@ -78,9 +78,14 @@ class S3Storage:
             ("script", "result"),
         ):
             prefix = f"{self._prefix}{owner}/{kind}/{workflow_id}/"
-            found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
-            for item in found.get("Contents") or ():
-                self._client.delete_object(Bucket=self._bucket, Key=item["Key"])
+            # A page has a thousand names at most; what is deleted is not on the next one.
+            while found := self._names(prefix):
+                for key in found:
+                    self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def _names(self, prefix: str) -> list[str]:
+        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+        return [item["Key"] for item in page.get("Contents") or ()]
 
     def address(self, name: str, operation: str) -> str | None:
         """A signed address that is good for five minutes."""

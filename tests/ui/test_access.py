@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from identity_provider import CLIENT, SECRET, IdentityProvider
@@ -255,6 +258,72 @@ def test_person_signs_on_through_an_identity_provider(engine, page_of):
             page.get_by_role("link", name="Log in with").wait_for()
             page.goto(f"{server.url}/executions")
             page.get_by_role("link", name="Log in with").wait_for()
+
+
+@contextlib.contextmanager
+def elsewhere(page_html):
+    """Another site on this machine: its address, and the paths it was asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(page_html().encode())
+
+        def log_message(self, *_):
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_pages_talk_to_no_other_server_and_stand_in_no_frame(engine, page_of):
+    """What injected markup would try: to send away what it reads, to load more, to be framed."""
+    with (
+        StudioServer(engine.service, port=0) as server,
+        elsewhere(lambda: f'<iframe src="{server.url}/"></iframe>') as (other, asked),
+    ):
+        page = page_of()
+        page.goto(f"{server.url}/executions")
+        page.locator("html[data-ready]").wait_for()
+        sent = page.evaluate(
+            """async (other) => {
+                const element = (tag, values) => document.body.append(
+                    Object.assign(document.createElement(tag), values));
+                element("img", { src: `${other}/image` });
+                element("script", { src: `${other}/script` });
+                element("iframe", { src: `${other}/frame` });
+                element("link", { rel: "stylesheet", href: `${other}/style` });
+                element("object", { data: `${other}/object` });
+                element("base", { href: `${other}/` });
+                navigator.sendBeacon(`${other}/beacon`);
+                const form = Object.assign(document.createElement("form"),
+                    { action: `${other}/form`, target: "_blank" });
+                document.body.append(form);
+                form.submit();
+                const fetched = await fetch(`${other}/fetch`).then(() => "sent", () => "kept");
+                await new Promise((done) => setTimeout(done, 700));
+                return [fetched, new URL("x", document.baseURI).origin];
+            }""",
+            other,
+        )
+        assert sent == ["kept", server.url]
+        assert asked == []
+
+        page = page_of()
+        page.goto(other)
+        page.wait_for_timeout(700)
+        framed = page.frames[1]
+        assert "Conductor Studio" not in framed.content()
 
 
 def test_hostile_texts_are_shown_and_never_run(engine, page_of):

@@ -48,7 +48,8 @@ class _Bucket(BaseHTTPRequestHandler):
         if "list-type" in query:
             prefix = f"/b/{query['prefix'][0]}"
             keys = [key[len("/b/") :] for key in self.objects if key.startswith(prefix)]
-            items = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+            # A page has a thousand keys there; two are enough to need another.
+            items = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys[:2])
             self._answer(200, f"<ListBucketResult>{items}</ListBucketResult>".encode())
         elif parts.path in self.objects:
             self._answer(200, self.objects[parts.path])
@@ -85,10 +86,11 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Storage]:
 def test_objects_are_put_read_and_deleted_below_the_prefix(storage: S3Storage) -> None:
     storage.put(NAME, b'{"n": 1}')
     assert storage.get(NAME) == b'{"n": 1}'
-    storage.put("task/input/7f3a/3.json", b"{}")
+    for number in range(3, 8):
+        storage.put(f"task/input/7f3a/{number}.json", b"{}")
     storage.put("task/input/other/3.json", b"{}")
     storage.delete_execution("7f3a")
-    for name in (NAME, "task/input/7f3a/3.json"):
+    for name in (NAME, *(f"task/input/7f3a/{number}.json" for number in range(3, 8))):
         with pytest.raises(NotFoundError):
             storage.get(name)
     storage.delete("task/input/other/3.json")
