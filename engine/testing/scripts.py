@@ -29,13 +29,18 @@ def evaluate(evaluator: str, source: str, value: Any) -> Any:
         ExpressionError: What the script threw.
     """
     if evaluator == "jq":
-        import jq
-
-        return with_whole_numbers(jq.compile(source).input_value(value).all())
+        return with_whole_numbers(_jq_program(source).input_value(value).all())
     if evaluator == "json-schema":
         return _problems(source, value)
     result = _javascript(source, json.dumps(value))
     return wants_truth(result) if evaluator == "condition" else result
+
+
+@lru_cache(maxsize=256)
+def _jq_program(source: str) -> Any:
+    import jq
+
+    return jq.compile(source)
 
 
 def _problems(schema: str, value: Any) -> Any:

@@ -78,6 +78,7 @@ def play_seeds(
         if len(played.failed) >= stop_at:
             break
     gc.enable()
+    gc.unfreeze()
     played.seconds = time.process_time() - begun
     return played
 
