@@ -146,7 +146,10 @@ def least_size(value: Any, enough: int) -> int:
         if isinstance(item, str):
             size += len(item) + 2
         elif isinstance(item, dict):
-            size += 1 + sum(len(key) + 4 for key in item if isinstance(key, str))
+            size += 1
+            for key in item:
+                if isinstance(key, str):
+                    size += len(key) + 4
             waiting += item.values()
         elif isinstance(item, list | tuple):
             size += 1 + len(item)

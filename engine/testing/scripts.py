@@ -32,8 +32,18 @@ def evaluate(evaluator: str, source: str, value: Any) -> Any:
         return with_whole_numbers(_jq_program(source).input_value(value).all())
     if evaluator == "json-schema":
         return _problems(source, value)
-    result = _javascript(source, json.dumps(value))
-    return wants_truth(result) if evaluator == "condition" else result
+    return _valued(evaluator, source, _cached(source, json.dumps(value)))
+
+
+def evaluate_pure(evaluator: str, source: str, value: Any) -> Any:
+    """The same, fifty times as fast, for JavaScript that sets no globals: a realm serves it again.
+
+    Raises:
+        ExpressionError: What the script threw.
+    """
+    if evaluator in ("jq", "json-schema"):
+        return evaluate(evaluator, source, value)
+    return _valued(evaluator, source, _realm(source)(source, json.dumps(value)))
 
 
 @lru_cache(maxsize=256)
@@ -60,17 +70,26 @@ def outcome_of(evaluator: Evaluator, kind: str, source: str, value: Any) -> dict
 
 @lru_cache(maxsize=4096)
 def _cached(source: str, given: str) -> str:
-    import quickjs
-
-    context = quickjs.Context()
-    answer = context.eval(PRELUDE)(source, given)
+    answer = _new_realm()(source, given)
     assert isinstance(answer, str)
     return answer
 
 
-def _javascript(source: str, given: str) -> Any:
-    answer = json.loads(_cached(source, given))
+@lru_cache(maxsize=64)
+def _realm(source: str) -> Callable[[str, str], Any]:
+    return _new_realm()
+
+
+def _new_realm() -> Callable[[str, str], Any]:
+    import quickjs
+
+    realm: Callable[[str, str], Any] = quickjs.Context().eval(PRELUDE)
+    return realm
+
+
+def _valued(evaluator: str, source: str, text: str) -> Any:
+    answer = json.loads(text)
     if "value" in answer:
-        return answer["value"]
+        return wants_truth(answer["value"]) if evaluator == "condition" else answer["value"]
     error = answer["error"]
     raise ExpressionError(*script_error(error["message"], error["stack"], error["made"], source))

@@ -24,12 +24,18 @@ from engine.core.state import WorkflowState
 from engine.testing.audit import FoldedHistories, audit_engine, audit_history
 from engine.testing.histories import essence
 from engine.testing.inline import InlineEngine
+from engine.testing.scripts import evaluate_pure
 
 _SLOW_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 _quick = settings(
     max_examples=300, deadline=None, print_blob=True, suppress_health_check=_SLOW_TO_MAKE
 )
 _long = settings(_quick, max_examples=5000)
+_SETTINGS: dict[str, Any] = {
+    "task_types": TYPES,
+    "event_publishers": PUBLISHERS,
+    "evaluator": evaluate_pure,
+}
 
 
 class _Errors(logging.Handler):
@@ -54,8 +60,7 @@ def _no_errors_logged() -> Iterator[None]:
 
 
 def _play(definition: dict[str, Any], actions: list[Move], *, held: bool) -> None:
-    given = {"task_types": TYPES, "event_publishers": PUBLISHERS}
-    with InlineEngine(definition, hold_scripts=held, **given) as engine, _no_errors_logged():
+    with InlineEngine(definition, hold_scripts=held, **_SETTINGS) as engine, _no_errors_logged():
         started = engine.service.start_workflow({"name": "any", "input": {"x": 1, "case": "1"}})
         while not started.done():
             engine.run_script()
@@ -108,7 +113,7 @@ def test_whatever_happens_in_thousands_of_runs(
 def test_deciding_is_pure_and_deciding_twice_is_deciding_once(
     definition: dict[str, Any], actions: list[Move], cut: int, later_seconds: int
 ) -> None:
-    with InlineEngine(definition, task_types=TYPES, event_publishers=PUBLISHERS) as engine:
+    with InlineEngine(definition, **_SETTINGS) as engine:
         types = engine.desk.task_types
         workflow_id = engine.start("any", {"x": 1})
         player = Player(engine, workflow_id)

@@ -19,6 +19,7 @@ from engine.testing.audit import audit_engine
 from engine.testing.clock import FakeClock
 from engine.testing.definitions import fork, limited, loop, workflow
 from engine.testing.inline import InlineEngine
+from engine.testing.scripts import evaluate_pure
 
 Wire = dict[str, Any]
 
@@ -137,7 +138,8 @@ def _move(engine: InlineEngine, seconds: int) -> None:
 def live_through(executions: int, seed: int, start_ms: int) -> tuple[int, int]:
     """Let bad workers finish some executions; returns tasks completed and attempts made."""
     chance = random.Random(seed)
-    with InlineEngine(bad_flow(), clock=FakeClock(start_ms)) as engine:
+    clock = FakeClock(start_ms)
+    with InlineEngine(bad_flow(), clock=clock, evaluator=evaluate_pure) as engine:
         workers = BadWorkers(engine, chance)
         ids = [engine.start("bad") for _ in range(executions)]
         sent_much = False

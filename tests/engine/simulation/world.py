@@ -28,6 +28,7 @@ from engine.store.base import Commit
 from engine.store.memory import MemoryStore
 from engine.testing.audit import audit_engine
 from engine.testing.inline import InlineEngine
+from engine.testing.scripts import evaluate_pure
 
 Wire = dict[str, Any]
 
@@ -94,7 +95,9 @@ class World:
         maker = FlowMaker(self.chance)
         self.definition = maker.definition()
         self.store = SimulatedStore()
-        self.engine = InlineEngine(self.definition, leaf(), store=self.store, hold_scripts=True)
+        self.engine = InlineEngine(
+            self.definition, leaf(), store=self.store, hold_scripts=True, evaluator=evaluate_pure
+        )
         self._asked: list[Future[Any]] = []
         self._posted = False
         """Whether something may still lie in the mailbox."""
