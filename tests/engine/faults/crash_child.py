@@ -6,9 +6,7 @@ Forked by ``fork_server``; what it is to do comes as ``Orders``.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
-import os
 import threading
 import time
 import uuid
@@ -38,7 +36,7 @@ from engine.http_api import ApiServer
 from engine.listeners import StatusListener, StatusNotice
 from engine.runtime.polling import IN_PROCESS_PREFIX
 from engine.runtime.workers import FunctionWorkers
-from engine.store import faults, feeder, journal
+from engine.store import feeder, journal
 
 WORK, CLOSE, FINISH = "work", "close", "finish"
 
@@ -66,16 +64,15 @@ class Orders:
     """``work`` until it is killed; ``close`` the store after a moment; ``finish`` everything."""
     flows: Sequence[str] = ()
     """Names of the workflows to start, one after the other and again; empty: all."""
-    fault: str = ""
-    """A named point and how often it is passed before the process dies, ``name:3``."""
     feed_seconds: float = 0.5
     checkpoint_bytes: int = 4 << 20
 
 
-def main(orders: Orders) -> int:
+def main(**given: Any) -> int:
     """Run until killed, or until the orders are carried out; returns the exit status."""
+    orders = Orders(**given)
     folder = Path(orders.folder)
-    _arm(orders)
+    _hurry(orders)
     side = SideFile(folder / "child.jsonl")
     teller = _Teller(side)
     with Engine(folder / "crash.duckdb", threads=0, http_tasks=False, listeners=[teller]) as engine:
@@ -114,10 +111,8 @@ def main(orders: Orders) -> int:
     return 0
 
 
-def _arm(orders: Orders) -> None:
-    """Have this process die where its orders say, and pass rare points more often."""
-    os.environ[faults.VARIABLE] = orders.fault
-    importlib.reload(faults)  # the engine's functions read the names of the module made anew
+def _hurry(orders: Orders) -> None:
+    """Pass rare points more often."""
     feeder.FEED_SECONDS = orders.feed_seconds  # type: ignore[misc]
     feeder.LULL_SECONDS = 0.0  # type: ignore[misc]  # fed in the midst of everything, however busy
     journal._CHECKPOINT_BYTES = orders.checkpoint_bytes  # type: ignore[misc]

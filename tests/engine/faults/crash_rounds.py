@@ -145,11 +145,10 @@ class CrashRounds:
             "first": first,
             "mode": mode,
             "flows": self._flows,
-            "fault": fault,
             "feed_seconds": _FEED_SECONDS[0] if fault else self._random.choice(_FEED_SECONDS),
             "checkpoint_bytes": _CHECKPOINT_BYTES,
         }
-        return self._server.run(orders, self._log)
+        return self._server.run(orders, self._log, fault)
 
     def _bury(self, process: ForkedProcess) -> None:
         """Look at the journal that a dead process left."""

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from crash_audit import Findings
-from crash_suites import at_any_moment, at_every_point
+from crash_suites import CHILD, at_any_moment, at_every_point
 from fork_server import ForkServer
 
 _PER_STRETCH = 100
@@ -26,7 +26,7 @@ def main() -> int:
     begun = time.monotonic()
     total = Findings()
     seed = asked.seed
-    with ForkServer() as server, tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+    with ForkServer(CHILD) as server, tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         left = asked.rounds if asked.named else asked.kills
         while left > 0 and time.monotonic() - begun < asked.seconds and not total.wrong:
             if asked.named:

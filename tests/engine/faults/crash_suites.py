@@ -30,6 +30,8 @@ FAULT_POINTS = (
     *STORE_CLOSING_POINTS,
 )
 """Points that every process may pass; those of a new store come before, in their order."""
+CHILD = Path(__file__).with_name("crash_child.py")
+"""The program whose processes die."""
 AT_ONCE = 2
 """Stores that are crashed side by side."""
 _OFTEN = 20

@@ -12,6 +12,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -27,10 +28,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parents[2]
+_ROOT = Path(__file__).parents[3]
 _PID, _EXIT = "pid ", "exit "
-_PROGRAM = "crash_child"
 _LEFT_OUT = ("engine.testing", "engine.graph")
 _LONGEST_ORDER = 1 << 16
 
@@ -38,24 +37,37 @@ _LONGEST_ORDER = 1 << 16
 class ForkServer:
     """The process that is forked. Use as a context manager; callable from any thread."""
 
-    def __init__(self) -> None:
-        """Start it; it is ready when the first process says so."""
+    def __init__(self, program: Path) -> None:
+        """Start it; it is ready when the first process says so.
+
+        ``program`` is a file with a function ``main``, which each process calls with its orders
+        and whose result is its exit status.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, str(theirs.fileno()), program.stem],
                 cwd=_ROOT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join((str(_HERE), str(_ROOT)))},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join((str(program.parent), str(_ROOT))),
+                },
                 pass_fds=[theirs.fileno()],
             )
         self._socket = ours
         self._one_by_one = threading.Lock()
 
-    def run(self, orders: dict[str, Any], log: Path) -> ForkedProcess:
-        """A process that carries out ``orders`` (see ``crash_child``) and writes to ``log``."""
+    def run(self, orders: dict[str, Any], log: Path, fault: str = "") -> ForkedProcess:
+        """A process that carries out ``orders``.
+
+        Args:
+            orders: Arguments of the program's ``main``.
+            log: Where it writes its errors.
+            fault: A named point and how often it is passed before the process dies, ``name:3``.
+        """
         reading, writing = os.pipe()
         try:
-            letter = json.dumps({"orders": orders, "log": str(log)}).encode()
+            letter = json.dumps({"orders": orders, "log": str(log), "fault": fault}).encode()
             assert len(letter) < _LONGEST_ORDER
             with self._one_by_one:
                 socket.send_fds(self._socket, [letter], [writing])
@@ -84,6 +96,8 @@ class ForkedProcess:
         """Listen to a process at the other end of a pipe."""
         self._reading = reading
         self._heard = b""
+        self.lines: list[str] = []
+        """All that it has said."""
         self.exit_status: int | None = None
         """As of ``subprocess``: negative for a signal; None while it runs."""
         self.cpu_seconds = 0.0
@@ -104,6 +118,7 @@ class ForkedProcess:
             self.exit_status, self.cpu_seconds = int(status), float(seconds)
             os.close(self._reading)
             return ""
+        self.lines.append(line)
         return line
 
     def wait(self, timeout: float) -> int:
@@ -120,7 +135,8 @@ class ForkedProcess:
     def kill(self) -> None:
         """SIGKILL, then wait until it is gone."""
         if self.exit_status is None:
-            os.kill(self._pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(self._pid, signal.SIGKILL)
             self.wait(30.0)
 
     def _line(self, timeout: float) -> str:
@@ -135,9 +151,9 @@ class ForkedProcess:
         return line.decode()
 
 
-def serve(orders: socket.socket) -> None:
+def serve(orders: socket.socket, name: str) -> None:
     """Import everything, then fork a warden for each order until nobody listens any more."""
-    program = importlib.import_module(_PROGRAM)
+    program = importlib.import_module(name)
     _import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for wardens
     gc.freeze()  # what is here already is not looked through, and copied by that, in each child
@@ -177,6 +193,14 @@ def _guard(program: Any, letter: dict[str, Any], said: int) -> None:
     os._exit(0)
 
 
+def _arm(fault: str) -> None:
+    """Have this process die at a named point."""
+    from engine.store import faults
+
+    os.environ[faults.VARIABLE] = fault
+    importlib.reload(faults)  # the engine's functions read the names of the module made anew
+
+
 def _carry_out(program: Any, letter: dict[str, Any], said: int) -> None:
     status = 70
     try:
@@ -185,7 +209,8 @@ def _carry_out(program: Any, letter: dict[str, Any], said: int) -> None:
         for handle, place in ((said, 1), (log, 2)):
             os.dup2(handle, place)
             os.close(handle)
-        status = program.main(program.Orders(**letter["orders"]))
+        _arm(letter["fault"])
+        status = program.main(**letter["orders"])
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -196,4 +221,4 @@ def _carry_out(program: Any, letter: dict[str, Any], said: int) -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as orders_socket:
-        serve(orders_socket)
+        serve(orders_socket, sys.argv[2])

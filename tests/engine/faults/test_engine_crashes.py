@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_suites import FAULT_POINTS, at_any_moment, at_every_point
+from crash_suites import CHILD, FAULT_POINTS, at_any_moment, at_every_point
 from fork_server import ForkServer
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    with ForkServer() as server:
+    with ForkServer(CHILD) as server:
         yield server
 
 

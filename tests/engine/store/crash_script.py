@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -58,8 +57,8 @@ def applied(store: Store) -> int:
     return rows[0].body["n"] if rows and rows[0].body else 0
 
 
-def main(path: str) -> None:
-    """Commit the rest of the sequence, telling the parent after each."""
+def main(path: str) -> int:
+    """Commit the rest of the sequence, telling the parent after each; returns 0."""
     feeder.FEED_SECONDS = 0.005  # type: ignore[misc]
     feeder.LULL_SECONDS = 0.001  # type: ignore[misc]
     store = LocalStore(Path(path), project=rows_of)
@@ -70,6 +69,7 @@ def main(path: str) -> None:
         if number % 3 == 0:
             _settle(store)
     store.close()
+    return 0
 
 
 def _settle(store: LocalStore) -> None:
@@ -77,7 +77,3 @@ def _settle(store: LocalStore) -> None:
     store.catch_up()
     while store._journal.fed_position < store._journal.last_position:
         time.sleep(0.001)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

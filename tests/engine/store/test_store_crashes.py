@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.store.base import Store
-from engine.store.faults import STORE_FAULT_POINTS, VARIABLE
+from engine.store.faults import STORE_FAULT_POINTS
 from engine.store.local import LocalStore
 from engine.store.memory import MemoryStore
 from engine.testing.store_records import rows_of
 
 SCRIPT = Path(__file__).with_name("crash_script.py")
-sys.path.insert(0, str(SCRIPT.parent))
+sys.path[:0] = [str(SCRIPT.parent), str(SCRIPT.parents[1] / "faults")]
 from crash_script import applied, commits  # noqa: E402  (lies beside this file)
+from fork_server import ForkedProcess, ForkServer  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[3]
 QUESTIONS = (
     "SELECT * EXCLUDE (position, payload_hash) FROM events ORDER BY workflow_id, number",
     "SELECT * FROM executions ORDER BY workflow_id",
@@ -35,15 +33,14 @@ QUESTIONS = (
 )
 
 
-@contextmanager
-def _child(path: Path, fault: str = "") -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: fault}
-    command = [sys.executable, str(SCRIPT), str(path)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    with ForkServer(SCRIPT) as server:
+        yield server
+
+
+def _run(server: ForkServer, path: Path, fault: str = "") -> ForkedProcess:
+    return server.run({"path": str(path)}, path.with_suffix(".log"), fault)
 
 
 def _facts(store: Store) -> dict[str, Any]:
@@ -75,27 +72,27 @@ def _audit(path: Path, acknowledged: int) -> None:
 
 @pytest.mark.parametrize("nth", [1, 9])
 @pytest.mark.parametrize("point", STORE_FAULT_POINTS)
-def test_a_crash_at_a_fault_point_loses_nothing(tmp_path: Path, point: str, nth: int) -> None:
-    with _child(tmp_path / "x.duckdb", f"{point}:{nth}") as child:
-        output, _ = child.communicate(timeout=110)
-    assert child.returncode == -signal.SIGKILL, "the point was not passed"
-    _audit(tmp_path / "x.duckdb", len(output.split()))
+def test_a_crash_at_a_fault_point_loses_nothing(
+    server: ForkServer, tmp_path: Path, point: str, nth: int
+) -> None:
+    child = _run(server, tmp_path / "x.duckdb", f"{point}:{nth}")
+    assert child.wait(110) == -signal.SIGKILL, "the point was not passed"
+    _audit(tmp_path / "x.duckdb", len(child.lines))
 
 
 @pytest.mark.slow
-def test_random_kills_lose_nothing(tmp_path: Path) -> None:
+def test_random_kills_lose_nothing(server: ForkServer, tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     for cycle in range(8):
         path = tmp_path / f"x{cycle}.duckdb"
         acknowledged = 0
         for _ in range(3):
-            with _child(path) as child:
-                assert child.stdout is not None
-                first = child.stdout.readline()
-                time.sleep(chance.random() * 0.4)
-                child.kill()
-                acknowledged += len((first + child.stdout.read()).split())
+            child = _run(server, path)
+            child.said(30)
+            time.sleep(chance.random() * 0.4)
+            child.kill()
+            acknowledged += len(child.lines)
             if applied_in(path) == len(commits()):
                 break
         _audit(path, applied_in(path, at_least=acknowledged, seed=seed))
