@@ -55,6 +55,19 @@ def test_every_commit_is_synced_before_it_is_acknowledged(tmp_path: Path) -> Non
         assert re.search(r"f(data)?sync\(\d+<[^>]*\.journal-wal>", text), text
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_the_history_is_synced_before_the_journal_may_forget_what_it_took(tmp_path: Path) -> None:
+    program = _PROGRAM.replace("os._exit", "store.catch_up()\nos.write(1, b'fed\\n')\nos._exit")
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-y", "-e", "trace=write,fsync,fdatasync", "-o", str(trace)]
+    command += [sys.executable, "-c", program, str(tmp_path / "a.duckdb")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"strace is not allowed here: {done.stderr[-200:]}")
+    feeding = trace.read_text().split("acknowledged")[-1].split('"fed')[0]
+    assert re.search(r"f(data)?sync\(\d+<[^>]*\.duckdb\.wal>", feeding), feeding
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs names of open files")
 def test_a_large_payload_is_on_the_disk_before_the_event_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -150,6 +150,26 @@ def test_a_missing_event_is_never_passed_over(path: Path) -> None:
         store.events("open")
 
 
+def test_an_open_execution_whose_events_are_gone_is_not_taken_for_an_empty_one(path: Path) -> None:
+    with closing(sqlite3.connect(_journal(path))) as journal, journal:
+        journal.execute("DELETE FROM events WHERE workflow_id = 'open'")
+    with (
+        closing(LocalStore(path)) as store,
+        pytest.raises(StoreCorruptError, match="no event of open is to be found"),
+    ):
+        store.events("open")
+
+
+def test_a_row_that_changed_on_disk_is_never_answered(path: Path) -> None:
+    with closing(sqlite3.connect(_journal(path))) as journal, journal:
+        journal.execute("UPDATE metadata SET body = replace(CAST(body AS TEXT), 'flow', 'slow')")
+    with (
+        closing(LocalStore(path)) as store,
+        pytest.raises(StoreCorruptError, match="'order_flow' does not match its checksum"),
+    ):
+        store.metadata("workflow_defs")
+
+
 def test_a_missing_journal_is_refused_while_executions_are_open(path: Path) -> None:
     _journal(path).unlink()
     with pytest.raises(StoreCorruptError, match=r"knows 1 open executions.*is missing"):
