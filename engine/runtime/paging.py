@@ -242,6 +242,14 @@ class OpenExecutions(MutableMapping[str, WorkflowState]):
             state = None if leaving is None else leaving[1]
         return None if state is None else state.last_event
 
+    def folds_quickly(self, workflow_id: str, most_events: int) -> bool:
+        """Whether an open execution is short and light. Any thread."""
+        page = self._pages.get(workflow_id)
+        if page is not None:
+            return page.last_event <= most_events
+        state = self._states.get(workflow_id)
+        return state is not None and state.last_event <= most_events and is_light(state)
+
     def paged_length(self, workflow_id: str) -> int | None:
         """Number of the newest event of one that is paged out, None of any other. Any thread."""
         page = self._pages.get(workflow_id)

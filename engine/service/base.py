@@ -168,19 +168,17 @@ class ServiceBase:
         """
         try:
             return self._encoders.submit(work)
-        except RuntimeError:
-            raise StoreClosedError("The engine is closed.") from None
+        except RuntimeError:  # its threads have ended
+            closed: Future[T] = Future()
+            closed.set_exception(StoreClosedError("The engine is closed."))
+            return closed
 
     def _made_of(self, source: Future[Any], make: Callable[[Any], T]) -> Future[T]:
         """``make(result)`` of another future, worked out as ``_aside`` does."""
         answer: Future[T] = Future()
 
         def use(finished: Future[Any]) -> None:
-            try:
-                chain(self._aside(lambda: make(finished.result())), answer)
-            except StoreClosedError as error:
-                if not answer.done():
-                    answer.set_exception(error)
+            chain(self._aside(lambda: make(finished.result())), answer)
 
         source.add_done_callback(use)
         return answer

@@ -98,11 +98,7 @@ class ReadingService(MetadataService):
 
         One that is paged out would have to come into memory for it, too.
         """
-        executions = self._runtime.desk.executions
-        length = executions.length(workflow_id)
-        if length is None:
-            length = executions.paged_length(workflow_id)
-        return length is not None and length <= _QUICKLY_FOLDED
+        return self._runtime.desk.executions.folds_quickly(workflow_id, _QUICKLY_FOLDED)
 
     def _looked_at(self, workflow_id: str) -> list[WorkflowState]:
         """An execution as it stands; empty if it has been removed. Blocks."""

@@ -240,6 +240,22 @@ def test_what_takes_long_to_fold_stays_in_memory(engine: InlineEngine, heavy: An
     assert executions.paged_length(light) is not None
 
 
+def test_only_a_light_execution_is_folded_for_a_look_at_it(engine: InlineEngine) -> None:
+    executions = engine.desk.executions
+    executions.resident_limit = 100
+    light = engine.start("waits", {"n": 1})
+    heavy = engine.start("waits", {"large": "x" * SIZE_LIMITS.workflow_threshold_bytes})
+    settle(engine)
+    assert executions.folds_quickly(light, 200)
+    assert not executions.folds_quickly(light, 1)
+    assert not executions.folds_quickly(heavy, 200)
+    assert not executions.folds_quickly("nobody", 200)
+    assert b"externalInputPayloadStoragePath" in engine.service.workflow_text(heavy).result()
+    executions.resident_limit = 0
+    settle(engine)
+    assert executions.folds_quickly(light, 200)
+
+
 def test_what_becomes_light_may_go(engine: InlineEngine) -> None:
     waiting = engine.start("waits", {"text": "x" * 50_000})
     engine.service.set_variables(waiting, {"text": "y" * 100_000}).result()
