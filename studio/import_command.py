@@ -63,10 +63,13 @@ def read_executions(file: str) -> list[Workflow]:
     Raises:
         InvalidRequestError: There is no such file, or it holds none.
     """
-    try:
-        text = Path(file).expanduser().read_bytes()
-    except FileNotFoundError:
-        raise InvalidRequestError(f"{file}: there is no such file.") from None
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise InvalidRequestError(f"{file}: there is no such file.")
+    size = path.stat().st_size
+    if size > MOST_BYTES:  # before a byte of it is read
+        raise InvalidRequestError(f"{file} has {size:,} bytes; {MOST_BYTES:,} are the limit.")
+    text = path.read_bytes()
     body: Any = loads_untrusted(text, MOST_BYTES)
     if isinstance(body, dict):
         body = next((body[key] for key in _LISTS if isinstance(body.get(key), list)), [body])

@@ -26,6 +26,7 @@ from .signing_on import SignOnService
 ACTOR: Final = "import"
 """Who the events of an imported history are by. Any other actor has changed it here since."""
 
+LONGEST_ID: Final = 255
 IMPORTED: Final = "imported"
 UPDATED: Final = "updated"
 UNCHANGED: Final = "unchanged"
@@ -157,6 +158,11 @@ def _checked(workflow: Wire) -> Wire:
     wire = Workflow.from_wire(workflow).to_wire()
     if not wire.get("workflowId"):
         raise InvalidRequestError("An execution to import needs its workflowId.")
+    if len(wire["workflowId"]) > LONGEST_ID or not wire["workflowId"].isprintable():
+        raise InvalidRequestError(
+            f"A workflowId has up to {LONGEST_ID} printable characters, "
+            f"not {wire['workflowId'][:80]!r}."
+        )
     definition = wire.get("workflowDefinition")
     if not isinstance(definition, dict) or not definition.get("name"):
         raise InvalidRequestError(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine import Engine
+from engine.errors import InvalidRequestError
 from engine.functions import FunctionRegistry, task
 from engine.http_api.server import serve_api
 from engine.models.definitions import WorkflowDef
@@ -145,3 +146,25 @@ def test_stamps_of_a_server_are_no_difference(there) -> None:
     (change,) = plan_publication(client, [mine])
     assert change.is_empty
     assert change.diff == []
+
+
+def test_file_that_is_too_large_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("studio.import_command.MOST_BYTES", 100)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("it was read"))
+    file = tmp_path / "executions.json"
+    file.write_text(" " * 101)
+
+    assert main(["import", str(file), "--db", str(tmp_path / "x.duckdb")]) == 2
+    assert "101 bytes; 100 are the limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workflow_id", ["x" * 256, "a\x00b", "line\nbreak", "\u202eodd"])
+def test_execution_with_an_odd_id_is_not_taken_over(workflow_id: str) -> None:
+    wire = {"workflowId": workflow_id, "workflowDefinition": CHILD, "tasks": []}
+    with (
+        Engine(functions=FunctionRegistry(), http_tasks=False) as engine,
+        pytest.raises(InvalidRequestError, match="printable"),
+    ):
+        engine.service.import_execution(wire)

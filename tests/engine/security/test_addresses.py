@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from engine.core.notices import StatusNotice
 from engine.errors import InvalidRequestError
+from engine.listeners import Webhook
+from engine.runtime.receivers import WebhookReceiver
 from engine.workers.address_guard import AddressGuard
 from engine.workers.http import HttpWorker
 
@@ -143,3 +146,15 @@ def test_address_that_is_judged_is_the_one_connected(monkeypatch: pytest.MonkeyP
     assert "never allowed" in outcome.reason
     assert guard.reached == ["93.184.215.14"]
     assert len(asked) == 2, "nothing is looked up again between judging and connecting"
+
+
+@pytest.mark.parametrize("where", [*METADATA[:6], *PRIVATE[:6]])
+def test_webhooks_reach_no_more_than_http_tasks(where: str) -> None:
+    guard = Watched(allow_private=False)
+    receiver = WebhookReceiver(Webhook(f"http://{where}/hook", timeout_seconds=1), guard)
+    try:
+        with pytest.raises(ConnectionError):
+            receiver.deliver(StatusNotice("1", "workflow.completed", "wf", 0, {}))
+    finally:
+        receiver.close()
+    assert guard.reached == []
