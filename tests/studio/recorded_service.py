@@ -58,6 +58,12 @@ class RecordedService:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def clear(self) -> None:
+        """Forget all rows; who listens goes on listening."""
+        with self._lock:
+            self._database.execute("DELETE FROM executions")
+            self._database.execute("DELETE FROM tasks")
+
     def add_execution(self, workflow_id: str, status: str = "COMPLETED", **columns: Any) -> None:
         now = int(time.time() * 1000)
         row = {

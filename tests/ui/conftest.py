@@ -49,17 +49,26 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def service() -> Iterator[RecordedService]:
+@pytest.fixture(scope="module")
+def recorded() -> Iterator[tuple[RecordedService, StudioServer]]:
+    """One service and one server for a whole module; ``service`` empties it for each test."""
     service = RecordedService()
-    yield service
+    with StudioServer(service, port=0) as server:
+        yield service, server
     service.close()
 
 
 @pytest.fixture
-def server(service: RecordedService) -> Iterator[StudioServer]:
-    with StudioServer(service, port=0) as server:
-        yield server
+def service(recorded: tuple[RecordedService, StudioServer]) -> RecordedService:
+    recorded[0].clear()
+    return recorded[0]
+
+
+@pytest.fixture
+def server(
+    service: RecordedService, recorded: tuple[RecordedService, StudioServer]
+) -> StudioServer:
+    return recorded[1]
 
 
 @pytest.fixture

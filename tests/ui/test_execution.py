@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
@@ -14,17 +15,42 @@ from studio.server import StudioServer
 pytestmark = pytest.mark.ui
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def studio_with_samples():
     with Engine() as engine:
         samples = samples_for(engine)
         try:
             with StudioServer(engine.service, port=0, samples=samples) as server:
-                yield server
+                yield samples, server
         finally:
             samples.close()
 
 
+@pytest.fixture(scope="module")
+def shared():
+    """One studio for what does not need an empty board: its samples and its server."""
+    with studio_with_samples() as found:
+        yield found
+
+
+@pytest.fixture
+def empty():
+    with studio_with_samples() as found:
+        yield found
+
+
+@pytest.fixture(params=["shared"])
+def server(request):
+    return request.getfixturevalue(request.param)[1]
+
+
+@pytest.fixture(scope="module")
+def waiting(shared):
+    """Id of an execution that waits for a person, so that it stays as it is."""
+    return shared[0].start("refund_flow")
+
+
+@pytest.mark.parametrize("server", ["empty"], indirect=True)
 def test_sample_that_fails_is_one_click_away_and_opens_at_its_cause(open_page):
     page = open_page()
     page.get_by_role("button", name="Run the sample that fails").click()
@@ -38,10 +64,8 @@ def test_sample_that_fails_is_one_click_away_and_opens_at_its_cause(open_page):
     expect(page.get_by_role("button", name=re.compile("^Replay from here")).first).to_be_enabled()
 
 
-def test_execution_is_drawn_in_the_theme_of_its_page_and_follows_the_switch(open_page):
-    page = open_page(theme="dark")
-    page.get_by_role("button", name="Run the sample that fails").click()
-    page.wait_for_url("**/execution?id=*")
+def test_execution_is_drawn_in_the_theme_of_its_page_and_follows_the_switch(waiting, open_page):
+    page = open_page(f"execution?id={waiting}", theme="dark")
     view = page.locator(".studio-view")
     expect(view).to_have_attribute("data-theme", "dark")
     page.get_by_role("button", name="Light theme").click()
@@ -50,12 +74,9 @@ def test_execution_is_drawn_in_the_theme_of_its_page_and_follows_the_switch(open
     expect(view).to_have_attribute("data-theme", "light")
 
 
-def test_run_form_starts_a_registered_workflow_with_the_typed_input(open_page):
-    page = open_page()
-    page.get_by_role("button", name="Run the sample that fails").click()
-    page.wait_for_url("**/execution?id=*")
-    page.get_by_role("link", name="Executions", exact=False).first.click()
-    page.wait_for_url("**/executions")
+def test_run_form_starts_a_registered_workflow_with_the_typed_input(shared, open_page):
+    shared[0].start("order_flow")  # registers what it needs, fulfil among it
+    page = open_page("executions")
     page.get_by_role("button", name="Run…").click()
     form = page.get_by_role("dialog", name="Run a workflow")
     form.get_by_label("Workflow").select_option("fulfil")

@@ -25,6 +25,8 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
   const line = h("header.vh-line");
   const kin = h("section.vh-kin", { "aria-label": "Branches of this execution" });
   el.append(line, kin);
+  // Kept apart from what is drawn anew: while a person scrubs only its words change.
+  const earlier = h("button.vh-earlier", { type: "button", title: "The graph shows an earlier moment; status and cause tell how it stands in the end", onclick: () => vm.seek(vm.events.length) });
   let pending = false;
 
   async function act(action: Action): Promise<void> {
@@ -52,9 +54,14 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
       h("div.vh-facts", null, copy_id(data.workflow_id), h("span", null, `Started ${clock(data.start_ms, false)} UTC`, h("span.w-lg.t3", null, ago(data.start_ms))),
         data.start_ms ? h("span", null, open ? `Runs for ${duration(took)}` : `Took ${duration(took)}`) : null,
         data.correlation_id ? h("span.w-lg", null, data.correlation_id) : null,
-        vm.cursor < vm.events.length ? h("button.link.vh-then", { type: "button", title: "The graph shows an earlier moment; status and cause tell how it stands in the end", onclick: () => vm.seek(vm.events.length) }, `Shown as of event ${count(vm.cursor)}; status is of the end`) : null),
+        earlier),
       h("div.btns", null, ...buttons(open)));
     draw_kin();
+  }
+
+  function hint(): void {
+    earlier.hidden = vm.cursor >= vm.events.length;
+    earlier.textContent = earlier.hidden ? "" : `Shown as of event ${count(vm.cursor)}; status is of the end`;
   }
 
   function buttons(open: boolean): HTMLElement[] {
@@ -95,8 +102,9 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     fill(kin, ...parts);
   }
 
+  hint();
   draw();
-  const stops = [vm.on(["events", "failure", "selection", "cursor"], per_frame(draw))];
+  const stops = [vm.on(["events", "failure", "selection"], draw), vm.on(["events", "cursor"], per_frame(hint))];
   return () => {
     for (const stop of stops) stop();
     line.remove();
