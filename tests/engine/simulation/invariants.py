@@ -4,7 +4,8 @@ I1 every acknowledged start exists · I2 (path, attempt) is unique · I3 one ope
 path · I4 what has ended changes by an operator's action only · I5 events are numbered without a
 gap · I6 the folded history is the working state · I7 the engine schedules at most 1 + retryCount
 attempts · I8 no timer rings early, late or never · I9 what is open can go on · I10 deciding again
-from the history gives the same inputs and decisions, byte for byte.
+from the history gives the same inputs and decisions, byte for byte · I11 nobody is admitted beyond
+the rate limit of a workflow.
 """
 
 from __future__ import annotations
@@ -149,6 +150,49 @@ def check_same(folded: WorkflowState, other: WorkflowState, what: str) -> None:
     for name in _FOLDED:
         kept, made = getattr(other, name), getattr(folded, name)
         assert kept == made, f"I6: {name} of {folded.workflow_id} folds to {made}; {what}: {kept}"
+
+
+# -- the rate limit of workflows -----------------------------------------------------------
+
+
+class SlotCheck:
+    """I11 along the committed events of all executions: who is admitted finds a free slot.
+
+    What an operator reopens in the middle goes on at once, if need be beyond the limit.
+    """
+
+    def __init__(self, definition_of: DefinitionOf) -> None:
+        self._definition_of = definition_of
+        self._scopes: dict[str, tuple[str, str, int]] = {}
+        """Workflow, key and limit of the executions that have any."""
+        self._holders: set[str] = set()
+
+    def follow(self, events: Iterable[HistoryEvent]) -> None:
+        """Check events in the order in which they were committed."""
+        for event in events:
+            workflow_id, kind = event.workflow_id, event.kind
+            if kind is EventKind.WORKFLOW_STARTED and event.data.get("rate_limit_key") is not None:
+                wire = self._definition_of(event.data["definition_hash"]).wire
+                limit = wire["rateLimitConfig"]["concurrentExecLimit"]
+                self._scopes[workflow_id] = (wire["name"], event.data["rate_limit_key"], limit)
+            elif workflow_id not in self._scopes:
+                continue
+            elif kind is EventKind.WORKFLOW_ENDED:
+                self._holders.discard(workflow_id)
+            elif kind is EventKind.WORKFLOW_ADMITTED:
+                self._admitted(workflow_id, bool(event.data.get("with_parent")))
+            elif kind in _REOPENING:
+                anew = kind is EventKind.WORKFLOW_RESTARTED or event.data.get("from_start")
+                (self._holders.discard if anew else self._holders.add)(workflow_id)
+
+    def _admitted(self, workflow_id: str, with_parent: bool) -> None:
+        if with_parent:  # it runs under its parent's slot from now on
+            del self._scopes[workflow_id]
+            return
+        self._holders.add(workflow_id)
+        scope = self._scopes[workflow_id]
+        together = [other for other in self._holders if self._scopes.get(other) == scope]
+        assert len(together) <= scope[2], f"I11: {len(together)} of {scope} hold a slot"
 
 
 # -- timers --------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ class FlowMaker:
             "WAIT": (5, self._wait),
             "HUMAN": (2, self._human),
             "NOOP": (1, self._noop),
+            "YIELD": (1, self._yield),
+            "PULL_WORKFLOW_MESSAGES": (2, self._pull),
             "EVENT": (2, self._event),
             "START_WORKFLOW": (2, self._start_workflow),
             "TERMINATE": (1, self._terminate),
@@ -88,6 +90,10 @@ class FlowMaker:
             keys |= {"timeoutSeconds": 2000, "timeoutPolicy": policy}
         if chance.random() < 0.15:
             keys["failureWorkflow"] = LEAF
+        if chance.random() < 0.1:
+            limit = chance.randint(1, 2)
+            key = chance.choice(["${workflow.input.case}", "all"])
+            keys["rateLimitConfig"] = {"rateLimitKey": key, "concurrentExecLimit": limit}
         return d.workflow(name, *self._block(0, chance.randint(1, 4)), **keys)
 
     def _block(self, depth: int, most: int) -> list[Wire]:
@@ -151,6 +157,13 @@ class FlowMaker:
 
     def _noop(self, depth: int) -> list[Wire]:
         return [d.node(self._ref("n"), "NOOP")]
+
+    def _yield(self, depth: int) -> list[Wire]:
+        return [d.node(self._ref("o"), "YIELD")]
+
+    def _pull(self, depth: int) -> list[Wire]:
+        given = {"batchSize": 2, "blocking": self._chance.random() < 0.5}
+        return [d.node(self._ref("m"), "PULL_WORKFLOW_MESSAGES", inputParameters=given)]
 
     def _event(self, depth: int) -> list[Wire]:
         sink = self._chance.choice(["conductor:flow", "conductor", "nowhere:x"])

@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
-from invariants import HistoryCheck, check_end, check_same, check_timers, due_moments
+from invariants import HistoryCheck, SlotCheck, check_end, check_same, check_timers, due_moments
 from random_flows import LEAF, WORKER_TYPES, FlowMaker, event_handler, leaf
 
 from engine.core.decide import decide
@@ -55,6 +55,7 @@ _MOVES: dict[str, int] = {
     "skip": 1,
     "decide": 1,
     "signal": 2,
+    "push": 2,
     "reset_callbacks": 1,
     "crash": 2,
 }
@@ -70,12 +71,14 @@ class SimulatedStore(MemoryStore):
 
     waiting: Callable[[], list[tuple[Future[Any], Any]]] = staticmethod(list)
     """The answers that may leave after the commit."""
+    slots: SlotCheck
 
     def commit(self, commit: Commit) -> None:
         """Commit, while everybody who asked for it still waits."""
         early = [future for future, _ in self.waiting() if future.done()]
         assert not early, "durable, then visible: an answer left before its commit"
         super().commit(commit)
+        self.slots.follow(commit.events)
 
 
 class World:
@@ -95,6 +98,7 @@ class World:
         maker = FlowMaker(self.chance)
         self.definition = maker.definition()
         self.store = SimulatedStore()
+        self.store.slots = SlotCheck(self._definition_of)
         self.engine = InlineEngine(
             self.definition, leaf(), store=self.store, hold_scripts=True, evaluator=evaluate_pure
         )
@@ -176,7 +180,11 @@ class World:
                     moved = True
             for state in open_ones:
                 for task in list(state.open_tasks()):
-                    waits = task.task_type in ("WAIT", "HUMAN", "EVENT")
+                    if task.task_type == "PULL_WORKFLOW_MESSAGES":
+                        self._ask(engine.service.push_message(state.workflow_id, {"last": True}))
+                        moved = True
+                        continue
+                    waits = task.task_type in ("WAIT", "HUMAN", "EVENT", "YIELD")
                     if waits or task.worker_id or task.poll_count:
                         self._report(state.workflow_id, task.task_id, "COMPLETED")
                         moved = True
@@ -469,6 +477,10 @@ class World:
 
     def _signal(self) -> None:
         self._operate(False, lambda s: self.engine.service.signal(s.workflow_id, "COMPLETED", {}))
+
+    def _push(self) -> None:
+        message = {"n": self.chance.randrange(9)}
+        self._operate(False, lambda s: self.engine.service.push_message(s.workflow_id, message))
 
     def _reset_callbacks(self) -> None:
         self._operate(False, lambda s: self.engine.service.reset_callbacks(s.workflow_id))
