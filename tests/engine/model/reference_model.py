@@ -62,13 +62,13 @@ class ModelRun:
     def advance(self, now: int) -> None:
         """Go on until only workers, people or the clock can move anything."""
         self._ring(now)
+        if self.status == PAUSED:
+            self._gather()
         if self.status != RUNNING:
             return
         while self.failures:
             reference = self.failures.pop(0)
-            step = next(s for s in self.steps if reference in s.references)
-            spent = len(self.attempts[reference]) - 1 >= step.retries
-            if spent or reference in self.for_good:
+            if not self._is_retried(reference):
                 self._end(FAILED if self.newest(reference).startswith(FAILED) else TERMINATED)
                 return
             self.attempts[reference].append(SCHEDULED)
@@ -84,6 +84,21 @@ class ModelRun:
         for reference, deadline in self.deadlines.items():
             if deadline and now >= deadline and self.newest(reference) == STARTED:
                 self.attempts[reference][-1] = DONE
+
+    def _is_retried(self, reference: str) -> bool:
+        step = next(s for s in self.steps if reference in s.references)
+        return len(self.attempts[reference]) - 1 < step.retries and reference not in self.for_good
+
+    def _gather(self) -> None:
+        """A JOIN ends while all is paused, unless a branch is still to be tried again."""
+        step = self.steps[self.position]
+        if self.newest(step.join) != STARTED or any(map(self._is_retried, self.failures)):
+            return
+        branches = [self.newest(name) for name in step.references]
+        if self.failures:
+            self.attempts[step.join][-1] = FAILED
+        elif all(branch == DONE for branch in branches):
+            self.attempts[step.join][-1] = DONE
 
     def _is_through(self) -> bool:
         if self.position < 0:
