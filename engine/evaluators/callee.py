@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 _NAME = re.compile(r"[\w$]+")
 _MEMBER = re.compile(r"\.\s*[\w$]+\s*\Z")
+_CALLED = re.compile(r"\.\s*[\w$]+\s*\(")
 _STEP = re.compile(r"\.\s*([A-Za-z_$][\w$]*)|\[\s*(?:(\d+)|'([^']*)'|\"([^\"]*)\")\s*\]")
 _BUILT_IN: Final = frozenset({"$", "Math", "JSON", "Object", "Array", "Number", "String", "Date"})
 _INTERMEDIATE: Final = "(intermediate value)"
@@ -28,7 +29,7 @@ def not_a_function(source: str, line: int, column: int, given: Any) -> str | Non
     Args:
         source: The script.
         line: Where it was called, counted from 1.
-        column: The dot before the member's name, as QuickJS counts.
+        column: The place QuickJS gives: the dot before the member's name, as it counts.
         given: What ``$`` was: members of its lists and maps are called by Java.
     """
     callee = _callee_at(source, line, column)
@@ -49,14 +50,28 @@ def _callee_at(source: str, line: int, column: int) -> Callee | None:
         return None
     # QuickJS counts the columns of the first line from 1, those of the others from 2.
     dot = sum(map(len, lines[: line - 1])) + column - (1 if line == 1 else 2)
-    if source[dot : dot + 1] == "(":  # the place of a call with a function among its arguments
-        member = _MEMBER.search(source, 0, dot)
-        dot = member.start() if member else dot
+    # With arguments worked out in between, the place is that of the last of them, or the bracket.
+    called = _CALLED.match(source, dot)
+    if called is None:
+        bracket = dot if source[dot : dot + 1] == "(" else _bracket_around(source, dot)
+        member = _MEMBER.search(source, 0, bracket)
+        dot = member.start() if member else -1
     if source[dot : dot + 1] != ".":
         return None
     name = _NAME.match(source, dot + 1)
     receiver = source[_start_of_chain(source, dot) : dot].strip()
     return Callee(receiver, name.group()) if name and receiver else None
+
+
+def _bracket_around(source: str, position: int) -> int:
+    """Where the innermost round bracket around a place opens; 0 where there is none."""
+    depth = 0
+    while position > 0:
+        position -= 1
+        depth += (source[position] == ")") - (source[position] == "(")
+        if depth < 0:
+            return position
+    return 0
 
 
 def _start_of_chain(source: str, end: int) -> int:

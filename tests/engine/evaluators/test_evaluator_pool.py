@@ -120,6 +120,14 @@ def test_javascript_gives(pool: EvaluatorPool, source: str, expected: Any) -> No
             "(intermediate value).text.map is not a function",
         ),
         (
+            "function f() { return $.text.get($.list[0] - 1); } f();",
+            "(intermediate value).text.get is not a function",
+        ),
+        (
+            "(function () { return $.text.get($.text); })()",
+            "(intermediate value).text.get is not a function",
+        ),
+        (
             "$.list.nope()",
             "invokeMember (nope) on java.util.ArrayList failed due to: Unknown identifier: nope",
         ),
