@@ -56,7 +56,7 @@ async def remove(call: Call) -> Answer:
 
 
 async def terminate_remove(call: Call) -> Answer:
-    """Terminate all, then remove those: an id that went through both is listed twice."""
+    """Terminate all, then remove those: an id that went through both is listed twice in a row."""
     archive = call.flag("archiveWorkflow", True)
     reason = call.text("reason")
     ids = await _ids(call)
@@ -66,12 +66,14 @@ async def terminate_remove(call: Call) -> Answer:
         ended["bulkSuccessfulResults"],
         lambda key: call.service.remove(key, archive),
     )
+    gone = set(removed["bulkSuccessfulResults"])
     return json_answer(
         {
             "bulkErrorResults": {**ended["bulkErrorResults"], **removed["bulkErrorResults"]},
             "bulkSuccessfulResults": [
-                *ended["bulkSuccessfulResults"],
-                *removed["bulkSuccessfulResults"],
+                key
+                for key in ended["bulkSuccessfulResults"]
+                for _ in range(2 if key in gone else 1)
             ],
         }
     )

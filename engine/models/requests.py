@@ -220,7 +220,7 @@ def validate_bulk_ids(ids: object, of: str = "workflow") -> list[str]:
         of: What the ids name: ``workflow`` or ``schedule``.
 
     Raises:
-        InvalidRequestError: No list of texts, none of them, or too many.
+        InvalidRequestError: No list of texts or numbers, none of them, or too many.
     """
     if ids is not None and not isinstance(ids, list | tuple):
         raise InvalidRequestError(f"The body must be a list of {of} ids.")
@@ -232,6 +232,7 @@ def validate_bulk_ids(ids: object, of: str = "workflow") -> list[str]:
         message = f"Cannot process more than {MAX_BULK_IDS} {of}s. Please use multiple requests."
         _refuse([Problem("", message)])
     for index, item in enumerate(ids):
-        if not isinstance(item, str):
+        if item is None or isinstance(item, dict | list):
             raise InvalidRequestError(f"Item {index} of the list is no text.")
-    return list(ids)
+    # Numbers are read as texts, as Conductor reads them: the answer names what is unknown.
+    return [str(item).lower() if isinstance(item, bool) else str(item) for item in ids]

@@ -226,6 +226,12 @@ def test_bulk_tells_failures_by_id(send: Send, flow: str) -> None:
     assert removed == {"bulkErrorResults": unknown, "bulkSuccessfulResults": [workflow_id] * 2}
 
 
+def test_bulk_names_what_was_terminated_and_removed_twice_in_a_row(send: Send, flow: str) -> None:
+    ids = [send("POST", f"/api/workflow/{flow}", {}).text for _ in range(2)]
+    removed = send("DELETE", "/api/workflow/bulk/terminate-remove", ids).json
+    assert removed["bulkSuccessfulResults"] == [ids[0], ids[0], ids[1], ids[1]]
+
+
 def test_search_page_of_executions_has_at_most_5000(send: Send) -> None:
     reply = send("GET", "/api/workflow/search?size=5001")
 

@@ -141,7 +141,11 @@ def test_bulk_requests_name_one_to_a_thousand(ids: Any, of: str, message: str) -
     assert [problem.message for problem in refusal.value.problems] == [message]
 
 
-@pytest.mark.parametrize("ids", [{}, {"a": 1}, "abc", [1], 0])
+def test_numbers_among_bulk_ids_are_read_as_texts() -> None:
+    assert validate_bulk_ids(["a", 7, True]) == ["a", "7", "true"]
+
+
+@pytest.mark.parametrize("ids", [{}, {"a": 1}, "abc", [None], [["a"]], 0])
 def test_bulk_request_of_another_shape_is_refused(ids: Any) -> None:
     with pytest.raises(InvalidRequestError):
         validate_bulk_ids(ids)
