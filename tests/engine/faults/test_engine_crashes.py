@@ -27,8 +27,8 @@ def test_a_crash_at_any_point_of_any_workflow_loses_and_repeats_nothing(
         assert findings.wrong == []
         assert findings.kills > len(FAULT_POINTS)
         assert findings.acknowledged_starts > 50
-        made = (findings.branches, findings.imports, findings.removals, findings.payloads_outside)
-        assert all(made), findings
+        assert findings.messages
+        assert findings.payloads_outside
 
 
 @pytest.mark.timeout(300)
