@@ -1,6 +1,6 @@
 """Records the golden histories of the present engine version.
 
-    python tests/engine/histories/record_histories.py tests/engine/histories/v1
+    python tests/engine/histories/record_histories.py tests/engine/histories/v2
 
 Run it once for a version, never to make a failing replay pass: a recorded history that decides
 otherwise today is a user's execution that would go wrong after an update. A story that is new
