@@ -201,7 +201,7 @@ class SignOnHandler(AccountHandler):
         return given or f"{request.protocol}://{request.host}{request.path}"
 
     def _refuse(self, error: EngineError) -> None:
-        logger.warning("A sign-on was refused: %s", error)
+        logger.warning("A sign-on was refused: %r", str(error))
         self.set_status(error.status)
         self.show_form(str(error))
 
@@ -250,7 +250,7 @@ def sign_on_route(
 
         @property
         def _USER_KEY(self) -> str:
-            return provider.sign_on.name_claim or super()._USER_KEY
+            return provider.sign_on.name_key() or super()._USER_KEY
 
         @property
         def _SCOPE(self) -> list[str]:

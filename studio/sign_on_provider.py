@@ -30,9 +30,10 @@ _ISSUERS: Final = {
     "azurev2": "https://login.microsoftonline.com/{tenant}/v2.0",
     "google": "https://accounts.google.com",
     "auth0": "https://{subdomain}.auth0.com/",
+    "gitlab": "https://{url}",
     "okta": "https://{url}/oauth2/{server}",
 }
-_WITHOUT_ID_TOKENS: Final = frozenset({"github", "bitbucket", "gitlab"})
+_WITHOUT_ID_TOKENS: Final = frozenset({"github", "bitbucket"})
 """Their user page is asked with the access token instead."""
 _WORDS: Final = {
     "azure": "Microsoft",
@@ -97,6 +98,12 @@ class SignOn:
         if self.roles and not self.role_claim:
             raise InvalidRequestError("--oauth-roles needs --oauth-role-claim, as groups.")
 
+    def name_key(self) -> str:
+        """The claim that people are called by; empty: the provider's own, as Panel knows it."""
+        if self.provider == "gitlab":  # Panel's is a field of GitLab's API, not of its ID tokens
+            return self.name_claim or "preferred_username"
+        return self.name_claim
+
     def words(self) -> str:
         """What the button of the log-in page calls the provider."""
         host = urlsplit(self.issuer_address()).hostname or self.provider
@@ -104,7 +111,8 @@ class SignOn:
 
     def issuer_address(self) -> str:
         """Whose discovery document describes the provider; empty: it has none."""
-        given = {"server": "default", "url": "", "subdomain": "", "tenant": ""} | dict(self.params)
+        url = "gitlab.com" if self.provider == "gitlab" else ""
+        given = {"server": "default", "url": url, "subdomain": "", "tenant": "", **self.params}
         address = self.issuer or _ISSUERS.get(self.provider, "").format(**given)
         return "" if "//." in address or "///" in address else address
 
@@ -226,7 +234,7 @@ class Provider:
         if not isinstance(token, str):
             raise IdentityTokenError("The identity provider sent no ID token.")
         claims = await self._checked(token, nonce)
-        wanted = [self.sign_on.name_claim, self.sign_on.role_claim]
+        wanted = [self.sign_on.name_key(), self.sign_on.role_claim]
         if user_address and any(one and claim(claims, one) is None for one in wanted):
             told = await self._ask(
                 user_address, headers={"Authorization": f"Bearer {answer.get('access_token')}"}

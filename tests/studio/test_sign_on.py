@@ -449,6 +449,12 @@ def test_settings_are_read_and_the_secret_is_no_option(capsys: pytest.CaptureFix
     assert sign_on.role_of({"groups": ["b", "a", 7]}) == "admin"
     assert sign_on.words() == "Microsoft"
     assert Settings.read({}, {}).sign_on() is None
+    gitlab = replace(sign_on, provider="gitlab", params={})
+    assert (gitlab.issuer_address(), gitlab.name_key()) == (
+        "https://gitlab.com",
+        "preferred_username",
+    )
+    assert replace(gitlab, params={"url": "git.example"}).issuer_address() == "https://git.example"
     with pytest.raises(SystemExit):
         main(["--oauth-secret=shh"])
     assert "--oauth-secret" in capsys.readouterr().err
