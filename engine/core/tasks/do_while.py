@@ -281,10 +281,13 @@ def _ended_in_decision(turn: Turn, task: TaskState) -> bool:
 
 def _shows_when_canceled(turn: Turn, record: TaskState) -> bool:
     """Whether a loop that is cancelled shows what a task of this very round has put out."""
-    if not record.revisit or not record.status.is_terminal:
+    if not record.status.is_terminal:
         return False
-    script = turn.state.logic >= LOGIC and turn.types[record.task_type].runs_script
-    return script or not record.status.is_successful
+    if record.revisit and not record.status.is_successful:
+        return True
+    if turn.state.logic < LOGIC or record.task_type == "TERMINATE":
+        return False
+    return not turn.types[record.task_type].acts_aside
 
 
 def _failed_for_good(record: TaskState) -> bool:

@@ -12,6 +12,7 @@ from engine.testing.definitions import (
     node,
     simple,
     sub,
+    switch,
     terminate,
     workflow,
 )
@@ -93,6 +94,16 @@ def test_a_loop_keeps_the_iteration_that_a_terminate_ends() -> None:
     engine.complete("a", {"n": 1})
     assert engine.state(execution).status == "COMPLETED"
     assert output(engine, execution, "l")["1"] == {"a": {"n": 1}}
+
+
+def test_a_loop_keeps_the_choice_that_led_to_a_terminate() -> None:
+    choice = switch("s", {"yes": [terminate("t")]}, value="yes")
+    engine = InlineEngine(workflow("w", loop("l", "a", choice, times=2)))
+    execution = engine.start("w")
+    engine.complete("a", {"n": 1})
+    kept = output(engine, execution, "l")["1"]
+    assert kept["a"] == {"n": 1}
+    assert kept["s"]["selectedCase"] == "yes"
 
 
 def test_a_loop_fails_at_once_with_a_permissive_task() -> None:
