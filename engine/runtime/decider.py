@@ -21,7 +21,9 @@ from ..errors import EngineError, StoreClosedError
 from ..store.faults import fault_point
 from .desk import Desk
 from .faults import COMMANDED, DECIDED, RUNG
-from .paging import page_out
+from .filing import due_task_ids
+from .idling import page_out
+from .paging import NotInMemory
 from .scheduler import TIMER_PREFIX
 from .writer import Outbox, Writer
 
@@ -31,16 +33,20 @@ Command = Callable[[Desk], Any]
 MAX_BATCH: Final = 256
 SETTLE_SECONDS: Final = 5.0
 """So long at the most an answer waits for its execution to settle: longer than any one script."""
+MOST_READINGS: Final = 3
+"""So often a command is put aside until executions have been read; then it reads them itself."""
 MAX_SLEEP_SECONDS: Final = 1.0
 """Sleeping goes by the monotonic clock, due times by the wall clock: so soon is a jump noticed."""
 
 
 class _Letter:
-    __slots__ = ("command", "future")
+    __slots__ = ("command", "future", "may_wait", "readings")
 
-    def __init__(self, command: Command, future: Future[Any]) -> None:
+    def __init__(self, command: Command, future: Future[Any], may_wait: bool) -> None:
         self.command = command
         self.future = future
+        self.may_wait = may_wait
+        self.readings = 0
 
 
 class Settled:
@@ -78,6 +84,9 @@ class Decider:
         self._entrance = threading.Lock()
         """Held while a letter is put in, so that none comes after the last one."""
         self._waiting: dict[str, list[tuple[Future[Any], Any, float]]] = {}
+        self._put_aside: set[_Letter] = set()
+        """Commands that wait until executions have been read."""
+        self._come_again: list[_Letter] = []
         self._closing = False
         self._submitted = 0
         """Outboxes handed to the writer so far."""
@@ -87,11 +96,16 @@ class Decider:
         """Begin to take commands."""
         self._thread.start()
 
-    def submit(self, command: Command) -> Future[Any]:
+    def submit(self, command: Command, may_wait: bool = False) -> Future[Any]:
         """Queue a command; its future resolves after what it did is durable.
 
         Callable from any thread. The command runs on the decider thread with the desk. If it
         returns ``Settled`` the answer waits until the execution has no script running.
+
+        Args:
+            command: What to do.
+            may_wait: It may be broken off and run again, as long as it has opened no turn and
+                left nothing in the outbox: so that executions it needs are read on another thread.
 
         Raises:
             StoreClosedError: (from the future) the engine is closed.
@@ -101,7 +115,7 @@ class Decider:
             if self._closing:
                 future.set_exception(StoreClosedError("The engine is closed."))
                 return future
-            self._mail.put(_Letter(command, future))
+            self._mail.put(_Letter(command, future, may_wait))
         return future
 
     def post(self, command: Command) -> None:
@@ -133,6 +147,7 @@ class Decider:
             letters, goes_on = self._take(0.0 if left_over else self._sleep_seconds())
             if letters or goes_on:
                 left_over = self._batch(letters)
+        self._batch(self._last_letters())
         self._refuse_waiting()
 
     def _take(self, timeout: float) -> tuple[list[_Letter], bool]:
@@ -152,7 +167,7 @@ class Decider:
 
     def _sleep_seconds(self) -> float:
         desk = self._desk
-        moments = [desk.timers.next_moment_ms(), desk.queues.next_moment_ms()]
+        moments = [desk.due_window.next_moment_ms(), desk.queues.next_moment_ms()]
         due = min((m for m in moments if m), default=0)
         if not due:
             return MAX_SLEEP_SECONDS
@@ -165,6 +180,9 @@ class Decider:
         outbox = desk.outbox = Outbox()
         for letter in letters:
             self._execute(letter, outbox)
+            while self._come_again:
+                self._execute(self._come_again.pop(0), outbox)
+        desk.due_window.keep_up(desk)
         self._ring()
         left_over = desk.carry_out_effects()
         if desk.unfinished:
@@ -186,9 +204,12 @@ class Decider:
         try:
             if self._writer.failure is not None:
                 raise self._writer.failure
-            value = letter.command(self._desk)
+            value = self._value(letter, outbox)
             self._desk.carry_out_effects()
             fault_point(COMMANDED)
+        except NotInMemory as missing:
+            self._read_for(letter, missing.workflow_ids)
+            return
         except EngineError as error:
             outbox.answers.append((letter.future, error))
             return
@@ -205,6 +226,41 @@ class Decider:
             return
         outbox.answers.append((letter.future, value))
 
+    def _value(self, letter: _Letter, outbox: Outbox) -> Any:
+        desk = self._desk
+        if letter.may_wait and letter.readings < MOST_READINGS:
+            desk.untouched_at = outbox.size()
+        try:
+            return letter.command(desk)
+        finally:
+            desk.untouched_at = -1
+
+    def _read_for(self, letter: _Letter, workflow_ids: list[str]) -> None:
+        """Put a command aside until executions are in memory; then it runs again."""
+        letter.readings += 1
+        self._put_aside.add(letter)
+        left = len(workflow_ids)
+
+        def then(error: Exception | None) -> None:
+            nonlocal left
+            left -= 1
+            if error is not None:
+                letter.readings = MOST_READINGS  # its own reading will tell what is wrong
+            if not left and letter in self._put_aside:
+                self._put_aside.discard(letter)
+                self._come_again.append(letter)
+
+        for workflow_id in workflow_ids:
+            self._desk.retrieval.fetch(self._desk, workflow_id, then)
+
+    def _last_letters(self) -> list[_Letter]:
+        """Commands that were put aside when the last letter came: they read for themselves."""
+        letters = list(self._put_aside)
+        self._put_aside.clear()
+        for letter in letters:
+            letter.readings = MOST_READINGS
+        return letters
+
     def _answer_settled(self, outbox: Outbox) -> None:
         for workflow_id in list(self._waiting):
             is_settled = self._desk.is_settled(workflow_id)
@@ -216,7 +272,8 @@ class Decider:
 
     def _ring(self) -> None:
         desk = self._desk
-        for workflow_id, task_ids in desk.timers.due(desk.clock.now().wall_ms).items():
+        now_ms = desk.clock.now().wall_ms
+        for workflow_id, task_ids in desk.due_window.due(now_ms).items():
             is_schedule = workflow_id.startswith(TIMER_PREFIX)
             if not is_schedule and workflow_id not in desk.executions:
                 continue
@@ -224,7 +281,14 @@ class Decider:
                 if is_schedule:
                     desk.scheduler.ring(desk, workflow_id, task_ids)
                     continue
-                desk.act(workflow_id, due=[task_id for task_id in task_ids if task_id])
+                if desk.executions.page(workflow_id) is not None:
+                    desk.retrieval.fetch(desk, workflow_id)  # its timers ring when it is back
+                    continue
+                due = [task_id for task_id in task_ids if task_id]
+                if len(due) < len(task_ids):  # one for the execution may be for any of its tasks
+                    found = due_task_ids(desk.state(workflow_id), now_ms)
+                    due = list(dict.fromkeys([*due, *found]))
+                desk.act(workflow_id, due=due)
                 fault_point(RUNG)
                 self._set_again(workflow_id, task_ids)
             except Exception:

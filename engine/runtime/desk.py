@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.decide import advance
-from ..core.effects import Effect, PublishEvent
+from ..core.effects import (
+    Effect,
+    EndChild,
+    PublishEvent,
+    RetryChild,
+    ReviveParent,
+    TellParent,
+)
 from ..core.ending import end_workflow
 from ..core.events import EventKind
 from ..core.state import WorkflowState
@@ -28,6 +35,7 @@ from .events import EVALUATION_PREFIX, EventQueue
 from .filing import Filing
 from .notices import NoticeBoard
 from .registry import Registry
+from .retrieval import ReadApart, Retrieval
 from .scheduler import Scheduler
 from .start_slots import Scope, scope_of
 
@@ -47,6 +55,7 @@ class Desk(Filing):
         environment: Mapping[str, str],
         evaluate: Callable[[str, EvaluationRequest], None],
         carry_out: Callable[[Desk, Turn, Effect], None],
+        read_apart: ReadApart,
         task_types: Mapping[str, TaskType] = TASK_TYPES,
     ) -> None:
         """An empty desk; ``recover`` fills it.
@@ -58,6 +67,7 @@ class Desk(Filing):
             environment: What ``${workflow.env.NAME}`` reads.
             evaluate: Begins a script for (workflow id, request); the outcome comes as a command.
             carry_out: Does what a turn asks of other executions.
+            read_apart: Reads from the store without holding the decider up.
             task_types: What each task type does.
         """
         super().__init__(store, registry, clock)
@@ -73,13 +83,17 @@ class Desk(Filing):
         self.scheduler = Scheduler()
         self._evaluate = evaluate
         self._carry_out = carry_out
-        self._effects: deque[tuple[str, Effect]] = deque()
+        self.read_apart = read_apart
+        self.retrieval = Retrieval()
+        self._effects: deque[tuple[str, Effect, bool]] = deque()
+        """(execution, effect, whether it may wait until what it touches has been read)."""
         self._last_polls: dict[tuple[str, str | None], tuple[str | None, int]] = {}
 
     # -- turns ---------------------------------------------------------------------------
 
     def turn(self, state: WorkflowState, actor: str = "engine") -> Turn:
         """A turn over a working state at the present moment."""
+        self.untouched_at = -1
         return Turn(
             state,
             self.clock.now(),
@@ -205,17 +219,22 @@ class Desk(Filing):
                 self.event_queue.accept(
                     self, effect.queue, effect.message_id, effect.payload, cause
                 )
-            self._effects.append((state.workflow_id, effect))
+            self._effects.append((state.workflow_id, effect, True))
         turn.effects = []
 
     # -- effects -------------------------------------------------------------------------
 
-    def carry_out_effects(self) -> bool:
-        """Work through what turns asked for; True when some is left for the next batch."""
+    def carry_out_effects(self, may_wait: bool = True) -> bool:
+        """Work through what turns asked for; True when some is left for the next batch.
+
+        ``may_wait``: what touches an execution that is paged out is done once that has been read.
+        """
         for _ in range(MAX_EFFECTS_PER_BATCH):
             if not self._effects:
                 return False
-            workflow_id, effect = self._effects.popleft()
+            workflow_id, effect, waits = self._effects.popleft()
+            if may_wait and waits and self._reads_for(workflow_id, effect):
+                continue
             try:
                 self._carry_out(self, self.turn(self.state(workflow_id)), effect)
             except EngineError as error:  # refused, say a retry of a child that has nothing to
@@ -223,6 +242,26 @@ class Desk(Filing):
             except Exception:  # must not hold other executions up
                 logger.exception("%s of %s failed.", effect, workflow_id)
         return bool(self._effects)
+
+    def _reads_for(self, workflow_id: str, effect: Effect) -> bool:
+        """Whether an effect is put aside until the executions it touches have been read."""
+        touched = [workflow_id]
+        if isinstance(effect, EndChild | RetryChild):
+            touched.append(effect.workflow_id)
+        elif isinstance(effect, TellParent | ReviveParent):
+            state = self.executions.get_in_memory(workflow_id) or self.ended.get(workflow_id)
+            if state is not None and state.parent_workflow_id:
+                touched.append(state.parent_workflow_id)
+        missing = [key for key in touched if self.executions.page(key) is not None]
+        if not missing:
+            return False
+        # What can't be read is for the effect itself to find out, and to tell.
+        self.retrieval.fetch(
+            self,
+            missing[0],
+            lambda error: self._effects.append((workflow_id, effect, error is None)),
+        )
+        return True
 
     @property
     def has_effects(self) -> bool:

@@ -8,7 +8,7 @@ histories.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..core.apply import fold
@@ -22,10 +22,12 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from ..store.base import Store
 from ..store.faults import fault_point
 from .clock import Clock
+from .due_window import DueWindow
+from .embedded_queues import EmbeddedQueues
 from .faults import FOLDED_AGAIN, FORGOTTEN
 from .limits import HandOffLimits
 from .measures import Measures
-from .paging import OpenExecutions, Page, lost_events
+from .paging import NotInMemory, OpenExecutions, Page, lost_events
 from .queues import Entry, TaskQueues, queue_name
 from .registry import Registry
 from .start_keys import StartKeys
@@ -74,8 +76,9 @@ class Filing:
         self.store = store
         self.registry = registry
         self.clock = clock
-        self.queues = TaskQueues()
+        self.queues: TaskQueues = EmbeddedQueues()
         self.timers = Timers()
+        self.due_window = DueWindow(self.timers)
         self.limits = HandOffLimits()
         self.measures = Measures()
         self.start_keys = StartKeys()
@@ -83,7 +86,10 @@ class Filing:
         self.unfinished: deque[str] = deque()
         """Executions that the decider has to go on with in the next batch."""
         self.outbox = Outbox()
-        self.executions = OpenExecutions(self._fold_again)
+        self.executions = OpenExecutions(self._read_now)
+        self.untouched_at = -1
+        """Size of the outbox at which the command at hand has not done anything yet and can be
+        run again later; -1: it can't."""
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
         self._may_read = True
         self.task_home: dict[str, str] = {}
@@ -109,15 +115,51 @@ class Filing:
             self._keep_ended(state)
         return state
 
-    def _fold_again(self, workflow_id: str, page: Page) -> WorkflowState:
-        """The working state of an open execution that was paged out."""
-        state = fold(self.store.events(workflow_id), self.registry.definition_of)
+    def _read_now(self, workflow_id: str, page: Page) -> WorkflowState:
+        """The working state of an execution that is paged out.
+
+        Raises:
+            NotInMemory: The command at hand can come again when it has been read.
+        """
+        if self.untouched_at == self.outbox.size():
+            raise NotInMemory([workflow_id])
+        return self._folded_again(workflow_id, page, self.store.events(workflow_id))
+
+    def recall(self, workflow_id: str, events: Sequence[HistoryEvent]) -> None:
+        """Take an execution into memory again whose events have been read.
+
+        Raises:
+            StoreCorruptError: They are not those it had.
+        """
+        page = self.executions.page(workflow_id)
+        if page is not None:
+            state = self._folded_again(workflow_id, page, events)
+            self.executions.restore(workflow_id, page, state)
+
+    def _folded_again(
+        self, workflow_id: str, page: Page, events: Sequence[HistoryEvent]
+    ) -> WorkflowState:
+        state = fold(events, self.registry.definition_of)
         if state.last_event != page.last_event:
             raise lost_events(workflow_id, page.last_event, state.last_event)
         for task_id in state.tasks:
             self.task_home[task_id] = workflow_id
+        # Its timers may have left memory with it. One of the past rings at once.
+        for task_id, deadline in _deadlines(state):
+            self.timers.at(deadline, workflow_id, task_id)
         fault_point(FOLDED_AGAIN)
         return state
+
+    def require(self, workflow_ids: Iterable[str]) -> None:
+        """See that executions are in memory, if the command at hand can come again.
+
+        Raises:
+            NotInMemory: Some of them have to be read first.
+        """
+        if self.untouched_at == self.outbox.size():
+            missing = [key for key in workflow_ids if self.executions.page(key) is not None]
+            if missing:
+                raise NotInMemory(missing)
 
     @contextmanager
     def without_reading(self) -> Iterator[None]:
@@ -292,6 +334,27 @@ class Filing:
             self.queues.remove(task_id)
             self.timers.forget(event.workflow_id, task_id)
             self.task_home.pop(task_id, None)
+
+
+def _deadlines(state: WorkflowState) -> Iterator[tuple[str, int]]:
+    """Moments at which an execution ("") or one of its open tasks has to be looked at."""
+    deadline = workflow_deadline_ms(state)
+    if deadline:
+        yield "", deadline
+    for task in state.open_tasks():
+        deadline = task_deadline_ms(state, task)
+        if deadline:
+            yield task.task_id, deadline
+
+
+def earliest_deadline_ms(state: WorkflowState) -> int:
+    """When an execution has to be looked at next, 0 for never."""
+    return min((deadline for _, deadline in _deadlines(state)), default=0)
+
+
+def due_task_ids(state: WorkflowState, now_ms: int) -> list[str]:
+    """Open tasks whose deadline has come."""
+    return [key for key, deadline in _deadlines(state) if key and deadline <= now_ms]
 
 
 def waits_for_worker(task: TaskState) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -15,19 +16,25 @@ from ..core.state import TaskState, WorkflowState
 from ..core.turn import Turn
 from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
-from ..errors import NotFoundError
+from ..errors import EngineError, NotFoundError
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .desk import Desk
 from .faults import HANDED_OUT, RESULT_TAKEN
 from .queues import Entry, PollWaiter, queue_name
+from .retrieval import Then
 from .vault import hidden
+
+logger = logging.getLogger(__name__)
 
 Wire = dict[str, Any]
 HandOver = Callable[[WorkflowState, TaskState], Wire]
 
 IN_PROCESS_PREFIX: Final = "in-process/"
 """Worker ids of this process begin so: their tasks are queued again when the process restarts."""
+
+READ_AHEAD: Final = 16
+"""So many executions at the head of a queue are kept in memory while it is polled."""
 
 
 class Polling:
@@ -49,21 +56,43 @@ class Polling:
     ) -> list[Wire] | None:
         """Tasks that can be handed out now; None after parking the poll."""
         now_ms = desk.clock.now().wall_ms
-        desk.note_poll(task_type, domain, worker_id, now_ms)
         name = queue_name(task_type, domain)
+        self.expect(desk, name, count)
+        desk.note_poll(task_type, domain, worker_id, now_ms)
         if count <= 0:
             return []
         tasks = self._hand_over(desk, desk.queues.take(name, count, now_ms), worker_id)
+        self._look_ahead(desk, name, now_ms)
         if tasks or timeout_ms <= 0:
             return tasks
         desk.queues.wait(PollWaiter(name, worker_id, count, now_ms + timeout_ms, future))
         return None
 
+    def expect(self, desk: Desk, name: str, count: int) -> None:
+        """See that what a poll of a queue would be handed is in memory.
+
+        Raises:
+            NotInMemory: It has to be read first; the command at hand will be run again.
+        """
+        if desk.executions.paged_count:
+            now_ms = desk.clock.now().wall_ms
+            desk.require(entry.workflow_id for entry in desk.queues.ahead(name, count, now_ms))
+
+    def _look_ahead(self, desk: Desk, name: str, now_ms: int) -> None:
+        """Have what the next polls will be handed read before they come."""
+        if not desk.executions.paged_count:
+            return
+        following = desk.queues.ahead(name, READ_AHEAD, now_ms)
+        paged = [e.workflow_id for e in following if desk.executions.page(e.workflow_id)]
+        if 2 * len(paged) > READ_AHEAD:  # several at a time: each reading wakes the decider
+            for workflow_id in paged:
+                desk.retrieval.fetch(desk, workflow_id)
+
     def hand_out(self, desk: Desk) -> None:
         """Pair parked polls with tasks, and answer the polls whose time is up."""
         now_ms = desk.clock.now().wall_ms
         for waiter, entries in desk.queues.match(now_ms):
-            tasks = self._hand_over(desk, entries, waiter.worker_id)
+            tasks = self._hand_over(desk, self._present(desk, entries), waiter.worker_id)
             if tasks:
                 desk.outbox.answers.append((waiter.future, tasks))
             else:
@@ -71,10 +100,26 @@ class Polling:
         for waiter in desk.queues.expired(now_ms):
             desk.outbox.answers.append((waiter.future, []))
 
+    def _present(self, desk: Desk, entries: list[Entry]) -> list[Entry]:
+        """Those whose executions are in memory; the others come back when they have been read."""
+        present = []
+        for entry in entries:
+            if desk.executions.page(entry.workflow_id) is None:
+                present.append(entry)
+                continue
+            reason = f"reading/{entry.workflow_id}"
+            desk.queues.hold(entry, reason)
+            desk.retrieval.fetch(desk, entry.workflow_id, _released(desk, reason))
+        return present
+
     def _hand_over(self, desk: Desk, entries: list[Entry], worker_id: str | None) -> list[Wire]:
         tasks = []
         for entry in entries:
-            state = desk.executions.get(entry.workflow_id)
+            try:
+                state = desk.executions.get(entry.workflow_id)
+            except EngineError as error:  # damaged: others of the queue are handed out
+                logger.error("Task %s can't be handed out: %s", entry.task_id, error)
+                continue
             task = None if state is None else state.tasks.get(entry.task_id)
             if state is None or task is None or task.status.is_terminal:
                 continue
@@ -153,6 +198,14 @@ class Polling:
             desk.act(workflow_id, apply_result, actor)
             fault_point(RESULT_TAKEN)
         return state.tasks.get(task_id) or task
+
+
+def _released(desk: Desk, reason: str) -> Then:
+    def then(error: Exception | None) -> None:
+        if error is None:
+            desk.queues.release(reason, desk.clock.now().wall_ms)
+
+    return then
 
 
 def has_secrets(task: TaskState) -> bool:

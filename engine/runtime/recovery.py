@@ -14,7 +14,7 @@ from .desk import Desk
 from .effects import end_child, resume_children, tell_parent
 from .faults import FOLDED, ONE_TAKEN_UP, TAKEN_UP
 from .filing import waits_for_worker
-from .paging import IdleSummary, take_up_idle
+from .idling import IdleSummary, take_up_idle
 from .polling import IN_PROCESS_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -50,9 +50,10 @@ def recover(desk: Desk) -> int:
             _mend_family(desk, desk.executions[workflow_id])
     if desk.notices is not None:
         desk.notices.recover(desk)
+    desk.due_window.open(desk)
     desk.event_queue.recover(desk)
     desk.scheduler.recover(desk)
-    while desk.carry_out_effects():
+    while desk.carry_out_effects(may_wait=False):
         pass
     fault_point(TAKEN_UP)
     if desk.executions:

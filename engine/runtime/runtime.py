@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from ..core.schemas import EVALUATOR
 from ..core.tasks.base import TaskType
@@ -17,6 +18,7 @@ from ..store.base import Store
 from .accounts import Accounts, PasswordChecks
 from .clock import Clock, SystemClock
 from .couriers import Receiver
+from .daemon_threads import DaemonThreads
 from .decider import Decider
 from .desk import Desk
 from .effects import carry_out
@@ -26,10 +28,14 @@ from .notices import NoticeBoard
 from .polling import Polling
 from .recovery import recover
 from .registry import Registry
+from .retrieval import Use
 from .subscriptions import Subscriptions
 from .throttle import LoginThrottle
 from .vault import SecretVault
 from .writer import Writer
+
+STORE_READERS: Final = 4
+"""Threads that read what the decider needs: a payload in a bucket may take its time."""
 
 
 class Runtime:
@@ -79,8 +85,10 @@ class Runtime:
             _prefixed("CONDUCTOR_ENV_") if environment is None else environment,
             self._evaluate,
             carry_out,
+            self._read_apart,
             task_types,
         )
+        self._readers = DaemonThreads(STORE_READERS, "store-reader")
         self.decider = Decider(self.desk, self.writer, self.polling.hand_out)
         if receivers:
             self.desk.notices = NoticeBoard(receivers, self.decider.post)
@@ -100,6 +108,7 @@ class Runtime:
         if self.desk.notices is not None:
             self.desk.notices.close()
         self.decider.close()
+        self._readers.close()
         self.encoded.close()
         self.writer.close()
         self.subscriptions.close()
@@ -109,9 +118,14 @@ class Runtime:
 
     def _look_at_clock(self) -> None:
         """Return once what became due by a move of the clock is durable."""
-        looked = self.decider.submit(lambda desk: None)
-        if not isinstance(looked.exception(), StoreClosedError):
+
+        looked = self.decider.submit(lambda desk: desk.due_window.open(desk))
+        while not isinstance(looked.exception(), StoreClosedError):
             looked.result()
+            looked = self.decider.submit(_is_reading)
+            if looked.exception() is None and not looked.result():
+                return
+            time.sleep(0.001)
 
     def check(self, schema: str, value: Any) -> Future[Any]:
         """Apply a JSON Schema to a payload that belongs to no execution yet.
@@ -124,6 +138,12 @@ class Runtime:
         """
         return self.evaluators.submit(EVALUATOR, schema, value)
 
+    def _read_apart(self, read: Callable[[], Any], use: Use) -> None:
+        def done(found: Future[Any]) -> None:
+            self.decider.post(lambda desk: use(desk, found))
+
+        self._readers.submit(read).add_done_callback(done)
+
     def _evaluate(self, workflow_id: str, request: EvaluationRequest) -> None:
         self._evaluations.begin(workflow_id, request)
 
@@ -131,6 +151,11 @@ class Runtime:
         self, workflow_id: str, request: EvaluationRequest, outcome: dict[str, Any]
     ) -> None:
         self.decider.post(lambda desk: desk.evaluated(workflow_id, request, outcome))
+
+
+def _is_reading(desk: Desk) -> bool:
+    """Whether something that may have become due is still on its way into memory."""
+    return desk.due_window.is_reading or desk.retrieval.is_busy
 
 
 def _prefixed(prefix: str) -> dict[str, str]:

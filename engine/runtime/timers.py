@@ -44,6 +44,19 @@ class Timers:
             taken += 1
         return rung
 
+    def is_set(self, workflow_id: str, task_id: str = "") -> bool:
+        """Whether a timer is set."""
+        return (workflow_id, task_id) in self._set
+
+    def moment_ms(self, workflow_id: str, task_id: str = "") -> int:
+        """When a timer rings, 0 if none is set."""
+        return self._set.get((workflow_id, task_id), 0)
+
+    @property
+    def count(self) -> int:
+        """How many timers are set."""
+        return len(self._set)
+
     def next_moment_ms(self) -> int:
         """The earliest moment set, 0 for none."""
         return self._heap[0][0] if self._heap else 0

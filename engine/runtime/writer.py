@@ -35,6 +35,19 @@ class Outbox:
         self.answers: list[tuple[Future[Any], Any]] = []
         self.after: list[Callable[[], None]] = []
 
+    def size(self) -> int:
+        """How many records are to be written so far."""
+        c = self.commit
+        return (
+            len(c.events)
+            + len(c.logs)
+            + len(c.metadata)
+            + len(c.removed)
+            + len(c.definitions)
+            + len(c.protected)
+            + len(c.audit)
+        )
+
     def is_empty(self) -> bool:
         """Whether there is neither anything to write nor anybody to answer."""
         c = self.commit

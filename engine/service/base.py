@@ -76,7 +76,7 @@ class ServiceBase:
     def _submit(self, command: Command) -> Future[Any]:
         if self._note is not None:
             command = self._note.around(command)
-        return self._runtime.decider.submit(command)
+        return self._runtime.decider.submit(command, may_wait=True)
 
     def _with_execution(self, workflow_id: str, command: Command) -> Future[Any]:
         """Run a command on an execution; an ended one is read from the history first.
@@ -131,7 +131,7 @@ class ServiceBase:
 
                 self._read(lambda: self._folded(workflow_id), again, answer)
 
-            self._runtime.decider.submit(run).add_done_callback(done)
+            self._runtime.decider.submit(run, may_wait=True).add_done_callback(done)
 
         attempt(None, _MOST_READS)
         return answer

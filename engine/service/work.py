@@ -15,6 +15,7 @@ from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
 from ..runtime.polling import has_secrets
+from ..runtime.queues import queue_name
 from ..runtime.vault import hidden
 from ..store.base import LogRow
 from .access import CallerKind
@@ -164,6 +165,10 @@ class WorkerService(ExecutionService):
         workflow_id = checked["workflowInstanceId"]
 
         def update(desk: Desk) -> Any:
+            given = desk.state(workflow_id).tasks.get(checked["taskId"])
+            if given is not None:
+                name = queue_name(given.task_type, given.domain)
+                self._runtime.polling.expect(desk, name, 1)
             task = self._apply(desk, checked)
             if checked.get("extendLease") or checked["status"] == "IN_PROGRESS":
                 return None

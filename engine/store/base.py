@@ -7,8 +7,8 @@ committed records over in bulk, exactly once. The protocol hides all that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,6 +19,7 @@ from .bounds import QuestionBounds
 __all__ = [
     "AuditRow",
     "Commit",
+    "DueTime",
     "ExecutionRow",
     "IdleRow",
     "LogRow",
@@ -84,6 +85,15 @@ class IdleRow(msgspec.Struct, frozen=True, kw_only=True):
     last_event: int
     """Number of the newest event it takes into account: with a newer one it counts for nothing."""
     body: bytes
+    due_ms: int = 0
+    """When the execution has to be looked at next (epoch ms), 0 for never."""
+
+
+class DueTime(NamedTuple):
+    """When a paged out execution has to be looked at; in order of time, then of ids."""
+
+    moment_ms: int
+    workflow_id: str
 
 
 class Commit(msgspec.Struct, kw_only=True):
@@ -129,11 +139,27 @@ class Store(Protocol):
         """Ids of the executions that have not ended, oldest first. Read from the journal only."""
         ...
 
-    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+    def idle_executions(self) -> Iterator[tuple[str, bytes | None]]:
         """The same, each with its summary if that takes the newest event into account.
 
+        Read piece by piece, so that memory does not grow with their number.
+
         Raises:
-            StoreCorruptError: A summary does not match its checksum.
+            StoreCorruptError: (while iterating) a summary does not match its checksum.
+        """
+        ...
+
+    def due_times(self, after: DueTime, until_ms: int, limit: int) -> list[DueTime]:
+        """Due times of open executions (``IdleRow.due_ms``) behind ``after``, in order.
+
+        Args:
+            after: The last one known; (0, "") for the earliest.
+            until_ms: None later than this.
+            limit: How many at most.
+
+        Returns:
+            One for each execution with a row. The row may be older than the execution's newest
+            event: a due time is a hint.
         """
         ...
 

@@ -321,9 +321,19 @@ class Journal:
     def _note_idle(self, commit: Commit) -> None:
         """Keep summaries with the executions they are of; they go when those end."""
         self._writer.executemany(
-            "UPDATE open_executions SET idle_event = ?, idle_crc = ?, idle_body = ? "
-            "WHERE workflow_id = ?",
-            [(r.last_event, zlib.crc32(r.body), r.body, r.workflow_id) for r in commit.idle],
+            "UPDATE open_executions SET idle_event = ?, idle_crc = ?, idle_body = ?, due_ms = ?, "
+            "due_seal = ? WHERE workflow_id = ?",
+            [
+                (
+                    row.last_event,
+                    zlib.crc32(row.body),
+                    row.body,
+                    row.due_ms or None,
+                    seal(row.workflow_id, row.due_ms or None),
+                    row.workflow_id,
+                )
+                for row in commit.idle
+            ],
         )
         fault_point("journal.idle_noted")
 

@@ -15,12 +15,13 @@ import msgspec
 
 from ..core.events import HistoryEvent
 from ..errors import StoreClosedError
-from .base import AuditRow, LogRow, MetadataRow
+from .base import AuditRow, DueTime, LogRow, MetadataRow
 from .batch import Batch
 from .journal_file import check_seal, connect, damaged, translated
 
 _decoder: Final = msgspec.json.Decoder(HistoryEvent)
 _values: Final = msgspec.json.Decoder(dict)
+_ROWS_AT_ONCE: Final = 1_000
 
 
 class JournalReads:
@@ -42,15 +43,31 @@ class JournalReads:
             check_seal(self.path, "an open execution", kept, workflow_id, position)
         return [row[0] for row in rows]
 
-    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+    def idle_executions(self) -> Iterator[tuple[str, bytes | None]]:
         """The same, each with its summary if that takes the newest event into account."""
         with self._reader() as reader:
-            rows = reader.execute(
-                "SELECT workflow_id, idle_crc, CASE WHEN idle_event = ("
+            cursor = reader.execute(
+                "SELECT workflow_id, due_ms, due_seal, idle_crc, CASE WHEN idle_event = ("
                 "SELECT max(number) FROM events AS e WHERE e.workflow_id = o.workflow_id"
                 ") THEN idle_body END FROM open_executions AS o ORDER BY position"
+            )
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                for workflow_id, due_ms, kept, crc, body in rows:
+                    check_seal(self.path, "a due time", kept, workflow_id, due_ms)
+                    yield workflow_id, self._summary(crc, body)
+
+    def due_times(self, after: DueTime, until_ms: int, limit: int) -> list[DueTime]:
+        """Due times of open executions behind one of them, in order."""
+        with self._reader() as reader:
+            rows = reader.execute(
+                "SELECT due_ms, workflow_id, due_seal FROM open_executions "
+                "WHERE (due_ms, workflow_id) > (?, ?) AND due_ms <= ? "
+                "ORDER BY due_ms, workflow_id LIMIT ?",
+                (*after, until_ms, limit),
             ).fetchall()
-        return [(workflow_id, self._summary(crc, body)) for workflow_id, crc, body in rows]
+        for due_ms, workflow_id, kept in rows:
+            check_seal(self.path, "a due time", kept, workflow_id, due_ms)
+        return [DueTime(due_ms, workflow_id) for due_ms, workflow_id, _ in rows]
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Events the journal still has, in order; those before may have been pruned."""

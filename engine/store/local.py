@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.events import HistoryEvent
 from ..errors import StoreCorruptError, StoreError
-from .base import AuditRow, Commit, LogRow, MetadataRow, Project
+from .base import AuditRow, Commit, DueTime, LogRow, MetadataRow, Project
 from .batch import record_count
 from .bounds import QuestionBounds
 from .faults import fault_point
@@ -188,9 +188,13 @@ class LocalStore:
         """Ids of open executions, oldest first."""
         return self._journal.reads.open_executions()
 
-    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+    def idle_executions(self) -> Iterator[tuple[str, bytes | None]]:
         """The same, each with its summary where that is up to date. See ``Store``."""
         return self._journal.reads.idle_executions()
+
+    def due_times(self, after: DueTime, until_ms: int, limit: int) -> list[DueTime]:
+        """Due times of open executions behind one of them, in order. See ``Store``."""
+        return self._journal.reads.due_times(after, until_ms, limit)
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Committed events of one execution. See ``Store.events``."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from operator import attrgetter
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 
 from ..core.events import HistoryEvent
 from ..errors import HistoryConflictError, StoreClosedError, StoreCorruptError
-from .base import AuditRow, Commit, LogRow, MetadataRow, Project
+from .base import AuditRow, Commit, DueTime, LogRow, MetadataRow, Project
 from .batch import Batch, record_count
 from .bounds import QuestionBounds
 from .feeder import FEED_EVENTS
@@ -33,6 +34,7 @@ class MemoryStore:
         self._events: dict[str, list[HistoryEvent]] = {}
         self._in_order: list[tuple[int, HistoryEvent]] = []
         self._open: dict[str, None] = {}
+        self._due: dict[str, int] = {}
         self._definitions: dict[str, bytes] = {}
         self._metadata: dict[tuple[str, str, int], MetadataRow] = {}
         self._logs: dict[str, list[LogRow]] = {}
@@ -78,6 +80,12 @@ class MemoryStore:
         self._open.update(dict.fromkeys(commit.reopened))
         for workflow_id in (*commit.closed, *commit.removed):
             self._open.pop(workflow_id, None)
+            self._due.pop(workflow_id, None)
+        for row in commit.idle:
+            if row.due_ms and row.workflow_id in self._open:
+                self._due[row.workflow_id] = row.due_ms
+            else:
+                self._due.pop(row.workflow_id, None)
         for workflow_id in commit.removed:
             self._events.pop(workflow_id, None)
         if commit.removed:
@@ -92,9 +100,18 @@ class MemoryStore:
             self._check_open()
             return list(self._open)
 
-    def idle_executions(self) -> list[tuple[str, bytes | None]]:
+    def idle_executions(self) -> Iterator[tuple[str, bytes | None]]:
         """The same without summaries: nothing survives this process that could need them."""
-        return [(workflow_id, None) for workflow_id in self.open_executions()]
+        return ((workflow_id, None) for workflow_id in self.open_executions())
+
+    def due_times(self, after: DueTime, until_ms: int, limit: int) -> list[DueTime]:
+        """Due times of open executions behind one of them, in order. See ``Store``."""
+        with self._guard:
+            self._check_open()
+            found = [
+                DueTime(due_ms, key) for key, due_ms in self._due.items() if due_ms <= until_ms
+            ]
+        return nsmallest(limit, (due for due in found if due > after))
 
     def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
         """Committed events of one execution. See ``Store.events``."""

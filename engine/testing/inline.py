@@ -26,6 +26,7 @@ from ..runtime.measures import Histogram
 from ..runtime.polling import Polling
 from ..runtime.recovery import recover
 from ..runtime.registry import Registry
+from ..runtime.retrieval import Use
 from ..runtime.runtime import Runtime
 from ..runtime.subscriptions import Subscriptions
 from ..runtime.writer import Outbox, Writer
@@ -65,8 +66,8 @@ class _InlineDecider(Decider):
 
     after: Callable[[], None]
 
-    def submit(self, command: Command) -> Future[Any]:
-        future = super().submit(command)
+    def submit(self, command: Command, may_wait: bool = False) -> Future[Any]:
+        future = super().submit(command, may_wait)
         self.after()
         return future
 
@@ -138,6 +139,7 @@ class InlineEngine:
             self._environment,
             lambda workflow_id, request: self.waiting_scripts.append((workflow_id, request)),
             carry_out,
+            self._read_apart,
             self._task_types,
         )
         self.decider = _InlineDecider(self.desk, self.writer, self.polling.hand_out)
@@ -145,6 +147,15 @@ class InlineEngine:
         # The service asks nothing of a runtime but what stands above.
         self.service = Service(cast(Runtime, self))
         self.decider.submit(recover).result(0)
+
+    def _read_apart(self, read: Callable[[], Any], use: Use) -> None:
+        """Read at once; what came of it is used in the next batch."""
+        found: Future[Any] = Future()
+        try:
+            found.set_result(read())
+        except Exception as error:
+            found.set_exception(error)
+        Decider.submit(self.decider, lambda desk: use(desk, found))
 
     def reopen(self) -> None:
         """Lose everything but the store, as after a crash, and take up what is open."""

@@ -24,7 +24,7 @@ from ..errors import (
     StoreCorruptError,
 )
 from ..models.codec import loads
-from ..store.base import AuditRow, Commit, IdleRow, LogRow, MetadataRow, Store
+from ..store.base import AuditRow, Commit, DueTime, IdleRow, LogRow, MetadataRow, Store
 from .store_records import commit_of, ending, event, history, rows_of
 
 
@@ -97,9 +97,25 @@ class StoreConformance:
         assert (known["b"], known["a"] in (None, b"in short")) == (None, True)
         update = event("a", newest + 1, EventKind.WORKFLOW_PAUSED, {})
         store.commit(Commit(events=[update]))
-        assert store.idle_executions() == [("b", None), ("a", None)]
+        assert list(store.idle_executions()) == [("b", None), ("a", None)]
         store.commit(commit_of([ending("a", newest + 2)]))
-        assert store.idle_executions() == [("b", None)]
+        assert list(store.idle_executions()) == [("b", None)]
+
+    def test_due_times_come_in_order_page_by_page(self, store: Store) -> None:
+        moments = {"e": 50, "b": 20, "d": 20, "a": 30, "c": 20, "never": 0}
+        for name, due_ms in moments.items():
+            store.commit(commit_of(history(name, ended=False)))
+            row = IdleRow(workflow_id=name, last_event=5, body=b"in short", due_ms=due_ms)
+            store.commit(Commit(idle=[row]))
+        first = store.due_times(DueTime(0, ""), 40, 2)
+        assert first == [(20, "b"), (20, "c")]
+        assert store.due_times(first[-1], 40, 9) == [(20, "d"), (30, "a")]
+        assert store.due_times(DueTime(30, "b"), 2**62, 9) == [(50, "e")]
+        later = IdleRow(workflow_id="b", last_event=5, body=b"in short", due_ms=60)
+        store.commit(Commit(idle=[later]))
+        store.commit(commit_of([ending("c", 6)]))
+        assert store.due_times(DueTime(0, ""), 99, 2) == [(20, "d"), (30, "a")]
+        assert store.due_times(DueTime(50, "e"), 99, 9) == [(60, "b")]
 
     def test_an_ended_execution_is_open_no_more(self, store: Store) -> None:
         store.commit(commit_of(history("a"), history("b", ended=False)))

@@ -132,4 +132,13 @@ JOURNAL_STEPS: Final = (
             )
         ),
     ),
+    Step(
+        5,
+        "when idle executions are due, so that memory need not hold it",
+        (
+            "ALTER TABLE open_executions ADD COLUMN due_ms INTEGER",
+            "ALTER TABLE open_executions ADD COLUMN due_seal INTEGER",
+            "CREATE INDEX open_by_due ON open_executions (due_ms) WHERE due_ms IS NOT NULL",
+        ),
+    ),
 )

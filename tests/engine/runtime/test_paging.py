@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.core.limits import SIZE_LIMITS
 from engine.errors import ConflictError, StoreCorruptError
-from engine.runtime.weight import LIGHT_BYTES
+from engine.runtime.paging import LONGEST_PAGED
 from engine.store import open_store
 from engine.store.base import Store
 from engine.testing.definitions import node, simple, workflow
@@ -220,47 +219,14 @@ def test_many_are_let_go_a_few_at_a_time(engine: InlineEngine) -> None:
     assert len(executions) == 600
 
 
-@pytest.mark.parametrize(
-    "heavy",
-    [
-        {"text": "x" * (LIGHT_BYTES + 1)},
-        {"list": [1] * LIGHT_BYTES},
-        {"map": {"k" * 100: {str(n): {} for n in range(LIGHT_BYTES // 5)}}},
-        {"large": "x" * SIZE_LIMITS.workflow_threshold_bytes},
-    ],
-    ids=["much text", "a long list", "a wide map", "kept elsewhere"],
-)
-def test_what_takes_long_to_fold_stays_in_memory(engine: InlineEngine, heavy: Any) -> None:
-    """Its timer would have the decider read megabytes before anybody else comes to their turn."""
-    waiting = engine.start("waits", heavy)
-    light = engine.start("waits", {"n": 1})
+def test_long_histories_stay_in_memory_and_large_payloads_do_not(engine: InlineEngine) -> None:
+    """Payloads are read on another thread; folding is what the decider itself has to do."""
+    large = engine.start("waits", {"text": "x" * 1_000_000})
+    long = engine.start("waits", {"n": 1})
+    for n in range(LONGEST_PAGED):
+        engine.service.set_variables(long, {"n": n}).result()
     settle(engine)
     executions = engine.desk.executions
-    assert executions.length(waiting) is not None
-    assert executions.paged_length(light) is not None
-
-
-def test_only_a_light_execution_is_folded_for_a_look_at_it(engine: InlineEngine) -> None:
-    executions = engine.desk.executions
-    executions.resident_limit = 100
-    light = engine.start("waits", {"n": 1})
-    heavy = engine.start("waits", {"large": "x" * SIZE_LIMITS.workflow_threshold_bytes})
-    settle(engine)
-    assert executions.folds_quickly(light, 200)
-    assert not executions.folds_quickly(light, 1)
-    assert not executions.folds_quickly(heavy, 200)
-    assert not executions.folds_quickly("nobody", 200)
-    assert b"externalInputPayloadStoragePath" in engine.service.workflow_text(heavy).result()
-    executions.resident_limit = 0
-    settle(engine)
-    assert executions.folds_quickly(light, 200)
-
-
-def test_what_becomes_light_may_go(engine: InlineEngine) -> None:
-    waiting = engine.start("waits", {"text": "x" * 50_000})
-    engine.service.set_variables(waiting, {"text": "y" * 100_000}).result()
-    settle(engine)
-    assert engine.desk.executions.paged_length(waiting) is None
-    engine.service.set_variables(waiting, {"text": ""}).result()
-    settle(engine)
-    assert engine.desk.executions.paged_length(waiting) is not None
+    assert executions.page(long) is None
+    assert executions.page(large) is not None
+    assert engine.service.workflow(large).result()["input"]["text"] == "x" * 1_000_000
