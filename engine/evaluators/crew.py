@@ -11,10 +11,12 @@ from ..errors import UnavailableError
 from .errors import EvaluatorCrashed, ExpressionTimeout
 from .evaluator_process import EvaluatorProcess
 from .job import Job, Limits
+from .nursery import Nursery
 from .watchdog import Watchdog
 
-_START_SECONDS = 30.0
-_GRACE_SECONDS = 0.5
+GRACE_SECONDS = 0.2
+"""A script that does not stop by itself at its limit is killed so much later. Being noticed, told
+and cleared away takes a while too: half a second behind its limit every script has ended."""
 _MAX_ATTEMPTS = 2
 _SLOW_SECONDS = 0.25
 _HELPERS = 3
@@ -39,6 +41,7 @@ class Crew:
         self._idle: list[_Member] = []
         self._members: list[_Member] = []
         self._pending: deque[Batch] = deque()
+        self._nursery = Nursery(limits, self._watchdog)
         self._closed = False
         self._call: threading.Timer | None = None
         """When somebody is looked for who helps out."""
@@ -123,7 +126,7 @@ class Crew:
             raise UnavailableError("The evaluator pool is closed.")
 
     def _hire(self) -> _Member:
-        member = _Member(self, self._limits, self._watchdog)
+        member = _Member(self, self._limits, self._watchdog, self._nursery)
         self._members.append(member)
         member.thread.start()
         return member
@@ -146,6 +149,7 @@ class Crew:
         for member in members:
             if member.thread is not threading.current_thread():
                 member.thread.join()
+        self._nursery.close()
         self._watchdog.close()
 
     def disown(self) -> None:
@@ -153,18 +157,20 @@ class Crew:
         for member in self._members:
             if member.process is not None:
                 member.process.disown()
+        self._nursery.disown()
 
 
 class _Member:
     """One thread and the process it talks to."""
 
-    def __init__(self, crew: Crew, limits: Limits, watchdog: Watchdog) -> None:
+    def __init__(self, crew: Crew, limits: Limits, watchdog: Watchdog, nursery: Nursery) -> None:
         self.thread = threading.Thread(target=self._serve, name="evaluator", daemon=True)
         self.inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self.process: EvaluatorProcess | None = None
         self._crew = crew
         self._limits = limits
         self._watchdog = watchdog
+        self._nursery = nursery
         self._dismissed = False
         self.busy_since = _NOT_BUSY
         """When the script at hand began, by the monotonic clock."""
@@ -200,9 +206,12 @@ class _Member:
             except (EOFError, EvaluatorCrashed) as error:
                 self.busy_since = _NOT_BUSY
                 process_expired = self.process is not None and self.process.expired
-                self._replace()
+                # Who waits is told first: to clear a large process away takes a while.
                 if waiting:
                     self._blame(waiting, process_expired, error)
+                self._replace()
+                if not waiting and not self._dismissed:
+                    self._nursery.breed()
             if not waiting:
                 return
 
@@ -212,16 +221,19 @@ class _Member:
             is_fresh = process.uses < self._limits.max_uses and not process.stands_back
             if is_fresh:
                 return process
+        stood_back = process is not None and process.stands_back
         self._replace()
         if self._dismissed:
             raise EvaluatorCrashed(_CLOSED)
-        process = EvaluatorProcess(self._limits.heap_bytes, self._limits.max_output_bytes)
+        grown = self._nursery.take()
+        process = grown or self._nursery.started()
         self.process = process
         if self._dismissed:  # by now whoever dismisses sees the process, or this sees that
             raise EvaluatorCrashed(_CLOSED)
-        self._watchdog.arm(process, _START_SECONDS)
-        process.wait_ready()
-        self._watchdog.disarm(process)
+        if grown is None:
+            self._nursery.rear(process)
+        if grown is not None or stood_back:
+            self._nursery.breed()
         return process
 
     def _run(self, process: EvaluatorProcess, waiting: deque[Job]) -> None:
@@ -229,10 +241,11 @@ class _Member:
         if not waiting:
             return
         limits = self._limits
-        # An endless loop stops by itself at the limit; the kill is for what does not.
-        patience = limits.wall_seconds + _GRACE_SECONDS
+        # An endless loop stops by itself at the limit; the kill is for what does not. A second
+        # attempt has what the first one left.
+        patience = limits.wall_seconds + GRACE_SECONDS
         process.uses += len(waiting)
-        self._watchdog.arm(process, patience)
+        self._watchdog.arm(process, patience - waiting[0].begin())
         jobs = [(job.lane, job.source, job.given) for job in waiting]
         process.ask(jobs, limits.wall_seconds, limits.heap_bytes)
         while waiting:
@@ -240,7 +253,7 @@ class _Member:
             letter, body = process.receive()
             self.busy_since = _NOT_BUSY
             if len(waiting) > 1:
-                self._watchdog.arm(process, patience)
+                self._watchdog.arm(process, patience - waiting[1].begin())
             else:
                 self._watchdog.disarm(process)
             waiting[0].conclude(letter, body, limits)
@@ -249,12 +262,12 @@ class _Member:
     def _blame(self, waiting: deque[Job], expired: bool, error: Exception) -> None:
         """Settle who was running when the process ended."""
         job = waiting[0]
-        job.attempts += 1
+        job.broken_off()
         if self._dismissed:
             error = EvaluatorCrashed(_CLOSED)
         elif expired:
             error = ExpressionTimeout(self._limits.wall_seconds)
-        elif job.attempts < _MAX_ATTEMPTS:
+        elif job.attempts < _MAX_ATTEMPTS and job.worked_seconds < self._limits.wall_seconds:
             return
         elif isinstance(error, EOFError):
             error = EvaluatorCrashed(_CRASHED)

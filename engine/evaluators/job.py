@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,12 +47,15 @@ class Limits:
 class Job:
     """A script with its future. ``start`` and everything after it run on one thread."""
 
-    __slots__ = ("attempts", "future", "given", "lane", "source")
+    __slots__ = ("_begun", "attempts", "future", "given", "lane", "source", "worked_seconds")
 
     def __init__(self, evaluator: str, source: str, input_value: Any, limits: Limits) -> None:
         """Prepare a script; a fault found here ends its future at once, so does a constant."""
         self.future: Future[Any] = Future()
         self.attempts = 0
+        self.worked_seconds = 0.0
+        """What broken off attempts have used of its time."""
+        self._begun = 0.0
         self.lane = _LANES.get(evaluator, _JAVASCRIPT)
         self.source = source.encode("utf-8", "replace")
         self.given = b""
@@ -73,6 +77,16 @@ class Job:
     def start(self) -> bool:
         """Whether the job still has to be run: its caller may have cancelled it meanwhile."""
         return self.future.set_running_or_notify_cancel()
+
+    def begin(self) -> float:
+        """An attempt begins now; returns the seconds that those before have used."""
+        self._begun = time.monotonic()
+        return self.worked_seconds
+
+    def broken_off(self) -> None:
+        """The attempt has ended without an answer: its time counts, what follows it does not."""
+        self.attempts += 1
+        self.worked_seconds += time.monotonic() - self._begun
 
     def conclude(self, letter: bytes, body: bytes, limits: Limits) -> None:
         """Resolve the future with what the process answered."""

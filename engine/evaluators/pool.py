@@ -3,7 +3,8 @@
 Rules of this package
   1. A script runs in a process made for it, never in the engine's: nothing it does can stop the
      engine or read its memory.
-  2. Inside, CPU time and heap are limited; outside, a watchdog kills by wall clock.
+  2. Inside, CPU time and heap are limited; outside, a watchdog kills by wall clock: half a second
+     behind its limit a script has ended, whatever it does.
   3. A process that died is replaced and its job tried once more: it may have been innocent.
   4. Python scripts run in the processes of their own interpreter (``python_scripts``).
   5. Every process is waited for. ``close``, garbage collection and the end of the interpreter
@@ -44,7 +45,7 @@ class EvaluatorPool:
         Args:
             size: Most processes at once.
             wall_seconds: How long one script may take from when it starts: as CPU time inside
-                its process, and as wall-clock time (half a second later) outside.
+                its process, and as wall-clock time (a fifth of a second later) outside.
             heap_bytes: Most memory of one script.
             max_input_bytes: Longest input, as JSON.
             max_output_bytes: Longest result, as JSON.

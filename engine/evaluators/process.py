@@ -150,8 +150,6 @@ def _refuse(address: str) -> object:
 def confine(address_space_bytes: int) -> None:
     """Give up whatever a script could misuse. What a platform lacks is left out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine; it closes us
-    if hasattr(os, "nice"):
-        os.nice(5)
     if os.name != "posix":
         return
     import resource
@@ -212,6 +210,8 @@ def serve(
 
 def main() -> None:
     """Start up: where packages are, the caps, then the prelude from stdin."""
+    if hasattr(os, "nice"):
+        os.nice(5)  # before anything is loaded: starting takes processor time from others too
     numbers = (int(value) for value in sys.argv[1:6])
     address_space_bytes, heap_bytes, most, has_jq, has_schemas = numbers
     sys.path.extend(sys.argv[6:])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import UnavailableError, UnsupportedError
 from ..models import codec
+from .crew import GRACE_SECONDS
 from .errors import EvaluationError, EvaluatorCrashed, ExpressionError, ExpressionTimeout
 from .evaluator_process import is_installed
 from .job import MAX_SOURCE_BYTES, Limits
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _SCRIPT_FILE: Final = "<python-input-0>"
 """Monty's name for what a session is fed first."""
-_GRACE_SECONDS: Final = 0.5
 _MAX_ATTEMPTS: Final = 2
 _CLOSED: Final = "The evaluator pool was closed."
 _CRASHED: Final = "The evaluator process died while it ran the script."
@@ -177,7 +177,7 @@ class PythonScripts:
                 pool = Monty(
                     max_processes=limits.size,
                     max_checkouts_per_worker=limits.max_uses,
-                    feed_duration_limit_grace=_GRACE_SECONDS,
+                    feed_duration_limit_grace=GRACE_SECONDS,
                 )
                 try:
                     self._monty = pool.__enter__()

@@ -1,12 +1,13 @@
 """Scripts that are meant to hurt, in every language: each ends in time, and nobody else notices.
 
 A hostile script may end as an error, as a time-out or even with a value (some engines see through
-it), but never later than its wall limit and what a busy machine adds, and the next script of the
-same pool runs as ever.
+it), but never later than half a second behind its wall limit, and the next script of the same pool
+runs as ever. A busy machine may be late once or twice with one, not three times running.
 """
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import random
 import threading
@@ -15,86 +16,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hostile_scripts import ENDLESS, HOSTILE, NEXT, PACKAGES
 
-from engine import Engine
 from engine.evaluators import (
     EvaluatorCrashed,
     EvaluatorPool,
     ExpressionError,
     ExpressionTimeout,
 )
-from engine.functions import FunctionRegistry
+from engine.http_api import ApiServer
+from engine.runtime.runtime import Runtime
+from engine.service import Service
+from engine.store.memory import MemoryStore
 from engine.testing.definitions import inline, node, workflow
 
-WALL_SECONDS = 0.2
-# Half a second is the promise; the rest is for a machine that runs other things meanwhile.
-GRACE_SECONDS = 0.5 + 2.5
-# A person notices a tenth of a second; five times that is for a busy machine.
-QUICK_SECONDS = 0.5
-
-NEXT = {"javascript": ("$.n + 1", 2), "jq": (".n + 1", [2]), "python": ("return n + 1", 2)}
-"""A harmless script for an input of n = 1, and what it gives."""
-
-HOSTILE = {
-    "javascript": [
-        "while (true) {}",
-        "for (;;) { try { while (true) {} } catch (e) {} }",
-        "(function f() { try { f() } finally { f() } })()",
-        "/(a+)+$/.test('a'.repeat(60) + 'b')",
-        "new Array(2 ** 32 - 1).fill(7)",
-        "Array(2e8).join('xx')",
-        "2n ** (2n ** 40n)",
-        "Array.prototype.map.call({length: 2 ** 40}, x => x)",
-        "new Proxy([], {get: (t, k) => k === 'length' ? 2 ** 40 : 1})",
-        "var s = 'x'; while (true) s += s",
-        "var a = []; while (true) a.push('x'.repeat(1000) + a.length)",
-        "var f = () => f(); f()",
-        "eval('['.repeat(50000))",
-        "JSON.parse('['.repeat(200000))",
-        "(function next() { Promise.resolve().then(next) })(); 1",
-        "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
-        "new ArrayBuffer(3e9)",
-        "var o = {}; o.toJSON = () => { while (true) {} }; o",
-        "({get k() { while (true) {} }})",
-        "[...{[Symbol.iterator]: () => ({next: () => ({done: false, value: 1})})}]",
-        "'x'.repeat(1 << 20).indexOf('x'.repeat(1 << 19) + 'y')",
-        "var a = []; for (var i = 0; i < 1000; i++) a = [a]; a",
-    ],
-    "jq": [
-        "def f: f; f",
-        "[range(1e12)]",
-        "repeat(1)",
-        "last(range(1e12))",
-        'reduce range(60) as $i ("x"; . + .)',
-        '"a" * 1e9',
-        '("a" * 60) + "b" | test("(a+)+$")',
-        "[range(3000)] | combinations(9)",
-        "reduce range(1000000) as $i ([]; [.])",
-        "env",
-        "input",
-        'import "a" as a; .',
-    ],
-    "python": [
-        "while True: pass",
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-        "def f(): return f()\nf()",
-        "return 'x' * 10**9",
-        "x = []\nwhile True: x.append('y' * 1000)",
-        "x = 'x'\nwhile True: x += x",
-        "return 9**9**9",
-        "return sum(range(10**12))",
-        "return [i for i in range(10**12)]",
-        "x = [1]\nfor i in range(60): x = [x, x]\nreturn x",
-        "x = []\nx.append(x)\nreturn x",
-        "import re\nreturn re.match('(a+)+$', 'a' * 60 + 'b')",
-        "return " + "(" * 3000 + "1" + ")" * 3000,
-        "return int('9' * 10**6)",
-        "import os\nreturn os.listdir('/')",
-        "return ().__class__.__base__.__subclasses__()",
-    ],
-}  # fmt: skip
-
-_PACKAGES = {"javascript": "quickjs", "jq": "jq", "python": "pydantic_monty"}
+WALL_SECONDS = 0.15
+GRACE_SECONDS = 0.5
+_TRIES = 3
+QUICK_SECONDS = 0.05
+_REQUESTS = 150
 
 
 def languages() -> list[Any]:
@@ -105,7 +45,7 @@ def languages() -> list[Any]:
                 importlib.util.find_spec(package) is None, reason=f"needs '{package}'"
             ),
         )
-        for language, package in _PACKAGES.items()
+        for language, package in PACKAGES.items()
     ]
 
 
@@ -120,52 +60,92 @@ def strict() -> Iterator[EvaluatorPool]:
 
 def late(pool: EvaluatorPool, language: str, sources: list[str]) -> list[str]:
     """Those that broke a promise, each with how."""
-    harmless, answer = NEXT[language]
     broken = []
     for source in sources:
-        assert pool.submit(language, harmless, {"n": 1}).result(20) == answer
-        started = time.monotonic()
-        error = pool.submit(language, source, {"n": 1}).exception(60)
-        took = time.monotonic() - started
-        if took > WALL_SECONDS + GRACE_SECONDS:
-            broken.append(f"{took:.1f} s: {source[:80]}")
+        seconds = []
+        while len(seconds) < _TRIES:
+            took, error = ended(pool, language, source)
+            seconds.append(took)
+            if took <= WALL_SECONDS + GRACE_SECONDS:
+                break
+        else:
+            broken.append(f"{min(seconds):.2f} s: {source[:80]}")
         kinds = ExpressionError | ExpressionTimeout | EvaluatorCrashed
         if error is not None and not isinstance(error, kinds):
             broken.append(f"{error!r}: {source[:80]}")
+    harmless, answer = NEXT[language]
     assert pool.submit(language, harmless, {"n": 1}).result(20) == answer
     return broken
 
 
+def ended(pool: EvaluatorPool, language: str, source: str) -> tuple[float, BaseException | None]:
+    """Seconds that a script took in a process that was ready, and how it failed."""
+    harmless, answer = NEXT[language]
+    assert pool.submit(language, harmless, {"n": 1}).result(20) == answer
+    started = time.monotonic()
+    error = pool.submit(language, source, {"n": 1}).exception(60)
+    return time.monotonic() - started, error
+
+
 @pytest.mark.parametrize("language", languages())
 def test_every_hostile_script_ends_in_time(strict: EvaluatorPool, language: str) -> None:
+    assert len(HOSTILE[language]) == 24
     assert late(strict, language, HOSTILE[language]) == []
 
 
-ENDLESS = {
-    "javascript": inline("h", "while (true) {}"),
-    "jq": node("h", "JSON_JQ_TRANSFORM", inputParameters={"queryExpression": "last(range(1e12))"}),
-    "python": inline("h", "while True: pass", evaluatorType="python"),
-}
+def test_the_api_answers_others_quickly_meanwhile() -> None:
+    tasks = {
+        "javascript": inline("h", ENDLESS["javascript"]),
+        "jq": node("h", "JSON_JQ_TRANSFORM", inputParameters={"queryExpression": ENDLESS["jq"]}),
+        "python": inline("h", ENDLESS["python"], evaluatorType="python"),
+    }
+    runtime = Runtime(MemoryStore(), evaluators=EvaluatorPool(wall_seconds=1.0))
+    runtime.start()
+    service = Service(runtime)
+    try:
+        for language, hostile in tasks.items():
+            service.create_workflow_def(workflow(language, hostile)).result(10)
+        service.create_workflow_def(workflow("quiet", "a")).result(10)
+        other = service.start_workflow({"name": "quiet", "input": {}}).result(10)
+        with ApiServer(service, port=0) as server:
+            calm = p99(_request_seconds(server.url, other))
+            disturbed = []
+            while len(disturbed) < _TRIES:
+                hostile_ones = [
+                    service.start_workflow({"name": language, "input": {}})
+                    for language in tasks
+                    for _ in range(4)
+                ]
+                disturbed.append(p99(_request_seconds(server.url, other)))
+                assert not all(future.done() for future in hostile_ones), "they ended too early"
+                if disturbed[-1] < QUICK_SECONDS:
+                    break
+    finally:
+        service.close()
+        runtime.close()
+    # A machine that is busy with other things may be as slow as it was without them.
+    assert min(disturbed) < max(QUICK_SECONDS, 5 * calm)
 
 
-@pytest.mark.parametrize("language", languages())
-def test_calls_about_other_executions_stay_quick_meanwhile(language: str) -> None:
-    with Engine(functions=FunctionRegistry(), http_tasks=False) as engine:
-        engine.client.register_workflow_def(workflow("hostile", ENDLESS[language]))
-        engine.client.register_workflow_def(workflow("quiet", "a"))
-        other = engine.start("quiet")
-        hostile = [
-            engine.service.start_workflow({"name": "hostile", "input": {}}) for _ in range(3)
-        ]
-        took = []
-        for _ in range(100):
-            started = time.monotonic()
-            assert engine.service.workflow(other).result(10)["status"] == "RUNNING"
-            took.append(time.monotonic() - started)
-            time.sleep(0.005)
-        unfinished = sum(not future.done() for future in hostile)
-    assert unfinished, "the hostile ones ended too early to disturb anybody"
-    assert sorted(took)[98] < QUICK_SECONDS
+def _request_seconds(url: str, workflow_id: str) -> list[float]:
+    """How long each of many requests took, one after the other over one connection."""
+    address = url.removeprefix("http://").rstrip("/").partition("/")[0]
+    connection = http.client.HTTPConnection(address, timeout=30)
+    took = []
+    for _ in range(_REQUESTS):
+        begun = time.monotonic()
+        connection.request("GET", f"/api/workflow/{workflow_id}")
+        response = connection.getresponse()
+        body = response.read()
+        took.append(time.monotonic() - begun)
+        assert (response.status, b'"RUNNING"' in body) == (200, True)
+        time.sleep(0.003)
+    connection.close()
+    return took
+
+
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(0.99 * len(seconds))]
 
 
 # -- generated ---------------------------------------------------------------------------------
@@ -215,4 +195,5 @@ def test_generated_scripts_end_in_time_whatever_they_ask_for(
     before = threading.active_count()
     sources = [generated(language, seed) for seed in range(300)]
     assert late(strict, language, sources) == []
-    assert threading.active_count() <= before + 2
+    # One at work, its watchdog, and one that starts the next process or looks for helpers.
+    assert threading.active_count() <= before + 4
