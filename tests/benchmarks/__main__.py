@@ -16,6 +16,7 @@ from . import (
     against_conductor,
     appends,
     first_paint,
+    hostile,
     http_sequences,
     idle,
     long_loop,
@@ -26,6 +27,7 @@ from . import (
     poison,
     search_pages,
     sequences,
+    waits,
     wide_fork,
 )
 from .both_servers import NotHereError
@@ -45,7 +47,7 @@ _NAMES = (
     "search",
     "paint",
 )
-_LONG_NAMES = ("idle", "against-conductor")
+_LONG_NAMES = ("idle", "waits", "hostile", "against-conductor")
 """Only measured when they are asked for."""
 
 
@@ -92,6 +94,8 @@ def main() -> int:
             "appends": appends.measure,
             "pictures": pictures.measure,
             "idle": idle.measure,
+            "waits": waits.measure,
+            "hostile": lambda: hostile.measure(stage()),
             "search": search_pages.measure,
             "paint": lambda: first_paint.measure(stage()),
             "against-conductor": against_conductor.compare,

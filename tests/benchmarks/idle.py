@@ -103,7 +103,8 @@ def _define(engine: Engine) -> None:
         engine.service.create_workflow_def(body, overwrite=True).result(30)
 
 
-def _rss_kb() -> int:
+def rss_kb() -> int:
+    """Resident memory of this process."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
@@ -120,10 +121,10 @@ def main(db: str, what: str, executions: int = 0) -> None:
         if what == "fill":
             _define(engine)
             figures |= _fill(engine, executions)
-            figures["rss_kb"] = _rss_kb()
+            figures["rss_kb"] = rss_kb()
         else:
             engine.service.query("SELECT 1")
-            figures["rss_kb"] = _rss_kb()
+            figures["rss_kb"] = rss_kb()
             cpu = time.process_time()
             time.sleep(_WATCHED_SECONDS)
             figures["cpu_share"] = (time.process_time() - cpu) / _WATCHED_SECONDS
