@@ -35,6 +35,7 @@ GRACE_SECONDS = 0.5
 _TRIES = 3
 QUICK_SECONDS = 0.05
 _REQUESTS = 150
+_PAUSE_SECONDS = 0.003
 
 
 def languages() -> list[Any]:
@@ -108,40 +109,42 @@ def test_the_api_answers_others_quickly_meanwhile() -> None:
         service.create_workflow_def(workflow("quiet", "a")).result(10)
         other = service.start_workflow({"name": "quiet", "input": {}}).result(10)
         with ApiServer(service, port=0) as server:
-            calm = p99(_request_seconds(server.url, other))
-            disturbed = []
-            while len(disturbed) < _TRIES:
+            overruns = []
+            while len(overruns) < _TRIES and not (overruns and overruns[-1] < QUICK_SECONDS):
                 hostile_ones = [
                     service.start_workflow({"name": language, "input": {}})
                     for language in tasks
                     for _ in range(4)
                 ]
-                disturbed.append(p99(_request_seconds(server.url, other)))
+                overruns.append(_slow_seconds(server.url, other))
                 assert not all(future.done() for future in hostile_ones), "they ended too early"
-                if disturbed[-1] < QUICK_SECONDS:
-                    break
     finally:
         service.close()
         runtime.close()
-    # A machine that is busy with other things may be as slow as it was without them.
-    assert min(disturbed) < max(QUICK_SECONDS, 5 * calm)
+    assert min(overruns) < QUICK_SECONDS
 
 
-def _request_seconds(url: str, workflow_id: str) -> list[float]:
-    """How long each of many requests took, one after the other over one connection."""
+def _slow_seconds(url: str, workflow_id: str) -> float:
+    """What the slowest hundredth of many requests over one connection take at least.
+
+    Less what a thread that only sleeps is late at the time, once for each of the five that a
+    request wakes on its way: so late is everything on a machine that is busy with other things.
+    """
     address = url.removeprefix("http://").rstrip("/").partition("/")[0]
     connection = http.client.HTTPConnection(address, timeout=30)
-    took = []
+    took, late_by = [], []
     for _ in range(_REQUESTS):
         begun = time.monotonic()
         connection.request("GET", f"/api/workflow/{workflow_id}")
         response = connection.getresponse()
         body = response.read()
-        took.append(time.monotonic() - begun)
+        ended = time.monotonic()
         assert (response.status, b'"RUNNING"' in body) == (200, True)
-        time.sleep(0.003)
+        time.sleep(_PAUSE_SECONDS)
+        took.append(ended - begun)
+        late_by.append(time.monotonic() - ended - _PAUSE_SECONDS)
     connection.close()
-    return took
+    return p99(took) - 5 * p99(late_by)
 
 
 def p99(seconds: list[float]) -> float:
