@@ -42,7 +42,7 @@ class ReadingService(MetadataService):
         Raises:
             NotFoundError: (from the future) no such execution.
         """
-        if self._is_paged_out(workflow_id):
+        if self._is_light_page(workflow_id):
             return self._aside(lambda: self._committed(workflow_id))
         return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
 
@@ -89,9 +89,10 @@ class ReadingService(MetadataService):
         """
         return self._runtime.encoded.get(workflow_id, include_tasks)
 
-    def _is_paged_out(self, workflow_id: str) -> bool:
-        """Whether looking at an execution by way of the decider would bring it into memory."""
-        return self._runtime.desk.executions.paged_length(workflow_id) is not None
+    def _is_light_page(self, workflow_id: str) -> bool:
+        """Whether an execution is paged out and quickly read: no need to bring it into memory."""
+        page = self._runtime.desk.executions.page(workflow_id)
+        return page is not None and page.is_light
 
     def _is_quickly_folded(self, workflow_id: str) -> bool:
         """Whether an open execution is sooner folded from the journal than asked of the decider.
@@ -132,7 +133,7 @@ class ReadingService(MetadataService):
         def shown(state: WorkflowState) -> Wire:
             return workflow_status_wire(state, include_output, include_variables)
 
-        if self._is_paged_out(workflow_id):
+        if self._is_light_page(workflow_id):
             return self._aside(lambda: shown(self._committed(workflow_id)))
         return self._with_execution(workflow_id, lambda desk: shown(desk.state(workflow_id)))
 
