@@ -94,11 +94,13 @@ class ModelRun:
         step = self.steps[self.position]
         if self.newest(step.join) != STARTED or any(map(self._is_retried, self.failures)):
             return
-        branches = [self.newest(name) for name in step.references]
-        if self.failures:
-            self.attempts[step.join][-1] = FAILED
-        elif all(branch == DONE for branch in branches):
-            self.attempts[step.join][-1] = DONE
+        for name in step.references:  # in their order: behind an open one a failure waits, too
+            if self.newest(name) in _OPEN:
+                return
+            if self.newest(name) != DONE:
+                self.attempts[step.join][-1] = FAILED
+                return
+        self.attempts[step.join][-1] = DONE
 
     def _is_through(self) -> bool:
         if self.position < 0:
