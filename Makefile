@@ -13,8 +13,9 @@ install: $(VENV)/.installed
 studio: $(VENV)/.installed
 	@$(BIN)/conductor-studio
 
+# Two processes, a file of tests at a time: many tests wait for a browser or a clock.
 test: $(VENV)/.installed-test browser lint types contracts
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: $(VENV)/.installed-test browser
 	$(BIN)/python -m pytest

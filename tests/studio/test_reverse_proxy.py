@@ -38,10 +38,13 @@ def proxy_to(port):
             server.sendall(first + b"\r\n" + more + rest)
             while ready := select.select([client, server], [], [], 5)[0]:
                 for one in ready:
-                    data = one.recv(65536)
+                    try:
+                        data = one.recv(65536)
+                        (server if one is client else client).sendall(data)
+                    except OSError:  # a browser that leaves resets its connections
+                        return
                     if not data:
                         return
-                    (server if one is client else client).sendall(data)
 
     def accept():
         while True:

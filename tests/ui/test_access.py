@@ -337,7 +337,7 @@ def test_hostile_texts_are_shown_and_never_run(engine, page_of):
 
         def judge():
             page.locator("html[data-ready]").wait_for()
-            page.wait_for_timeout(300)
+            page.wait_for_timeout(120)
             assert page.evaluate("window.__xss") is None, page.url
             assert page.evaluate("[...document.querySelectorAll('iframe')].length") == 0
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from crash_child import FINISH, WORK
 from crash_clients import Clients
-from fork_server import ForkedProcess, ForkServer
+from fork_server import ForkedProcess, ForkServer, WardenLostError
 
 _START_SECONDS = 30.0
 _DIE_SECONDS = 20.0
@@ -96,6 +96,10 @@ class CrashRounds:
             except TimeoutError:
                 process.kill()
                 raise AssertionError(f"{point} was not passed {passes} times.") from None
+            except WardenLostError:  # seen once: nobody knows where it died, another is tried
+                process.give_up()
+                self._bury(process)
+                continue
             process.kill()
             self._bury(process)
             status = process.exit_status

@@ -34,6 +34,10 @@ _LEFT_OUT = ("engine.testing", "engine.graph")
 _LONGEST_ORDER = 1 << 16
 
 
+class WardenLostError(Exception):
+    """A process's warden is gone without having told how the process ended."""
+
+
 class ForkServer:
     """The process that is forked. Use as a context manager; callable from any thread."""
 
@@ -109,6 +113,7 @@ class ForkedProcess:
 
         Raises:
             TimeoutError: Neither came in time.
+            WardenLostError: It can't be known any more.
         """
         if self.exit_status is not None:
             return ""
@@ -135,9 +140,18 @@ class ForkedProcess:
     def kill(self) -> None:
         """SIGKILL, then wait until it is gone."""
         if self.exit_status is None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
-                os.kill(self._pid, signal.SIGKILL)
+            self._kill()
             self.wait(30.0)
+
+    def give_up(self) -> None:
+        """SIGKILL to a process whose warden is gone."""
+        self._kill()
+        time.sleep(0.2)
+        self.exit_status = -signal.SIGKILL
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(self._pid, signal.SIGKILL)
 
     def _line(self, timeout: float) -> str:
         deadline = time.monotonic() + timeout
@@ -145,7 +159,9 @@ class ForkedProcess:
             if not select.select([self._reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise TimeoutError(f"Nothing was heard for {timeout:.0f} seconds.")
             part = os.read(self._reading, 4096)
-            assert part, "the warden was killed"
+            if not part:
+                os.close(self._reading)
+                raise WardenLostError("Its warden was killed.")
             self._heard += part
         line, _, self._heard = self._heard.partition(b"\n")
         return line.decode()
