@@ -52,14 +52,18 @@ export function render({ model }) {
   }
   const local = (/** @type {number} */ ms) => ms ? new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "";
 
+  /** Not under somebody's fingers: rows may come while the next words are typed.
+   *  @param {HTMLInputElement | HTMLSelectElement} input @param {string} value */
+  function fill(input, value) { if (!input.matches(":focus")) input.value = value; }
+
   function draw() {
     const { rows, error, has_older, operations } = model.data;
     root.removeAttribute("aria-busy");
     if (error) return say("The audit could not be read.", error, el("button", { class: "btn", type: "button", click: () => ask(filter) }, "Try again"));
     if (!rows) return;
     if (what.options.length === 1) what.append(...operations.map((/** @type {string} */ one) => el("option", { value: one }, one.replaceAll("_", " "))));
-    who.input.value = filter.who; what.value = filter.what; object.input.value = filter.object;
-    since.input.value = local(filter.since_ms); until.input.value = local(filter.until_ms);
+    fill(who.input, filter.who); fill(what, filter.what); fill(object.input, filter.object);
+    fill(since.input, local(filter.since_ms)); fill(until.input, local(filter.until_ms));
     const narrowed = NAMES.some((name) => name !== "before" && filter[name]);
     clear.hidden = !narrowed;
     back.disabled = !filter.before; older.disabled = !has_older;
