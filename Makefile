@@ -13,9 +13,10 @@ install: $(VENV)/.installed
 studio: $(VENV)/.installed
 	@$(BIN)/conductor-studio
 
-# Two processes, a file of tests at a time: many tests wait for a browser or a clock.
+# `make test PROCESSES=2`: two processes, a file of tests at a time, for who is in a hurry.
+PROCESSES ?= 0
 test: $(VENV)/.installed-test browser lint types contracts
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not long" -n $(PROCESSES) --dist loadfile
 
 test-long: $(VENV)/.installed-test browser
 	$(BIN)/python -m pytest
