@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ def url() -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture
-def worker(url: str, tmp_path: Path) -> Iterator[Path]:
-    """The SDK's workers; the file is what they say."""
-    log = tmp_path / "worker.log"
+@contextmanager
+def sdk_workers(url: str, folder: Path) -> Iterator[Path]:
+    """The SDK's workers, until the block ends; the file is what they say."""
+    log = folder / "worker.log"
     with log.open("wb") as said:
         # A session of its own: the SDK runs each worker in a further process.
         process = subprocess.Popen(
@@ -46,11 +47,20 @@ def worker(url: str, tmp_path: Path) -> Iterator[Path]:
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            cwd=tmp_path,
+            cwd=folder,
         )
+    try:
         yield log
+    finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture
+def worker(url: str, tmp_path: Path) -> Iterator[Path]:
+    """The SDK's workers; the file is what they say."""
+    with sdk_workers(url, tmp_path) as log:
+        yield log
 
 
 def ran(url: str, worker: Path, command: str) -> dict[str, Any]:
@@ -200,23 +210,11 @@ def test_sdk_workers_poll_and_report_with_a_token(
     account: tuple[Engine, str], tmp_path: Path
 ) -> None:
     engine, url = account
-    log = tmp_path / "worker.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), url, "work"],
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=tmp_path,
-        )
-    try:
+    with sdk_workers(url, tmp_path) as log:
         step = {"name": "sdk_ship", "taskReferenceName": "ship", "type": "SIMPLE",
                 "inputParameters": {"reservation": "A7"}}  # fmt: skip
         engine.service.create_workflow_def({"name": "f", "version": 1, "tasks": [step]}).result(10)
         found = engine.service.execute_workflow({"name": "f"}, wait_seconds=60).result(90)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
     assert found["status"] == "COMPLETED", log.read_text(errors="replace")[-3000:]
 
 
