@@ -13,8 +13,8 @@ install: $(VENV)/.installed
 studio: $(VENV)/.installed
 	@$(BIN)/conductor-studio
 
-# `make test PROCESSES=2`: two processes, a file of tests at a time, for who is in a hurry.
-PROCESSES ?= 0
+# Two processes, a file of tests at a time; `PROCESSES=0` is one after the other in this one.
+PROCESSES ?= 2
 test: $(VENV)/.installed-test browser lint types contracts
 	$(BIN)/python -m pytest -m "not long" -n $(PROCESSES) --dist loadfile
 

@@ -33,7 +33,7 @@ def test_a_crash_at_any_point_of_any_workflow_loses_and_repeats_nothing(
 
 @pytest.mark.timeout(300)
 def test_no_crash_loses_or_repeats_anything(server: ForkServer, tmp_path: Path) -> None:
-    for findings in at_any_moment(server, tmp_path, seed=20, kills=60, stores=2):
+    for findings in at_any_moment(server, tmp_path, seed=20, kills=100, stores=2):
         assert findings.wrong == []
         assert findings.acknowledged_starts > 40
         assert findings.acknowledged_updates > 150
