@@ -20,29 +20,16 @@ from ..models.enums import TaskStatus, WorkflowStatus
 from . import checks
 from .apply import DefinitionOf
 from .checks import check_workflow_input
-from .definition import SWITCH_TYPES, CompiledDefinition, Node
-from .ending import (
-    complete_workflow,
-    end_workflow,
-    ends_execution,
-    permissive_failure,
-    successful_terminate,
-)
-from .events import LOGIC, EventKind, HistoryEvent, Moment
+from .definition import CompiledDefinition
+from .ending import complete_workflow, end_workflow, permissive_failure, successful_terminate
+from .events import LOGIC, HistoryEvent, Moment
 from .limits import SIZE_LIMITS
-from .mapping import (
-    all_skipped,
-    map_first,
-    map_node,
-    missing_dynamic_branches,
-    missing_dynamic_join,
-    placement_of,
-)
-from .retries import check_goes_on, go_on, is_retried, schedule_retry
+from .mapping import map_first
+from .rounds import process_ended, schedule_drafts, script_at_work
 from .state import TaskState, WorkflowState
-from .tasks.base import TaskType
+from .tasks.base import TaskType, task_type_of
 from .timeouts import check_task_timeouts, check_workflow_timeout
-from .turn import Draft, NeedsEvaluation, Placement, Terminate, Turn
+from .turn import NeedsEvaluation, Placement, Terminate, Turn
 
 MAX_EVENTS: Final = 1000
 """Events one turn may add before others get theirs: an endless loop never starves anyone."""
@@ -105,7 +92,7 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
             _revisit_paused(turn)
         while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:
             before = turn.state.last_event
-            _process_ended(turn)
+            process_ended(turn)
             _revisit_open(turn)
             if turn.state.last_event == before and not _finish(turn):
                 break
@@ -169,234 +156,10 @@ def _revisit(turn: Turn, task: TaskState) -> None:
         task_type_of(turn, task).revisit(turn, task)
 
 
-def task_type_of(turn: Turn, task: TaskState) -> TaskType:
-    """The task type of a record."""
-    node = turn.node_of(task)
-    name = node.type if node is not None else task.task_type
-    task_type: TaskType = turn.types[name]
-    return task_type
-
-
-def _process_ended(turn: Turn) -> None:
-    """Retry, or schedule what follows, for every ended task not yet looked at.
-
-    One round of Conductor: scripts that began together have all run, a failure that ends the
-    execution comes before anything new, and all that follows is mapped before the first of it
-    is recorded. So the order of records hangs on the definition, not on who was quicker.
-    """
-    if turn.state.logic < LOGIC:
-        _process_one_by_one(turn)
-        return
-    ended = _ended_in_order(turn)
-    for task in ended:
-        if not task.status.is_successful:
-            check_goes_on(turn, task, turn.node_of(task), task_type_of(turn, task))
-    if successful_terminate(turn.state) is not None and not _script_at_work(turn):
-        return
-    followed: list[tuple[TaskState, list[Draft]]] = []
-    for task in ended:
-        drafts: list[Draft] | None = []
-        if not is_retried(task, turn.node_of(task), task_type_of(turn, task)):
-            task = go_on(turn, task)
-            drafts = _drafts_after(turn, task)
-        if drafts is not None:
-            followed.append((task, drafts))
-    if len(followed) == len(ended):
-        _record_round(turn, followed)
-
-
-def _process_one_by_one(turn: Turn) -> None:
-    """What histories of logic 1 were recorded by: each ended task by itself, as they ended."""
-    state = turn.state
-    for task_id in list(state.unprocessed):
-        task = state.tasks[task_id]
-        node, task_type = turn.node_of(task), task_type_of(turn, task)
-        if ends_execution(task):
-            continue
-        if not task.status.is_successful:
-            check_goes_on(turn, task, node, task_type)
-            if is_retried(task, node, task_type):
-                schedule_retry(turn, task, node, task_type)
-                continue
-            task = go_on(turn, task)
-        drafts = _drafts_after(turn, task)
-        if drafts is not None:
-            for draft, record in record_drafts(turn, drafts, task.last_event, [task_id]):
-                turn.types[draft.node.type].begin(turn, record)
-
-
-def _script_at_work(turn: Turn) -> TaskState | None:
-    """The task whose script has been at work the longest: what ends meanwhile waits for it."""
-    if turn.state.logic >= LOGIC:
-        for task_id in turn.state.revisited:
-            task = turn.state.tasks[task_id]
-            if task_type_of(turn, task).runs_script and task.not_before_ms <= turn.now.wall_ms:
-                return task
-    return None
-
-
-def _ended_in_order(turn: Turn) -> list[TaskState]:
-    """The ended tasks that it is time to look at, in the order they were scheduled in."""
-    state = turn.state
-    if not state.unprocessed:
-        return []
-    ended = [state.tasks[task_id] for task_id in state.unprocessed]
-    script = _script_at_work(turn)
-    ended = [
-        task
-        for task in ended
-        if not ends_execution(task) and (script is None or task.last_event < script.scheduled_event)
-    ]
-    if len(ended) > 1:
-        ended.sort(key=lambda task: task.seq)
-    return ended
-
-
-def _drafts_after(turn: Turn, task: TaskState) -> list[Draft] | None:
-    """What follows an ended task; None while a script has to choose, which is asked for."""
-    node = turn.node_of(task)
-    if node is None:
-        return []
-    turn.begin_mapping(within_decision=not task_type_of(turn, task).acts_aside)
-    try:
-        return successors(turn, task, node)
-    except NeedsEvaluation as need:
-        turn.needs_evaluation(need.request)
-        return None
-    finally:
-        turn.begin_mapping(within_decision=False)
-
-
-def _record_round(turn: Turn, followed: list[tuple[TaskState, list[Draft]]]) -> None:
-    """Record next attempts and successors in the order of the tasks they follow, then begin them.
-
-    Two tasks may lead to the same one (the JOIN of a dynamic fork): it is recorded once.
-    """
-    scheduled: list[tuple[Draft, TaskState]] = []
-    taken: set[str] = set()
-    for task, drafts in followed:
-        node = turn.node_of(task)
-        if is_retried(task, node, task_type_of(turn, task)):
-            schedule_retry(turn, task, node, task_type_of(turn, task))
-            continue
-        fresh = [draft for draft in drafts if draft.reference not in taken]
-        taken.update(draft.reference for draft in fresh)
-        scheduled += record_drafts(turn, fresh, task.last_event, [task.task_id])
-    for draft, record in scheduled:
-        turn.types[draft.node.type].begin(turn, record)
-    for _, record in scheduled:
-        if record.status.is_terminal and not record.status.is_successful:
-            _tell_loops(turn, record)
-
-
-def _tell_loops(turn: Turn, record: TaskState) -> None:
-    """A SWITCH that could not choose failed as it was recorded: the loops around it see that."""
-    node = turn.node_of(record)
-    loops: list[Node] = []
-    while node is not None and (node := node.loop()) is not None:
-        loops.append(node)
-    for loop in reversed(loops):
-        around = turn.state.tasks.get(turn.state.latest_by_base.get(loop.reference, ""))
-        if around is not None and not around.status.is_terminal:
-            task_type_of(turn, around).failed_inside(turn, around, turn.state.tasks[record.task_id])
-
-
-def record_drafts(
-    turn: Turn, drafts: list[Draft], parent: int, settles: list[str] | None
-) -> list[tuple[Draft, TaskState]]:
-    """Record drafts in order; ``settles`` are the tasks whose successors these are."""
-    if not drafts and settles:
-        turn.emit(EventKind.TASKS_EVALUATED, {"task_ids": settles}, parent=parent)
-    scheduled = []
-    for draft in drafts:
-        scheduled.append((draft, turn.emit_scheduled(draft, parent, settles)))
-        settles = None
-    return scheduled
-
-
-def schedule_drafts(turn: Turn, drafts: list[Draft], parent: int) -> None:
-    """Record drafts in order and begin them."""
-    for draft, task in record_drafts(turn, drafts, parent, None):
-        turn.types[draft.node.type].begin(turn, task)
-
-
-def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
-    """Drafts of what follows an ended task (semantics reference §3.5).
-
-    The children of a fork or a switch were drafted together with it. They are looked for again
-    here, because a branch or a rerun may have taken some of them away.
-    """
-    newest = turn.existing(task.reference_task_name, node)
-    if newest is None or newest.task_id != task.task_id:
-        return []  # of an earlier round of an outer loop, reopened by an operator: all is done
-    place = placement_of(turn, task, node)
-    if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
-        case = str(task.input_data.get("case"))
-        branch = node.cases.get(case) or node.default_case
-        # The key alone proves nothing (the input may have one of that name), and a branch whose
-        # tasks an operator skipped, all of them, is done.
-        if branch and not all_skipped(turn, branch, place):
-            return map_first(turn, branch, place)
-    if node.branches:
-        return _missing_branches(turn, node, place)
-    if node.type == "FORK_JOIN_DYNAMIC":
-        missing = missing_dynamic_branches(turn, task)
-        if missing:
-            return [draft for first in missing for draft in map_node(turn, first, place)]
-    following = node.successor
-    if following is None and task.workflow_task is not None:
-        return _dynamic_join(turn, task)
-    while following is not None:
-        if following.type == "DO_WHILE" and _encloses(following, node):
-            return []
-        reference = following.reference
-        if place.iteration:
-            reference = f"{reference}__{place.iteration}"
-        existing = turn.existing(reference, following)
-        if existing is None:
-            return map_node(turn, following, place)
-        if existing.status is not TaskStatus.SKIPPED:
-            return []
-        following = following.successor
-    return []
-
-
-def _encloses(loop: Node, node: Node) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if parent is loop:
-            return True
-        parent = parent.parent
-    return False
-
-
-def _dynamic_join(turn: Turn, task: TaskState) -> list[Draft]:
-    """The JOIN of a dynamic fork, if a rerun has taken it away; normally it exists."""
-    found = missing_dynamic_join(turn, task)
-    if found is None:
-        return []
-    join, forked, place = found
-    drafts = map_node(turn, join, place)
-    for draft in drafts[:1]:
-        draft.data["input"] = {**join.input_parameters, "joinOn": forked}
-    return drafts
-
-
-def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
-    drafts = []
-    for branch in node.branches:
-        drafts += map_first(turn, branch, place)
-    # In a branch the fork was taken over without its JOIN, which comes with it as it did there.
-    with_join = not any(node.branches) or turn.state.branch is not None
-    if node.successor is not None and with_join:
-        drafts += map_node(turn, node.successor, place)
-    return drafts
-
-
 def _revisit_open(turn: Turn) -> None:
     """Let the engine's own open tasks move on; loops and joins see the newest attempts."""
     state = turn.state
-    waiting = _script_at_work(turn) is not None or _conditions_are_asked_for(turn)
+    waiting = script_at_work(turn) is not None or _conditions_are_asked_for(turn)
     for task_id in list(state.revisited):
         if turn.is_over:
             return
@@ -435,7 +198,7 @@ def _finish(turn: Turn) -> bool:
     """Start the first task, or end the execution when all is done; True if anything happened."""
     state = turn.state
     terminate = successful_terminate(state)
-    if terminate is not None and _script_at_work(turn) is None:
+    if terminate is not None and script_at_work(turn) is None:
         return _complete(turn, terminate)
     if state.open_task_ids or state.unprocessed or turn.needs:
         return False

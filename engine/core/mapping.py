@@ -1,4 +1,5 @@
-"""From a workflow task to the records it starts with (Conductor's task mappers).
+"""From a workflow task to the records it starts with, and on to those that follow it (Conductor's
+task mappers).
 
 A node whose reference already has a record of the present loop generation is not mapped again:
 that is how several fork branches that meet at one JOIN create it once.
@@ -47,6 +48,79 @@ def placement_of(turn: Turn, task: TaskState, node: Node) -> Placement:
     suffix = task.reference_task_name.rsplit("__", 1)
     iteration = int(suffix[1]) if len(suffix) == 2 and suffix[1].isdigit() else task.iteration
     return Placement(iteration, path)
+
+
+def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
+    """Drafts of what follows an ended task (semantics reference §3.5).
+
+    The children of a fork or a switch were drafted together with it. They are looked for again
+    here, because a branch or a rerun may have taken some of them away.
+    """
+    newest = turn.existing(task.reference_task_name, node)
+    if newest is None or newest.task_id != task.task_id:
+        return []  # of an earlier round of an outer loop, reopened by an operator: all is done
+    place = placement_of(turn, task, node)
+    if node.type in SWITCH_TYPES and "hasChildren" in task.input_data:
+        case = str(task.input_data.get("case"))
+        branch = node.cases.get(case) or node.default_case
+        # The key alone proves nothing (the input may have one of that name), and a branch whose
+        # tasks an operator skipped, all of them, is done.
+        if branch and not all_skipped(turn, branch, place):
+            return map_first(turn, branch, place)
+    if node.branches:
+        return _missing_branches(turn, node, place)
+    if node.type == "FORK_JOIN_DYNAMIC":
+        missing = missing_dynamic_branches(turn, task)
+        if missing:
+            return [draft for first in missing for draft in map_node(turn, first, place)]
+    following = node.successor
+    if following is None and task.workflow_task is not None:
+        return _dynamic_join(turn, task)
+    while following is not None:
+        if following.type == "DO_WHILE" and _encloses(following, node):
+            return []
+        reference = following.reference
+        if place.iteration:
+            reference = f"{reference}__{place.iteration}"
+        existing = turn.existing(reference, following)
+        if existing is None:
+            return map_node(turn, following, place)
+        if existing.status is not TaskStatus.SKIPPED:
+            return []
+        following = following.successor
+    return []
+
+
+def _missing_branches(turn: Turn, node: Node, place: Placement) -> list[Draft]:
+    drafts = []
+    for branch in node.branches:
+        drafts += map_first(turn, branch, place)
+    # In a branch the fork was taken over without its JOIN, which comes with it as it did there.
+    with_join = not any(node.branches) or turn.state.branch is not None
+    if node.successor is not None and with_join:
+        drafts += map_node(turn, node.successor, place)
+    return drafts
+
+
+def _dynamic_join(turn: Turn, task: TaskState) -> list[Draft]:
+    """The JOIN of a dynamic fork, if a rerun has taken it away; normally it exists."""
+    found = missing_dynamic_join(turn, task)
+    if found is None:
+        return []
+    join, forked, place = found
+    drafts = map_node(turn, join, place)
+    for draft in drafts[:1]:
+        draft.data["input"] = {**join.input_parameters, "joinOn": forked}
+    return drafts
+
+
+def _encloses(loop: Node, node: Node) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent is loop:
+            return True
+        parent = parent.parent
+    return False
 
 
 def lacks_successor(turn: Turn, task: TaskState, node: Node) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 
 from ..errors import ConflictError, IllegalStateError, NotFoundError
 from ..models.enums import TaskStatus, WorkflowStatus
-from .decide import task_type_of
 from .effects import ReviveParent
 from .ending import end_workflow
 from .events import EventKind
 from .retries import schedule_attempt
 from .state import TaskState, WorkflowState
+from .tasks.base import task_type_of
 from .timeouts import LAUNCHERS
 from .turn import Turn
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from ..errors import ConflictError, InvalidRequestError
 from ..models.enums import TaskStatus
-from .decide import task_type_of
 from .effects import EndChild, RetryChild, ReviveParent
 from .events import EventKind
 from .mapping import lacks_successor, placement_of
 from .operations import name_of
 from .state import TaskState, WorkflowState
+from .tasks.base import task_type_of
 from .tasks.do_while import reopened_in
 from .turn import Turn, hold_for_check
 

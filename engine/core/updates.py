@@ -9,10 +9,10 @@ from ..errors import ConflictError, InvalidRequestError
 from ..models.codec import dumps
 from ..models.enums import TaskStatus
 from .checks import OUTPUT, hold_output, output_schema
-from .decide import task_type_of
 from .events import EventKind
 from .limits import SIZE_LIMITS, output_refusal
 from .state import TaskState
+from .tasks.base import task_type_of
 from .turn import Turn
 
 _KIND = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from ..core.apply import fold
-from ..core.decide import task_type_of
 from ..core.events import EventKind
 from ..core.state import TaskState, WorkflowState
+from ..core.tasks.base import task_type_of
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .desk import Desk

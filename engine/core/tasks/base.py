@@ -300,6 +300,14 @@ def outcome_of(
         return None
 
 
+def task_type_of(turn: Turn, task: TaskState) -> TaskType:
+    """The task type of a record."""
+    node = turn.node_of(task)
+    name = node.type if node is not None else task.task_type
+    task_type: TaskType = turn.types[name]
+    return task_type
+
+
 def end_child(turn: Turn, task: TaskState, reason: str) -> None:
     """Ask for the running sub-workflow of a record to be terminated."""
     if task.sub_workflow_id:
