@@ -164,6 +164,8 @@ def _clear_tasks(state: WorkflowState) -> None:
         table.clear()
     state.open_task_ids.clear()
     state.revisited.clear()
+    state.scripts.clear()
+    state.stirred_scripts.clear()
     state.evaluations.clear()
     state.executed_references.clear()
     state.removed_variables.clear()

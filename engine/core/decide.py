@@ -160,7 +160,7 @@ def _revisit_open(turn: Turn) -> None:
     """Let the engine's own open tasks move on; loops and joins see the newest attempts."""
     state = turn.state
     waiting = script_at_work(turn) is not None or _conditions_are_asked_for(turn)
-    for task_id in list(state.revisited):
+    for task_id in _to_revisit(state):
         if turn.is_over:
             return
         task = state.tasks.get(task_id)
@@ -172,6 +172,20 @@ def _revisit_open(turn: Turn) -> None:
             _revisit(turn, task)
         except NeedsEvaluation as need:
             turn.needs_evaluation(need.request)
+
+
+def _to_revisit(state: WorkflowState) -> list[str]:
+    """Open tasks to look at, in the order they became open in.
+
+    A script is looked at once: to ask for it, and when its outcome has come. Many at work at the
+    same time would cost as much with each that ends.
+    """
+    if not state.stirred_scripts:
+        return list(state.revisited)
+    scripts = {key: state.scripts[key] for key in state.stirred_scripts if key in state.scripts}
+    state.stirred_scripts.clear()
+    both = {**state.revisited, **scripts}
+    return sorted(both, key=both.__getitem__) if scripts else list(both)
 
 
 def _conditions_are_asked_for(turn: Turn) -> bool:
@@ -197,8 +211,10 @@ def _conditions_are_asked_for(turn: Turn) -> bool:
 def _finish(turn: Turn) -> bool:
     """Start the first task, or end the execution when all is done; True if anything happened."""
     state = turn.state
+    if script_at_work(turn) is not None:
+        return False
     terminate = successful_terminate(state)
-    if terminate is not None and script_at_work(turn) is None:
+    if terminate is not None:
         return _complete(turn, terminate)
     if state.open_task_ids or state.unprocessed or turn.needs:
         return False

@@ -20,6 +20,8 @@ from .schemas import SchemaCheck, enforced_schema
 
 FORK_TYPES: Final = frozenset({"FORK_JOIN", "FORK_JOIN_DYNAMIC", "FORK"})
 SWITCH_TYPES: Final = frozenset({"SWITCH", "DECISION"})
+SCRIPT_TYPES: Final = frozenset({"INLINE", "LAMBDA", "JSON_JQ_TRANSFORM"})
+"""Their open records are moved on by one script of their own, and by nothing else."""
 
 
 class TaskSettings(msgspec.Struct, frozen=True):

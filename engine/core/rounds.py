@@ -30,6 +30,8 @@ def process_ended(turn: Turn) -> None:
         _process_one_by_one(turn)
         return
     ended = _ended_in_order(turn)
+    if not ended:
+        return
     for task in ended:
         if not task.status.is_successful:
             check_goes_on(turn, task, turn.node_of(task), task_type_of(turn, task))
@@ -70,9 +72,9 @@ def _process_one_by_one(turn: Turn) -> None:
 def script_at_work(turn: Turn) -> TaskState | None:
     """The task whose script has been at work the longest: what ends meanwhile waits for it."""
     if turn.state.logic >= LOGIC:
-        for task_id in turn.state.revisited:
+        for task_id in turn.state.scripts:
             task = turn.state.tasks[task_id]
-            if task_type_of(turn, task).runs_script and task.not_before_ms <= turn.now.wall_ms:
+            if task.not_before_ms <= turn.now.wall_ms:
                 return task
     return None
 
@@ -82,13 +84,16 @@ def _ended_in_order(turn: Turn) -> list[TaskState]:
     state = turn.state
     if not state.unprocessed:
         return []
-    ended = [state.tasks[task_id] for task_id in state.unprocessed]
     script = script_at_work(turn)
-    ended = [
-        task
-        for task in ended
-        if not ends_execution(task) and (script is None or task.last_event < script.scheduled_event)
-    ]
+    ended = []
+    for task_id, number in state.unprocessed.items():
+        if script is not None and number >= script.scheduled_event:
+            break  # nor is it time for those that ended after it
+        task = state.tasks[task_id]
+        if script is not None and task.last_event >= script.scheduled_event:
+            continue
+        if not ends_execution(task):
+            ended.append(task)
     if len(ended) > 1:
         ended.sort(key=lambda task: task.seq)
     return ended

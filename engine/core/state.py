@@ -130,8 +130,9 @@ class WorkflowState:
     ``tasks`` holds every attempt by id in order of ``seq``; ``latest`` the newest attempt of
     each reference; ``unprocessed`` the ended tasks that the next decision has to look at
     (neither retried, nor evaluated, nor skipped); ``revisited`` the open ones that every
-    decision looks at. They are kept in step, so that a decision costs by what changed, not by
-    what has been.
+    decision looks at; ``scripts`` the open ones that only their own script moves on. These three
+    hold the number of the event with which a task came in, in that order. They are kept in step,
+    so that a decision costs by what changed, not by what has been.
     """
 
     __slots__ = (
@@ -171,7 +172,9 @@ class WorkflowState:
         "removed_variables",
         "revisited",
         "scratch",
+        "scripts",
         "status",
+        "stirred_scripts",
         "task_to_domain",
         "tasks",
         "unchecked_input",
@@ -225,9 +228,13 @@ class WorkflowState:
         self.tasks: dict[str, TaskState] = {}
         self.latest: dict[str, str] = {}
         self.latest_by_base: dict[str, str] = {}
-        self.unprocessed: dict[str, None] = {}
+        self.unprocessed: dict[str, int] = {}
         self.open_task_ids: dict[str, None] = {}
-        self.revisited: dict[str, None] = {}
+        self.revisited: dict[str, int] = {}
+        self.scripts: dict[str, int] = {}
+        self.stirred_scripts: dict[str, None] = {}
+        """Of ``scripts`` those that changed, or whose outcome has come, since a decision looked at
+        them, which takes them out. As little the truth as ``scratch``: too many do no harm."""
         self.scratch: dict[str, Any] = {}
         """Notes a decision leaves to the next one to save work. Never truth, never recorded."""
         self.executed_references: set[str] = set()

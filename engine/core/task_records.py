@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from ..models.enums import TaskStatus
+from .definition import SCRIPT_TYPES
 from .events import EventKind, HistoryEvent
 from .loop_output import LoopOutput
 from .payloads import EXTERNAL
@@ -39,11 +40,17 @@ def _put(state: WorkflowState, task: TaskState) -> None:
     else:
         state.open_task_ids[task_id] = None
     if terminal and not task.executed and not task.retried and task.status is not _SKIPPED:
-        state.unprocessed[task_id] = None
+        state.unprocessed.setdefault(task_id, task.last_event)
     else:
         state.unprocessed.pop(task_id, None)
-    if task.revisit and not terminal:
-        state.revisited[task_id] = None
+    if task.task_type in SCRIPT_TYPES:
+        if task.revisit and not terminal:
+            state.scripts.setdefault(task_id, task.last_event)
+            state.stirred_scripts[task_id] = None
+        else:
+            state.scripts.pop(task_id, None)
+    elif task.revisit and not terminal:
+        state.revisited.setdefault(task_id, task.last_event)
     else:
         state.revisited.pop(task_id, None)
 
@@ -189,6 +196,7 @@ def _removed(state: WorkflowState, event: HistoryEvent) -> None:
         state.open_task_ids.pop(task_id, None)
         state.unprocessed.pop(task_id, None)
         state.revisited.pop(task_id, None)
+        state.scripts.pop(task_id, None)
     reindex(state)
 
 
@@ -234,7 +242,11 @@ def _loop_iterated(state: WorkflowState, event: HistoryEvent) -> None:
 
 
 def _expression(state: WorkflowState, event: HistoryEvent) -> None:
-    state.evaluations[event.data["key"]] = event.data
+    key = event.data["key"]
+    state.evaluations[key] = event.data
+    task_id = key.rpartition(":")[2]  # of the script itself, or of its check against a schema
+    if task_id in state.scripts:
+        state.stirred_scripts[task_id] = None
 
 
 def _condition(state: WorkflowState, event: HistoryEvent) -> None:

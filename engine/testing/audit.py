@@ -109,7 +109,9 @@ def _check_new_attempt(state: WorkflowState, new: TaskState) -> None:
 def _check_indexes(state: WorkflowState) -> None:
     fresh = state.snapshot()
     reindex(fresh)
-    for name in ("latest", "latest_by_base", "unprocessed", "open_task_ids", "revisited"):
+    for name in (
+        "latest", "latest_by_base", "unprocessed", "open_task_ids", "revisited", "scripts",
+    ):  # fmt: skip
         kept, made = getattr(state, name), getattr(fresh, name)
         assert kept == made, f"{state.workflow_id}.{name}: {kept} should be {made}"
     assert state.last_seq == fresh.last_seq

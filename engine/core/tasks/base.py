@@ -58,8 +58,6 @@ class TaskType:
     """Open until something outside the decider moves it, unlike what is decided at once."""
     acts_aside: ClassVar[bool] = False
     """Ends outside the decisions (a worker's answer, a queue of its own), not within one."""
-    runs_script: ClassVar[bool] = False
-    """Moved on by a script: what ended meanwhile is looked at when the script has ended."""
     reopens_in_place: ClassVar[bool] = False
     """An operator's retry reopens the same record (JOIN, DO_WHILE) instead of a new attempt."""
     counts_reopening: ClassVar[bool] = False

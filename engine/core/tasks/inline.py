@@ -33,7 +33,6 @@ class InlineTask(TaskType):
         },
     }
     uses_input_template = True
-    runs_script = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete with the script's value as ``result``, or fail with its error."""
@@ -87,7 +86,6 @@ class LambdaTask(TaskType):
         },
     }
     uses_input_template = True
-    runs_script = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete with the function's value as ``result``, or fail with its error."""

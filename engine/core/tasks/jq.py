@@ -27,7 +27,6 @@ class JsonJqTransformTask(TaskType):
         },
     }
     uses_input_template = True
-    runs_script = True
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Complete with the first result and the list of all, or fail with jq's message."""

@@ -8,7 +8,12 @@ from typing import Any, SupportsIndex
 import msgspec
 import pytest
 
+from engine.core import ending, rounds
+from engine.core.definition import SCRIPT_TYPES
 from engine.core.loop_output import LoopOutput
+from engine.core.state import TaskState
+from engine.core.tasks.inline import InlineTask
+from engine.core.turn import Turn
 from engine.testing.inline import InlineEngine
 
 _WIDTH = 300
@@ -55,6 +60,66 @@ def test_a_branch_that_ends_does_not_look_at_all_the_others() -> None:
         output = engine.state(execution).tasks[record.task_id].output_data
     assert list(output) == names
     assert _WIDTH <= listed.looked_at <= 6 * _WIDTH
+
+
+def test_a_script_that_ends_does_not_look_at_all_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"s{number}" for number in range(_WIDTH)]
+    script = {"evaluatorType": "javascript", "expression": "1"}
+    branches = [
+        [{"name": name, "taskReferenceName": name, "type": "INLINE", "inputParameters": script}]
+        for name in names
+    ]
+    fork = {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN", "forkTasks": branches}
+    join = {"name": "j", "taskReferenceName": "j", "type": "JOIN", "joinOn": names}
+    seen: list[str] = []
+    revisit, ends_execution = InlineTask.revisit, ending.ends_execution
+
+    def counted_revisit(task_type: InlineTask, turn: Turn, task: TaskState) -> None:
+        seen.append(task.reference_task_name)
+        revisit(task_type, turn, task)
+
+    def counted_ends_execution(task: TaskState) -> bool:
+        seen.append(task.reference_task_name)
+        return ends_execution(task)
+
+    monkeypatch.setattr(InlineTask, "revisit", counted_revisit)
+    for module in (ending, rounds):
+        monkeypatch.setattr(module, "ends_execution", counted_ends_execution)
+    wide = {"name": "wide", "version": 1, "tasks": [fork, join]}
+    with InlineEngine(wide, evaluator=lambda *_: 1) as engine:
+        state = engine.state(engine.start("wide"))
+    assert state.status == "COMPLETED"
+    assert state.tasks[state.latest["j"]].output_data == {name: {"result": 1} for name in names}
+    asked_and_answered = 2 * _WIDTH
+    assert asked_and_answered <= len(seen) <= 4 * asked_and_answered
+
+
+def test_scripts_are_asked_for_again_after_a_crash() -> None:
+    script = {"evaluatorType": "javascript", "expression": "1"}
+    tasks = [
+        {"name": kind, "taskReferenceName": kind, "type": kind, "inputParameters": given}
+        for kind, given in {
+            "INLINE": script,
+            "LAMBDA": {"scriptExpression": "return 1"},
+            "JSON_JQ_TRANSFORM": {"queryExpression": "1"},
+        }.items()
+    ]
+    assert {task["name"] for task in tasks} == SCRIPT_TYPES
+    branches = [[task] for task in tasks]
+    fork = {"name": "f", "taskReferenceName": "f", "type": "FORK_JOIN", "forkTasks": branches}
+    join = {"name": "j", "taskReferenceName": "j", "type": "JOIN", "joinOn": sorted(SCRIPT_TYPES)}
+    flow = {"name": "flow", "version": 1, "tasks": [fork, join]}
+    with InlineEngine(flow, hold_scripts=True) as engine:
+        workflow_id = engine.start("flow")
+        assert engine.run_script()
+        engine.reopen()
+        waiting = [request.evaluator for _, request in engine.waiting_scripts]
+        assert waiting == ["javascript", "jq"]
+        engine.hold_scripts = False
+        engine.run_until_idle()
+        assert engine.state(workflow_id).status == "COMPLETED"
 
 
 def test_an_iteration_does_not_copy_the_outputs_of_those_before(
