@@ -154,6 +154,7 @@ class Desk(Filing):
         self._admit(turn)
         self._advance(turn, due)
         self.file(turn)
+        self.offer_slot(turn.state)
 
     def _admit(self, turn: Turn, refuse: bool = False) -> None:
         """Let an execution begin if its workflow's rate limit has a slot for it.
@@ -168,7 +169,7 @@ class Desk(Filing):
         turn.actor = "engine"
         if self._is_below_holder(state, scope):
             # Waiting for a slot that an execution above holds would be waiting for ever.
-            self.start_slots.closed(state, self.may_go)
+            self.start_slots.closed(state)
             turn.emit(EventKind.WORKFLOW_ADMITTED, {"with_parent": True})
         elif self.start_slots.admits(state, self.may_go):
             turn.emit(EventKind.WORKFLOW_ADMITTED)

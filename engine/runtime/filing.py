@@ -206,8 +206,17 @@ class Filing:
 
     def pass_slot_on(self, state: WorkflowState) -> None:
         """An execution needs no slot of its rate limit any more: the next one may go on."""
-        following = self.start_slots.closed(state, self.may_go)
-        if following is not None:
+        self.start_slots.closed(state)
+        self.offer_slot(state)
+
+    def offer_slot(self, state: WorkflowState) -> None:
+        """Let the next one go on if a slot is free in this execution's scope.
+
+        After each turn: of several slots that became free at once the first is offered here, and
+        who is offered one may be paused or ended before taking it.
+        """
+        following = self.start_slots.next_in(state, self.may_go)
+        if following is not None and following not in self.unfinished:
             self.unfinished.append(following)
 
     def may_go(self, workflow_id: str) -> bool:

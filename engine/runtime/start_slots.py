@@ -48,6 +48,13 @@ class StartSlots:
         self._holders.setdefault(scope, {})[state.workflow_id] = None
         return True
 
+    def next_in(self, state: WorkflowState, may_go: Callable[[str], bool]) -> str | None:
+        """Id of the execution that gets the slot which is free in this one's scope, if one is."""
+        scope = scope_of(state)
+        if scope is None or scope not in self._waiting or self.is_full(state):
+            return None
+        return next(self._able(scope, may_go), None)
+
     def is_full(self, state: WorkflowState) -> bool:
         """Whether no slot is free in the scope of an execution."""
         scope = scope_of(state)
@@ -58,14 +65,12 @@ class StartSlots:
         """Whether an execution holds a slot of a scope."""
         return workflow_id in self._holders.get(scope, ())
 
-    def closed(self, state: WorkflowState, may_go: Callable[[str], bool]) -> str | None:
-        """An execution has ended, or stands back; the id of the one that may go instead."""
+    def closed(self, state: WorkflowState) -> None:
+        """An execution has ended, or stands back."""
         scope = scope_of(state)
-        if scope is None:
-            return None
-        self._drop(self._holders, scope, state.workflow_id)
-        self._drop(self._waiting, scope, state.workflow_id)
-        return next(self._able(scope, may_go), None)
+        if scope is not None:
+            self._drop(self._holders, scope, state.workflow_id)
+            self._drop(self._waiting, scope, state.workflow_id)
 
     def _able(self, scope: Scope, may_go: Callable[[str], bool]) -> Iterator[str]:
         return (key for key in self._waiting.get(scope, ()) if may_go(key))
