@@ -142,8 +142,13 @@ def _act_when_due(turn: Turn, task: TaskState) -> None:
 
 
 def _revisit_paused(turn: Turn) -> None:
-    """What goes on while an execution is paused: joins whose branches have all ended well."""
-    if turn.state.logic >= LOGIC:
+    """What goes on while an execution is paused: joins whose branches have all ended well.
+
+    A join may end a branch of another one, recorded before it.
+    """
+    before = -1
+    while turn.state.logic >= LOGIC and turn.state.last_event != before:
+        before = turn.state.last_event
         for task_id in list(turn.state.revisited):
             task = turn.state.tasks[task_id]
             task_type_of(turn, task).revisit_paused(turn, task)

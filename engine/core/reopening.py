@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ConflictError, InvalidRequestError
 from ..models.enums import TaskStatus
+from .definition import Node
 from .effects import EndChild, RetryChild, ReviveParent
 from .events import EventKind
 from .mapping import lacks_successor, placement_of
@@ -183,8 +184,20 @@ def _look_again(turn: Turn) -> None:
         node = turn.node_of(task)
         if node is None or not task.executed or task.retried:
             continue
+        if _is_in_past_iteration(turn, task, node.loop()):  # what followed it may be gone (`keepLastN`)
+            continue
         if lacks_successor(turn, task, node):
             turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
+
+
+def _is_in_past_iteration(turn: Turn, task: TaskState, loop: Node | None) -> bool:
+    """Whether a loop, or one around it, has gone on to another iteration than a task's."""
+    while loop is not None:
+        around = turn.state.tasks.get(turn.state.latest_by_base.get(loop.reference, ""))
+        if around is not None and not task.path.startswith(f"{around.path}[{around.iteration}]/"):
+            return True
+        loop = loop.loop()
+    return False
 
 
 def revive(turn: Turn, task: TaskState, operation: str) -> bool:
@@ -193,7 +206,7 @@ def revive(turn: Turn, task: TaskState, operation: str) -> bool:
     The SUB_WORKFLOW task goes on with the same child; cancelled siblings get their records back,
     failed joins wait again.
     """
-    if task.optional or task.retried:
+    if task.optional or task.retried or _is_given_up(turn, task):
         return False
     state = turn.state
     if state.status.is_terminal:
@@ -212,6 +225,13 @@ def revive(turn: Turn, task: TaskState, operation: str) -> bool:
             continue
         _revive_sibling(turn, other)
     return True
+
+
+def _is_given_up(turn: Turn, task: TaskState) -> bool:
+    """Whether a loop around a task's loop has gone on, where its reference is another's now."""
+    node = turn.node_of(task)
+    loop = None if node is None else node.loop()
+    return loop is not None and _is_in_past_iteration(turn, task, loop.loop())
 
 
 def _revive_sibling(turn: Turn, task: TaskState) -> None:

@@ -262,11 +262,11 @@ class Filing:
     def _file_openness(self, state: WorkflowState) -> None:
         workflow_id = state.workflow_id
         if state.status.is_terminal:
+            self.pass_slot_on(state)  # also where it was opened again and ended in this very turn
             if self.executions.pop(workflow_id, None) is not None:
                 self._keep_ended(state)
                 self.measures.ended.add(str(state.status))
                 self.start_keys.ended(state)
-                self.pass_slot_on(state)
                 self.evaluating.pop(workflow_id, None)
                 self.timers.forget(workflow_id)
                 _drop(self.outbox.commit.reopened, workflow_id)

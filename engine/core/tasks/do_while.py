@@ -90,10 +90,15 @@ class DoWhileTask(TaskType):
             self._condition_outcome(turn, node, task, outputs)
 
     def failed_inside(self, turn: Turn, task: TaskState, record: TaskState) -> None:
-        """The loop fails with a task that failed as it was recorded, before the execution ends."""
+        """The loop fails with a task that failed as it was recorded, before the execution ends.
+
+        A loop around the loop around it takes part only when both are in the same iteration: a
+        reference has but one number, and Conductor finds a loop's records by that.
+        """
         node = turn.node_of(task)
-        if node is not None:
-            self._fail(turn, task, body_records(turn.state, node, task), record)
+        records = [] if node is None else body_records(turn.state, node, task)
+        if record in records:
+            self._fail(turn, task, records, record)
 
     def _begin(self, turn: Turn, node: Node, task: TaskState) -> None:
         items = _items(turn, node)
