@@ -64,6 +64,8 @@ _OWN = frozenset(
 )
 """Task types whose records no worker reports on."""
 _MOST_EXECUTIONS = 30
+_MOST_ROUNDS = 20_000
+"""Of the end of a world; none needs nearly as many."""
 
 
 class SimulatedStore(MemoryStore):
@@ -79,7 +81,6 @@ class SimulatedStore(MemoryStore):
         assert not early, "durable, then visible: an answer left before its commit"
         super().commit(commit)
         self.slots.follow(commit.events)
-
 
 class World:
     """One seed's world."""
@@ -160,12 +161,21 @@ class World:
                 more = [event for event in again[:1] if event.data.get("timeout") != "total"]
                 assert not more, f"{workflow_id} at rest, yet there is {more[0].kind} to decide"
 
-    def finish(self, rounds: int = 400) -> None:
-        """Let everything go well: every execution has to end."""
+    def finish(self, patience: int = 100) -> None:
+        """Let everything go well: every execution has to end.
+
+        Loops in loops may take thousands of rounds: it fails when nothing at all has happened in
+        ``patience`` of them, hours of simulated time.
+        """
         engine = self.engine
-        for turn in range(rounds):
+        events, since = self.events, 0
+        for turn in range(_MOST_ROUNDS):
             if not engine.desk.executions:
                 return
+            if self.events != events:
+                events, since = self.events, turn
+            if turn - since > patience:
+                break
             while engine.run_script():
                 pass
             # Looked at once a round: where few may stay in memory each look folds them again.
