@@ -184,8 +184,8 @@ def _look_again(turn: Turn) -> None:
         node = turn.node_of(task)
         if node is None or not task.executed or task.retried:
             continue
-        if _is_in_past_iteration(turn, task, node.loop()):  # what followed it may be gone (`keepLastN`)
-            continue
+        if _is_in_past_iteration(turn, task, node.loop()):
+            continue  # what followed it may be gone (`keepLastN`)
         if lacks_successor(turn, task, node):
             turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
 

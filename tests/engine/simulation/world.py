@@ -82,6 +82,7 @@ class SimulatedStore(MemoryStore):
         super().commit(commit)
         self.slots.follow(commit.events)
 
+
 class World:
     """One seed's world."""
 
