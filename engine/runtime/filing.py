@@ -210,11 +210,7 @@ class Filing:
         self.offer_slot(state)
 
     def offer_slot(self, state: WorkflowState) -> None:
-        """Let the next one go on if a slot is free in this execution's scope.
-
-        After each turn: of several slots that became free at once the first is offered here, and
-        who is offered one may be paused or ended before taking it.
-        """
+        """Let the next one go on if a slot is free in this scope: several may be, at once."""
         following = self.start_slots.next_in(state, self.may_go)
         if following is not None and following not in self.unfinished:
             self.unfinished.append(following)

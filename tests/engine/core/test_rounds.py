@@ -90,6 +90,33 @@ def test_a_loop_fails_with_a_switch_that_can_not_choose() -> None:
     assert engine.state(execution).status == "FAILED"
 
 
+def test_a_loop_in_another_iteration_has_no_part_in_the_failure_of_a_switch() -> None:
+    script = "$.value > 1 ? nope.x : 'yes'"
+    choice = switch("s", {"yes": ["a"]}, value="${inner.output.iteration}", script=script)
+    engine = InlineEngine(
+        workflow("w", loop("outer", loop("inner", "x", choice, times=3), times=2))
+    )
+    execution = engine.start("w")
+    for worker in ("x", "a", "x"):
+        engine.complete(worker)
+    engine.run_until_idle()
+    found = statuses(engine, execution)
+    assert (found["s__2"], found["inner__1"], found["outer"]) == ("FAILED", "FAILED", "CANCELED")
+    assert "nope is not defined" in str(engine.state(execution).reason_for_incompletion)
+
+
+def test_a_join_behind_a_join_ends_while_its_execution_is_paused() -> None:
+    inside = fork("g", ["a"], ["b"])
+    engine = InlineEngine(workflow("w", *fork("f", inside, ["c"])))
+    execution = engine.start("w")
+    engine.complete("c")
+    engine.service.pause(execution).result(0)
+    engine.complete("a")
+    engine.complete("b")
+    found = statuses(engine, execution)
+    assert (found["g_join"], found["f_join"]) == ("COMPLETED", "COMPLETED")
+
+
 def test_a_join_ends_while_its_execution_is_paused() -> None:
     engine = InlineEngine(workflow("w", *fork("f", ["a"], ["b"]), "c"))
     execution = engine.start("w")

@@ -152,6 +152,39 @@ def test_a_rerun_of_a_dynamic_fork_comes_back_behind_a_skipped_task() -> None:
         assert engine.state(workflow_id).status == "COMPLETED"
 
 
+def test_a_rerun_brings_nothing_back_in_an_iteration_that_is_over() -> None:
+    inner = loop("inner", "work", items=[1])
+    body = loop("outer", "first", inner, times=3, input={"keepLastN": 2})
+    with InlineEngine(workflow("nested", body)) as engine:
+        workflow_id = engine.start("nested")
+        for _ in range(3):
+            engine.complete("first")
+            engine.complete("work")
+        state = engine.state(workflow_id)
+        assert state.status == "COMPLETED"
+        target = state.task("inner__3") or state.task("inner")
+        assert target is not None
+        engine.service.rerun(workflow_id, {"reRunFromTaskId": target.task_id}).result(5)
+        audit_engine(engine)
+        engine.complete("work")
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
+def test_a_child_of_an_iteration_that_is_over_runs_again_by_itself() -> None:
+    inner = loop("inner", sub("part", workflow("child", "work")), times=1)
+    with InlineEngine(workflow("parent", loop("outer", "first", inner, times=2))) as engine:
+        workflow_id = engine.start("parent")
+        engine.complete("first")
+        engine.complete("work")
+        (child,) = engine.children(workflow_id)
+        engine.service.restart(child).result(5)  # its parent has gone on to the next iteration
+        engine.complete("first")
+        for _ in range(2):
+            engine.complete("work")
+        assert engine.state(child).status == "COMPLETED"
+        assert engine.state(workflow_id).status == "COMPLETED"
+
+
 def test_a_function_that_gives_no_number_is_remembered_as_it_is_recorded() -> None:
     assert output_of(float("nan")) == {"result": None}
     assert output_of({"x": [1.5, float("inf")]}) == {"x": [1.5, None]}

@@ -80,6 +80,26 @@ def test_slot_is_passed_on_however_its_holder_ends(ending: str) -> None:
         assert engine.state(second).status == "COMPLETED"
 
 
+def test_slots_that_become_free_at_once_are_all_given() -> None:
+    with InlineEngine(flow(2)) as engine:
+        first, second, third, fourth = (engine.start("flow", {"k": 1}) for _ in range(4))
+        for holder in (first, second):
+            engine.service.terminate(holder)
+        engine.run_until_idle()
+        assert [len(engine.state(i).tasks) for i in (third, fourth)] == [1, 1]
+
+
+@pytest.mark.parametrize("action", ["restart", "rerun"])
+def test_execution_that_ends_as_it_is_opened_again_keeps_no_slot(action: str) -> None:
+    at_once = {"name": "set", "taskReferenceName": "set", "type": "SET_VARIABLE"}
+    body = {**flow(), "tasks": [{**at_once, "inputParameters": {"x": 1}}]}
+    with InlineEngine(body) as engine:
+        first = engine.start("flow", {"k": 1})
+        getattr(engine.service, action)(first, *([{}] if action == "rerun" else ())).result(5)
+        assert engine.state(first).status == "COMPLETED"
+        assert engine.state(engine.start("flow", {"k": 1})).status == "COMPLETED"
+
+
 def test_waiting_execution_that_is_terminated_never_begins() -> None:
     with InlineEngine(flow()) as engine:
         _, second, third = (engine.start("flow", {"k": 1}) for _ in range(3))

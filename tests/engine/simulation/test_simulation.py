@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from simulate import play_again
-from world import World
+from world import World, play
 
 _SIMULATE = Path(__file__).with_name("simulate.py")
 _ROOT = _SIMULATE.parents[3]
@@ -35,6 +35,15 @@ def _play(*options: str) -> int:
 @pytest.mark.timeout(300)
 def test_two_thousand_worlds_keep_every_invariant() -> None:
     assert _play("--seeds", str(_GATE_SEEDS)) == _GATE_SEEDS
+
+
+_FOUND = (19189, 20202, 24017, 28462, 32933, 37016, 41257, 42143, 47499, 51818, 58234, 58844)
+"""Seeds of worlds that something was once wrong in."""
+
+
+@pytest.mark.parametrize("seed", _FOUND)
+def test_worlds_that_once_failed_keep_every_invariant(seed: int) -> None:
+    assert play(seed, 200) > 100
 
 
 @pytest.mark.long
