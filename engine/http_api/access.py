@@ -49,7 +49,7 @@ async def users(call: Call) -> Answer:
 
 async def add_user(call: Call) -> Answer:
     """Add a person: ``name``, ``role``, and a ``password`` or ``signOn``."""
-    body = await call.body_object()
+    body = await call.body_of("name", "role", "password", "signOn")
     if body.get("signOn") is True:
         name, role = _text(body, "name"), _text(body, "role")
         await call.wait(call.service.add_signing_on_user(name, role))
@@ -61,7 +61,7 @@ async def add_user(call: Call) -> Answer:
 
 async def change_user(call: Call, name: str) -> Answer:
     """Give a person another ``role`` or ``password``, or both."""
-    body = await call.body_object()
+    body = await call.body_of("role", "password")
     if "role" not in body and "password" not in body:
         raise InvalidRequestError("Say which role or password they are to have.")
     if "role" in body:
@@ -84,7 +84,7 @@ async def keys(call: Call) -> Answer:
 
 async def create_key(call: Call) -> Answer:
     """Make a key: ``name``, ``role``, ``seconds`` (0: until revoked). The secret is told once."""
-    body = await call.body_object()
+    body = await call.body_of("name", "role", "seconds")
     name, role, seconds = _text(body, "name"), _text(body, "role"), _seconds(body, 0)
     return json_answer(await call.wait(call.service.create_api_key(name, role, seconds)))
 
@@ -101,13 +101,24 @@ async def links(call: Call) -> Answer:
 
 
 async def share(call: Call) -> Answer:
-    """Make a read-only link: ``workflowId`` (none: the board) and ``seconds``. Answers its ``url``.
+    """Make a read-only link to an execution (``workflowId``) or to the board (``board``: true).
 
-    Without the studio's pages beside the API there is no address; the token opens it in a studio.
+    ``seconds``: how long it holds, a week if absent. Answers its ``scope``, ``expireTime`` and
+    ``url``; without the studio's pages beside the API there is no address, and the token opens it
+    in a studio.
     """
-    body = await call.optional_object()
+    body = await call.body_of("workflowId", "board", "seconds")
     seconds = _seconds(body, LINK_SECONDS)
-    if body.get("workflowId") is None:
+    # The board shows every execution, so it is never what is left over when nothing was named.
+    board = body.get("board", False)
+    if not isinstance(board, bool):
+        raise InvalidRequestError("board must be true or false.")
+    if board == (body.get("workflowId") is not None):
+        raise InvalidRequestError(
+            "Say what the link shows: either one execution, as workflowId, or the board with all "
+            "executions, as board: true."
+        )
+    if board:
         made = await call.wait(call.service.share_board(seconds))
     else:
         workflow_id = _text(body, "workflowId")

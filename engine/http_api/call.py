@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ..errors import InvalidRequestError, UnavailableError
 from ..models.codec import loads_untrusted
+from ..models.problems import did_you_mean
 from .arrivals import arrival
 
 if TYPE_CHECKING:
@@ -142,6 +143,19 @@ class Call:
         if not isinstance(value, dict):
             raise InvalidRequestError("The body must be a JSON object.")
         return value
+
+    async def body_of(self, *known: str) -> dict[str, Any]:
+        """The body, a JSON object with no other fields than these: for routes of ours, where a
+        field that is passed over would grant or change something else than was meant."""
+        body = await self.body_object()
+        unknown = [key for key in body if key not in known]
+        if unknown:
+            hint = did_you_mean(unknown[0], known)
+            raise InvalidRequestError(
+                f"This request has no field {unknown[0][:80]!r}. {hint}{hint and ' '}"
+                f"Its fields are {', '.join(known)}."
+            )
+        return body
 
     async def optional_object(self) -> dict[str, Any]:
         """The body if it is a JSON object, else nothing: for endpoints where it is optional."""

@@ -90,7 +90,7 @@ async def plan(call: Call, workflow_id: str, task_id: str) -> Answer:
 
 async def branch(call: Call, workflow_id: str, task_id: str) -> Answer:
     """Start a new execution from a task of this one; answers its id."""
-    body = await call.body_object()
+    body = await call.body_of("inputEdits", "workflowInput")
     edits, workflow_input = body.get("inputEdits"), body.get("workflowInput")
     for name, value in (("inputEdits", edits), ("workflowInput", workflow_input)):
         if value is not None and not isinstance(value, dict):
@@ -102,7 +102,7 @@ async def branch(call: Call, workflow_id: str, task_id: str) -> Answer:
 
 async def import_execution(call: Call) -> Answer:
     """Take over an execution of another server, as its ``GET /workflow/{id}`` shows it."""
-    body = await call.body_object()
+    body = await call.body_of("workflow", "source")
     workflow, source = body.get("workflow"), body.get("source") or ""
     if not isinstance(workflow, dict) or not isinstance(source, str):
         raise InvalidRequestError("workflow must be an object, source a text.")
@@ -112,7 +112,7 @@ async def import_execution(call: Call) -> Answer:
 
 async def query(call: Call) -> Answer:
     """Rows of one read-only SELECT."""
-    body = await call.body_object()
+    body = await call.body_of("sql", "parameters")
     sql, parameters = body.get("sql"), body.get("parameters") or []
     if not isinstance(sql, str) or not sql.strip():
         raise InvalidRequestError("sql must be the text of a SELECT.")

@@ -8,9 +8,11 @@ the first sentence of its endpoint's docstring.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ..service.access import Role
+from ..service.accounts import LINK_SECONDS, LONGEST_LINK_SECONDS
 from .describing import (
     TEXT_BODY,
     Document,
@@ -35,6 +37,41 @@ _IDS: Final[Schema] = {
 }
 
 
+_TEXT: Final[Schema] = {"type": "string"}
+_ROLE: Final[Schema] = {"type": "string", "enum": list(Role)}
+
+
+def _fields(required: Sequence[str], **properties: Schema) -> Schema:
+    """Schema of an object of ours: these fields and no others."""
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    return {**schema, "required": list(required)} if required else schema
+
+
+_LINK_SECONDS: Final[Schema] = {
+    "type": "integer",
+    "minimum": 60,
+    "maximum": LONGEST_LINK_SECONDS,
+    "default": LINK_SECONDS,
+    "description": "How long the link holds.",
+}
+_EXECUTION_LINK = _fields(("workflowId",), workflowId=_TEXT, seconds=_LINK_SECONDS)
+_BOARD_LINK = _fields(("board",), board={"const": True}, seconds=_LINK_SECONDS)
+_LINK: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "id": _TEXT,
+        "token": {"type": "string", "description": "Told only now."},
+        "scope": {"type": "string", "enum": ["execution", "board"]},
+        "workflowId": {"type": "string", "description": "Empty for the board."},
+        "expireTime": {"type": "integer", "description": "Epoch ms."},
+        "url": {"type": "string", "description": "Where a browser opens it."},
+    },
+    "required": ["id", "token", "scope", "workflowId", "expireTime"],
+}
 _TAG: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -137,17 +174,29 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "GET /api/token/userInfo": _JSON._replace(errors=(404,)),
     f"GET {_ACCESS}/me": _JSON,
     f"GET {_ACCESS}/users": Document(answer=many(_OBJECT)),
-    f"POST {_ACCESS}/users": Document(body=_OBJECT, errors=(409,)),
-    f"PUT {_ACCESS}/users/{{name}}": Document(body=_OBJECT, errors=(404,)),
+    f"POST {_ACCESS}/users": Document(
+        body=_fields(
+            ("name", "role"), name=_TEXT, role=_ROLE, password=_TEXT, signOn={"type": "boolean"}
+        ),
+        errors=(409,),
+    ),
+    f"PUT {_ACCESS}/users/{{name}}": Document(
+        body=_fields((), role=_ROLE, password=_TEXT), errors=(404,)
+    ),
     f"DELETE {_ACCESS}/users/{{name}}": Document(errors=(404,)),
     f"GET {_ACCESS}/keys": Document(answer=many(_OBJECT)),
-    f"POST {_ACCESS}/keys": Document(body=_OBJECT, answer=_OBJECT),
+    f"POST {_ACCESS}/keys": Document(
+        body=_fields(
+            ("name", "role"), name=_TEXT, role=_ROLE, seconds={"type": "integer", "minimum": 0}
+        ),
+        answer=_OBJECT,
+    ),
     f"DELETE {_ACCESS}/keys/{{keyId}}": Document(errors=(404,)),
     f"GET {_ACCESS}/links": Document(
         (text("workflowId", "Only those to this execution."),), answer=many(_OBJECT)
     ),
     f"POST {_ACCESS}/links": Document(
-        body=_OBJECT, body_required=False, answer=_OBJECT, errors=(404,)
+        body={"oneOf": [_EXECUTION_LINK, _BOARD_LINK]}, answer=_LINK, errors=(404,)
     ),
     f"DELETE {_ACCESS}/links/{{linkId}}": Document(errors=(404,)),
     f"GET {_ACCESS}/audit": Document(
@@ -425,29 +474,18 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
         answer=_OBJECT, errors=(404, 409)
     ),
     f"POST {_EXEC}/{{workflowId}}/tasks/{{taskId}}/branch": Document(
-        body={
-            "type": "object",
-            "properties": {"inputEdits": _OBJECT, "workflowInput": _OBJECT},
-        },
+        body=_fields((), inputEdits=_OBJECT, workflowInput=_OBJECT),
         answer=TEXT_BODY,
         answer_type="text/plain",
         errors=(404, 409),
     ),
     f"POST {_EXEC}/import": Document(
-        body={
-            "type": "object",
-            "properties": {"workflow": _OBJECT, "source": {"type": "string"}},
-            "required": ["workflow"],
-        },
+        body=_fields(("workflow",), workflow=_OBJECT, source=_TEXT),
         answer=_OBJECT,
         errors=(409,),
     ),
     f"POST {_EXEC}/query": Document(
-        body={
-            "type": "object",
-            "properties": {"sql": {"type": "string"}, "parameters": {"type": "array"}},
-            "required": ["sql"],
-        },
+        body=_fields(("sql",), sql=_TEXT, parameters={"type": "array"}),
         answer=_OBJECT,
     ),
     # administration

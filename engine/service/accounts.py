@@ -325,7 +325,8 @@ class AccountService(AnnotationService):
             seconds: How long the link holds, 90 days at most.
 
         Returns:
-            Resolves to ``id``, ``token`` (shown only now) and ``expireTime`` (epoch ms).
+            Resolves to ``id``, ``token`` (shown only now), ``scope`` (``execution`` or ``board``),
+            ``workflowId`` (empty: the board) and ``expireTime`` (epoch ms).
 
         Raises:
             NotFoundError: (from the future) there is no such execution.
@@ -348,7 +349,13 @@ class AccountService(AnnotationService):
             until = now + seconds * 1000
             made = self._accounts.add_share_link(workflow_id, self._caller.name, now, until)
             desk.outbox.commit.protected.append(made.row)
-            return {"id": made.id, "token": f"{made.id}.{made.secret}", "expireTime": until}
+            return {
+                "id": made.id,
+                "token": f"{made.id}.{made.secret}",
+                "scope": _scope(workflow_id),
+                "workflowId": workflow_id,
+                "expireTime": until,
+            }
 
         return self._with_execution(workflow_id, make) if workflow_id else self._submit(make)
 
@@ -357,7 +364,7 @@ class AccountService(AnnotationService):
         wanted = ("id", "workflowId", "createdBy", "createTime", "expireTime")
         links = sorted(self._accounts.share_links.values(), key=lambda link: link["createTime"])
         return [
-            {name: link[name] for name in wanted}
+            {**{name: link[name] for name in wanted}, "scope": _scope(link["workflowId"])}
             for link in links
             if workflow_id is None or link["workflowId"] == workflow_id
         ]
@@ -455,6 +462,10 @@ class AccountService(AnnotationService):
 
     def _now_seconds(self) -> int:
         return self._runtime.clock.now().wall_ms // 1000
+
+
+def _scope(workflow_id: str) -> str:
+    return "execution" if workflow_id else "board"
 
 
 def checked_role(role: str) -> Role:

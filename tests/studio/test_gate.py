@@ -340,8 +340,9 @@ def test_link_opens_its_own_page_and_no_other(server):
 def test_share_answer_carries_the_address_of_the_link(server):
     key = server._service.create_api_key("sharer", "operator").result(10)
     bearer = {"Authorization": f"Bearer {key['keyId']}.{key['keySecret']}"}
-    body = ask(server, "POST", "/api/access/links", "{}", **bearer)[1]
+    body = ask(server, "POST", "/api/access/links", '{"board": true}', **bearer)[1]
     made = json.loads(body)
+    assert (made["scope"], made["workflowId"]) == ("board", "")
     assert made["url"] == f"http://127.0.0.1:{server.port}/open-link#{made['token']}"
     cookie, leads_to = open_link(server, made)
     assert leads_to == "shared-board"

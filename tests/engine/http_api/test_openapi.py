@@ -30,6 +30,7 @@ _BODIES = frozenset(
     {
         "body",
         "body_object",
+        "body_of",
         "body_objects",
         "body_list",
         "body_texts",
