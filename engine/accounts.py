@@ -23,6 +23,10 @@ class OfflineAccounts:
         self._store = store
         self._accounts = Accounts(store)
 
+    def is_configured(self) -> bool:
+        """Whether there is anybody: a user or a key."""
+        return self._accounts.is_configured
+
     def users(self) -> list[dict[str, Any]]:
         """Users by name: ``name``, ``role``, ``createTime``."""
         return [user for _, user in sorted(self._accounts.users.items())]

@@ -362,6 +362,13 @@ def _close_if_alive(reference: weakref.ref[Engine]) -> None:
         engine.close()
 
 
+def is_database(db: str | Path) -> bool:
+    """Whether there is a database at a path, or the journal of one; nothing is opened or made."""
+    from .store.opening import is_store
+
+    return is_store(db)
+
+
 @contextmanager
 def open_accounts(db: str | Path) -> Iterator[OfflineAccounts]:
     """Users and keys of a database that no engine has open. Nothing in it starts to run.

@@ -30,6 +30,7 @@ def serve(settings: Settings) -> int:
     # Before the database, so that a second start by mistake does not even touch it.
     if settings.port:
         check_port(settings.host, settings.port)
+    check_exposure(settings)
     with open_engine(settings, attach=False) as engine:
         from .sample_workflows import samples_for
         from .server import StudioServer
@@ -48,6 +49,26 @@ def serve(settings: Settings) -> int:
         # A notebook that opens the same file finds this studio and attaches to it.
         _run(server, settings, lambda: engine.publish_address(f"{server.url}/api"))
     return 0
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve others while nobody is configured, before a file is made or a thread runs.
+
+    Raises:
+        InvalidRequestError: Others could come in, and nobody is configured.
+        StoreLockedError: Another process owns the database.
+    """
+    if settings.oauth_provider or not settings.is_exposed():
+        return
+    from engine.facade import open_accounts
+    from engine.http_api.exposure import exposure_refusal
+
+    if settings.has_database():
+        with open_accounts(settings.database()) as accounts:
+            if accounts.is_configured():
+                return
+    names = settings.host_names()
+    raise exposure_refusal(settings.host, (*names, "a reverse proxy") if settings.proxy else names)
 
 
 def _serve_remote(settings: Settings) -> int:

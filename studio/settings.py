@@ -176,9 +176,18 @@ class Settings:
         """The database to open: a path whose folder exists, or ``:memory:``."""
         if self.db == MEMORY:
             return MEMORY
-        path = Path(self.db).expanduser() if self.db else default_database()
+        path = self._database_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         return str(path)
+
+    def has_database(self) -> bool:
+        """Whether the database is there already; nothing is made."""
+        from engine.facade import is_database
+
+        return self.db != MEMORY and is_database(self._database_path())
+
+    def _database_path(self) -> Path:
+        return Path(self.db).expanduser() if self.db else default_database()
 
 
 def default_database() -> Path:

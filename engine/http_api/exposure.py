@@ -48,12 +48,16 @@ def check_exposure(service: Service, host: str, names: Iterable[str] | None) -> 
     Raises:
         InvalidRequestError: Others could reach it, and nobody is configured.
     """
-    if not is_exposed(host, names) or service.needs_login():
-        return
+    if is_exposed(host, names) and not service.needs_login():
+        raise exposure_refusal(host, names)
+
+
+def exposure_refusal(host: str, names: Iterable[str] | None) -> InvalidRequestError:
+    """The error that refuses to open a door to others while nobody is configured."""
     where = f"Listening on {host or 'every address'}"
     if is_loopback(host):
         where = f"Answering to {', '.join(sorted(names or ()))}"
-    raise InvalidRequestError(
+    return InvalidRequestError(
         f"{where} lets others in, and nobody is configured, so everybody could do everything. "
         "Either name who may come in: `conductor-studio user add NAME --role admin` for a person, "
         "`conductor-studio token create NAME --role worker` for a program. Or keep it to this "

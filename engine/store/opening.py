@@ -16,6 +16,12 @@ UPLOAD_SECONDS: Final = 24 * 3600
 """How long an upload may wait to be told about; buckets have lifecycle rules for that."""
 
 
+def is_store(db: str | Path) -> bool:
+    """Whether a path has a store already: its history, or its journal at least."""
+    path = Path(db)
+    return path.exists() or path.with_name(path.name + ".journal").exists()
+
+
 def open_store(
     db: str | Path, project: Project | None = None, recover: bool = False
 ) -> LocalStore | MemoryStore:

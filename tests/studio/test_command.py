@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from studio.command import main
 from studio.port_owner import check_port
+from studio.serve_command import check_exposure
+from studio.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +40,29 @@ def test_busy_port_is_refused_in_one_line_that_names_the_owner_and_a_way_on(caps
     assert f"--port {port + 1}" in error
     if sys.platform == "linux":
         assert "process" in error
+
+
+@pytest.mark.parametrize("option", [("--host", "0.0.0.0"), ("--names", "a.example"), ("--proxy",)])
+def test_serving_others_without_users_is_refused_before_a_file_or_a_thread_is_made(
+    capsys, tmp_path, option
+):
+    threads = threading.active_count()
+    database = tmp_path / "folder" / "a.duckdb"
+    said = refused(capsys, *option, "--port", "0", "--db", str(database), "--no-open")
+    assert "conductor-studio user add NAME --role admin" in said
+    assert list(tmp_path.iterdir()) == []
+    assert threading.active_count() == threads
+
+
+def test_a_database_without_users_is_not_started_for_others(capsys, tmp_path):
+    database = str(tmp_path / "a.duckdb")
+    assert main(["user", "list", "--db", database]) == 0
+    threads = threading.active_count()
+    said = refused(capsys, "--host", "0.0.0.0", "--port", "0", "--db", database)
+    assert "nobody is configured" in said
+    assert threading.active_count() == threads
+    assert main(["token", "create", "ci", "--role", "viewer", "--db", database]) == 0
+    check_exposure(Settings(host="0.0.0.0", db=database))
 
 
 def test_free_port_passes_the_check():
