@@ -13,6 +13,7 @@ from ..errors import (
     InvalidRequestError,
     TooManyRequestsError,
     UnauthorizedError,
+    UnavailableError,
 )
 from ..models.codec import dumps
 from ..models.problems import VALIDATION_FAILED, validation_errors
@@ -57,6 +58,9 @@ class Stream(NamedTuple):
     content_type: str
     patience_seconds: float = 30.0
 
+
+UNAVAILABLE_SECONDS: Final = 5
+"""When a 503 says to come again: about as often as a full disk is looked at."""
 
 EMPTY: Final = Answer(200)
 """Conductor's "done": 200, ``Content-Length: 0``, no content type."""
@@ -109,6 +113,8 @@ def error_answer(error: BaseException, argument: str = "") -> Answer:
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, TooManyRequestsError):
         headers = (("Retry-After", str(math.ceil(error.retry_after_seconds))),)
+    elif isinstance(error, UnavailableError):
+        headers = (("Retry-After", str(UNAVAILABLE_SECONDS)),)
     elif isinstance(error, UnauthorizedError):
         headers = (("WWW-Authenticate", "Bearer"),)
         if error.token_error:  # what SDKs look for before they ask for another token

@@ -49,17 +49,25 @@ class Accounts:
 
     def __init__(self, store: Store) -> None:
         """Read what the store has."""
-        self.users = _bodies(store, USERS)
-        self.api_keys = _bodies(store, API_KEYS)
-        self.share_links = _bodies(store, SHARE_LINKS)
-        self.ended_sessions = _bodies(store, ENDED_SESSIONS)
-        self._server_keys = _bodies(store, SERVER_KEYS)
+        self._store = store
         self.guard = threading.Lock()
         """Held while the signing key is drawn, by whichever thread needs it first."""
         self.generation = 0
         """Grows with every change: what was worked out from an account holds as long as it."""
+        self.reload()
         self.is_log_in_required = False
         """Whether people can sign on through an identity provider, named here or not."""
+
+    def reload(self) -> None:
+        """Read again what the store has, and forget what it has not."""
+        store = self._store
+        self.users = _bodies(store, USERS)
+        self.api_keys = _bodies(store, API_KEYS)
+        self.share_links = _bodies(store, SHARE_LINKS)
+        self.ended_sessions = _bodies(store, ENDED_SESSIONS)
+        with self.guard:
+            self._server_keys = _bodies(store, SERVER_KEYS)
+        self.generation += 1
 
     @property
     def is_configured(self) -> bool:

@@ -4,6 +4,9 @@ It takes whatever waits in the mailbox as one batch, runs the commands, rings th
 due, pairs tasks with waiting polls, and hands the whole to the writer. Answers leave the writer
 after the commit; a command whose execution still waits for a script is answered when that script
 has run.
+
+While the store can't be written (the disk is full) the decider decides nothing: what it had decided
+is forgotten, its state is made from the store again, and only commands that read are run.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ from .faults import COMMANDED, DECIDED, RUNG
 from .filing import due_task_ids
 from .idling import page_out
 from .paging import NotInMemory
+from .recovery import Idle, fold_again, go_on_again
 from .scheduler import TIMER_PREFIX
-from .writer import Outbox, Writer
+from .writer import Outbox, Writer, answer
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +44,15 @@ MAX_SLEEP_SECONDS: Final = 1.0
 
 
 class _Letter:
-    __slots__ = ("command", "future", "may_wait", "readings")
+    __slots__ = ("command", "future", "may_wait", "readings", "reads")
 
-    def __init__(self, command: Command, future: Future[Any], may_wait: bool) -> None:
+    def __init__(
+        self, command: Command, future: Future[Any], may_wait: bool, reads: bool = False
+    ) -> None:
         self.command = command
         self.future = future
         self.may_wait = may_wait
+        self.reads = reads
         self.readings = 0
 
 
@@ -69,13 +76,20 @@ PARKED: Final = Parked()
 class Decider:
     """Runs commands one after the other and commits what they bring about."""
 
-    def __init__(self, desk: Desk, writer: Writer, hand_out: Callable[[Desk], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        writer: Writer,
+        hand_out: Callable[[Desk], None],
+        reload: Callable[[], None] | None = None,
+    ) -> None:
         """Start the thread.
 
         Args:
             desk: The executions; from now on only this thread touches it.
             writer: Makes batches durable.
             hand_out: Pairs waiting polls with tasks at the end of each batch.
+            reload: Has whatever else is kept in memory of the store read again.
         """
         self._desk = desk
         self._writer = writer
@@ -83,20 +97,30 @@ class Decider:
         self._mail: queue.SimpleQueue[_Letter | None] = queue.SimpleQueue()
         self._entrance = threading.Lock()
         """Held while a letter is put in, so that none comes after the last one."""
-        self._waiting: dict[str, list[tuple[Future[Any], Any, float]]] = {}
+        self._reload = reload
+        self._waiting: dict[str, list[tuple[Future[Any], Any, float, int]]] = {}
+        """(future, value, until when it waits, number of the outbox of what was done)."""
         self._put_aside: set[_Letter] = set()
         """Commands that wait until executions have been read."""
         self._come_again: list[_Letter] = []
         self._closing = False
         self._submitted = 0
         """Outboxes handed to the writer so far."""
+        self._all_durable_ms = desk.clock.now().wall_ms
+        """Everything decided before this moment was durable when it was looked at last."""
+        self._is_suspended = False
+        """Whether nothing is decided, since the store can't be written."""
+        self._unwritten: Idle | None = None
+        """While nothing is decided: what was read to go on with. None: it could not be read."""
+        self._may_write = False
+        """The writer has found that the store can be written again."""
         self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
 
     def start(self) -> None:
         """Begin to take commands."""
         self._thread.start()
 
-    def submit(self, command: Command, may_wait: bool = False) -> Future[Any]:
+    def submit(self, command: Command, may_wait: bool = False, reads: bool = False) -> Future[Any]:
         """Queue a command; its future resolves after what it did is durable.
 
         Callable from any thread. The command runs on the decider thread with the desk. If it
@@ -106,21 +130,28 @@ class Decider:
             command: What to do.
             may_wait: It may be broken off and run again, as long as it has opened no turn and
                 left nothing in the outbox: so that executions it needs are read on another thread.
+            reads: It changes nothing, so that it is run also while nothing can be written.
 
         Raises:
             StoreClosedError: (from the future) the engine is closed.
+            UnavailableError: (from the future) nothing can be written at present; nothing was.
         """
         future: Future[Any] = Future()
         with self._entrance:
             if self._closing:
                 future.set_exception(StoreClosedError("The engine is closed."))
                 return future
-            self._mail.put(_Letter(command, future, may_wait))
+            self._mail.put(_Letter(command, future, may_wait, reads))
         return future
 
-    def post(self, command: Command) -> None:
+    def post(self, command: Command, reads: bool = False) -> None:
         """Queue a command nobody waits for."""
-        self.submit(command)
+        self.submit(command, reads=reads)
+
+    def writable(self) -> None:
+        """The store can be written again: go on. Any thread; the writer's calls it."""
+        self._may_write = True
+        self.post(_look_around, reads=True)
 
     def step(self) -> bool:
         """Take one batch at once, on the calling thread; whether more waits.
@@ -167,6 +198,8 @@ class Decider:
 
     def _sleep_seconds(self) -> float:
         desk = self._desk
+        if self._is_suspended:
+            return MAX_SLEEP_SECONDS
         moments = [desk.due_window.next_moment_ms(), desk.queues.next_moment_ms()]
         due = min((m for m in moments if m), default=0)
         if not due:
@@ -176,8 +209,12 @@ class Decider:
 
     def _batch(self, letters: list[_Letter]) -> bool:
         desk = self._desk
+        if self._writer.failure is not None:
+            letters = self._without_writing(letters)
+            if self._is_suspended:
+                return False
         begun = perf_counter()
-        outbox = desk.outbox = Outbox()
+        outbox = desk.outbox = Outbox(desk.clock.now().wall_ms)
         for letter in letters:
             self._execute(letter, outbox)
             while self._come_again:
@@ -196,14 +233,17 @@ class Decider:
             self._submitted += 1
             fault_point(DECIDED)
             self._writer.submit(outbox)
+        elif self._submitted == self._writer.settled_count:
+            self._all_durable_ms = outbox.begun_ms
         return left_over
 
     def _execute(self, letter: _Letter, outbox: Outbox) -> None:
         if letter.future.cancelled():
             return
         try:
-            if self._writer.failure is not None:
-                raise self._writer.failure
+            failure = self._writer.failure
+            if failure is not None and not (letter.reads and self._unwritten is not None):
+                raise failure
             value = self._value(letter, outbox)
             self._desk.carry_out_effects()
             fault_point(COMMANDED)
@@ -222,7 +262,7 @@ class Decider:
         if isinstance(value, Settled):
             waiting = self._waiting.setdefault(value.workflow_id, [])
             patience = time.monotonic() + SETTLE_SECONDS
-            waiting.append((letter.future, value.value, patience))
+            waiting.append((letter.future, value.value, patience, self._submitted + 1))
             return
         outbox.answers.append((letter.future, value))
 
@@ -266,9 +306,9 @@ class Decider:
             is_settled = self._desk.is_settled(workflow_id)
             # One that never comes to rest must not keep its callers waiting for ever.
             if is_settled or self._waiting[workflow_id][0][2] < time.monotonic():
-                for future, value, _ in self._waiting.pop(workflow_id):
-                    answer = value(self._desk) if callable(value) else value
-                    outbox.answers.append((future, answer))
+                for future, value, *_ in self._waiting.pop(workflow_id):
+                    told = value(self._desk) if callable(value) else value
+                    outbox.answers.append((future, told))
 
     def _ring(self) -> None:
         desk = self._desk
@@ -301,6 +341,71 @@ class Decider:
         if state is not None:
             desk.set_timers(state, task_ids)
 
+    # -- while nothing can be written ------------------------------------------------------
+
+    def _without_writing(self, letters: list[_Letter]) -> list[_Letter]:
+        """Run what only reads, refuse the rest; a letter to go on with when it is over."""
+        if not self._is_suspended:
+            self._suspend()
+        outbox = self._desk.outbox = Outbox()
+        for letter in letters:
+            self._execute(letter, outbox)
+            while self._come_again:
+                self._execute(self._come_again.pop(0), outbox)
+        if self._unwritten is not None:
+            self._answer_settled(outbox)
+        for future, value in outbox.answers:
+            answer(future, value)
+        return self._resume() if self._may_write else []
+
+    def _suspend(self) -> None:
+        """Forget what was decided and not written."""
+        failure = self._writer.failure
+        self._writer.drain()
+        self._is_suspended = True
+        self._submitted = self._writer.settled_count
+        for waiter in self._desk.queues.expired(2**62):
+            answer(waiter.future, failure)
+        for workflow_id, waiting in list(self._waiting.items()):
+            durable = [one for one in waiting if one[3] <= self._submitted]
+            for future, *_ in waiting[len(durable) :]:  # they are in order
+                answer(future, failure)
+            self._waiting[workflow_id] = durable
+            if not durable:
+                del self._waiting[workflow_id]
+        if not self._writer.is_ended:
+            self._fold_again()
+
+    def _fold_again(self) -> None:
+        since_ms = max(self._writer.settled_ms, self._all_durable_ms)
+        try:
+            if self._reload is not None:
+                self._reload()
+            self._unwritten = fold_again(self._desk, since_ms)
+        except Exception:
+            logger.exception("The store can't be written, nor read.")
+
+    def _resume(self) -> list[_Letter]:
+        self._may_write = False
+        if self._unwritten is None:
+            self._fold_again()
+        idle = self._unwritten
+        if idle is None:
+            self._writer.try_later()
+            return []
+
+        def go_on(desk: Desk) -> None:
+            try:
+                go_on_again(desk, idle)
+            except Exception as error:
+                self._writer.fail(error)
+                raise
+
+        logger.warning("The store can be written again; the engine goes on.")
+        self._is_suspended, self._unwritten = False, None
+        self._writer.go_on()
+        return [_Letter(go_on, Future(), may_wait=False)]
+
     def _refuse_waiting(self) -> None:
         for waiting in self._waiting.values():
             for future, *_ in waiting:
@@ -309,3 +414,7 @@ class Decider:
         for waiter in self._desk.queues.expired(2**62):
             if waiter.future.set_running_or_notify_cancel():
                 waiter.future.set_result([])
+
+
+def _look_around(_: Desk) -> None:
+    """Nothing to do but to take a batch."""

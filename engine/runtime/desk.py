@@ -70,24 +70,29 @@ class Desk(Filing):
             read_apart: Reads from the store without holding the decider up.
             task_types: What each task type does.
         """
+        self.scheduler = Scheduler()
         super().__init__(store, registry, clock)
         self._given_environment = environment
         self.environment: Mapping[str, str] = environment
-        self._refresh_environment()
+        self.refresh_environment()
         self.task_types = task_types
         self.notices: NoticeBoard | None = None
         """Who is told of changes of status; None: nobody."""
         self.system_task_cancelled: Callable[[dict[str, Any]], None] | None = None
         """Told of a cancelled task of a user's system task, in wire form, once that is durable."""
-        self.event_queue = EventQueue()
-        self.scheduler = Scheduler()
         self._evaluate = evaluate
         self._carry_out = carry_out
         self.read_apart = read_apart
+        self._last_polls: dict[tuple[str, str | None], tuple[str | None, int]] = {}
+
+    def clear(self) -> None:
+        """Know nothing of what the store has. What is under way elsewhere finds nobody waiting."""
+        super().clear()
+        self.event_queue = EventQueue()
+        self.scheduler = self.scheduler.without_plans()
         self.retrieval = Retrieval()
         self._effects: deque[tuple[str, Effect, bool]] = deque()
         """(execution, effect, whether it may wait until what it touches has been read)."""
-        self._last_polls: dict[tuple[str, str | None], tuple[str | None, int]] = {}
 
     # -- turns ---------------------------------------------------------------------------
 
@@ -257,10 +262,11 @@ class Desk(Filing):
         if not missing:
             return False
         # What can't be read is for the effect itself to find out, and to tell.
+        effects = self._effects  # those of now: after a refused commit there are others
         self.retrieval.fetch(
             self,
             missing[0],
-            lambda error: self._effects.append((workflow_id, effect, error is None)),
+            lambda error: effects.append((workflow_id, effect, error is None)),
         )
         return True
 
@@ -318,9 +324,10 @@ class Desk(Filing):
             self.registry.environment.drop(self, name)
         else:
             self.registry.environment.put(self, name, {"value": value})
-        self._refresh_environment()
+        self.refresh_environment()
 
-    def _refresh_environment(self) -> None:
+    def refresh_environment(self) -> None:
+        """Read again what has been written over the variables of the process."""
         written = self.registry.environment.objects
         values = {name: str(body["value"]) for name, body in written.items()}
         self.environment = {**self._given_environment, **values}

@@ -95,12 +95,15 @@ class EventQueue:
         if None not in conditions.values():
             self._act(desk, message_id)
 
-    def recover(self, desk: Desk) -> None:
-        """After a start: know the ids of old, deliver what still waits."""
+    def read(self, desk: Desk) -> None:
+        """Know the messages of the store."""
         rows = sorted(desk.store.metadata(COLLECTION), key=lambda row: row.wall_ms)
         for row in rows:
             if row.body is not None:
                 self._messages[row.key] = row.body
+
+    def deliver_waiting(self, desk: Desk) -> None:
+        """Go on with the messages whose handlers have not acted yet."""
         for message_id in self.waiting():
             self.deliver(desk, message_id)
 

@@ -76,17 +76,24 @@ class Filing:
         self.store = store
         self.registry = registry
         self.clock = clock
+        self.limits = HandOffLimits()
+        self.measures = Measures()
+        self.outbox = Outbox()
+        self.is_incomplete = False
+        """Whether it is being made from the store again, or could not be. Any thread."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Know nothing of what the store has: everything here can be made from it again."""
         self.queues: TaskQueues = EmbeddedQueues()
         self.timers = Timers()
         self.due_window = DueWindow(self.timers)
-        self.limits = HandOffLimits()
-        self.measures = Measures()
+        self.limits = self.limits.without_holders()
         self.start_keys = StartKeys()
         self.start_slots = StartSlots()
         self.unfinished: deque[str] = deque()
         """Executions that the decider has to go on with in the next batch."""
-        self.outbox = Outbox()
-        self.executions = OpenExecutions(self._read_now)
+        self.executions = self._no_executions()
         self.untouched_at = -1
         """Size of the outbox at which the command at hand has not done anything yet and can be
         run again later; -1: it can't."""
@@ -94,6 +101,13 @@ class Filing:
         self._may_read = True
         self.task_home: dict[str, str] = {}
         self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
+
+    def _no_executions(self) -> OpenExecutions:
+        executions = OpenExecutions(self._read_now)
+        before: OpenExecutions | None = getattr(self, "executions", None)
+        if before is not None:
+            executions.resident_limit = before.resident_limit
+        return executions
 
     # -- executions ----------------------------------------------------------------------
 

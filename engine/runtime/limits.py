@@ -20,6 +20,12 @@ class HandOffLimits:
         self._holders: dict[str, dict[str, None]] = {}
         self._handed_out: dict[str, deque[int]] = {}
 
+    def without_holders(self) -> HandOffLimits:
+        """Limits of which nobody holds a slot; what was handed out lately still counts."""
+        cleared = HandOffLimits()
+        cleared._handed_out = self._handed_out
+        return cleared
+
     def admits(self, task: TaskState, settings: TaskSettings | None) -> bool:
         """Whether the task has, or now gets, a slot of its definition's concurrency limit.
 

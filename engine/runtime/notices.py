@@ -45,6 +45,8 @@ class NoticeBoard:
         self._heard_always = frozenset[str]().union(*everything)
         self._lock = threading.Lock()
         self._finished: list[str] = []
+        self._striking: dict[str, None] = {}
+        """Rows whose deletion has been decided and may not be durable yet."""
         self._unknown_sinks: set[str] = set()
 
     def note(self, desk: Desk, state: WorkflowState, events: Sequence[HistoryEvent]) -> None:
@@ -71,6 +73,14 @@ class NoticeBoard:
         if gone:
             logger.warning("%d status notices are for listeners that are not there.", len(gone))
             self._strike(desk, gone)
+
+    def strike_again(self, desk: Desk) -> None:
+        """After a commit that was refused: rows that were to go are still there."""
+        with self._lock:
+            keys = [*self._striking, *self._finished]
+            self._finished = []
+        if keys:
+            self._strike(desk, keys)
 
     def figures(self) -> dict[str, CourierFigures]:
         """What became of the notices since the start, by receiver. Any thread."""
@@ -134,10 +144,17 @@ class NoticeBoard:
 
     def _strike(self, desk: Desk, keys: Sequence[str]) -> None:
         now_ms = desk.clock.now().wall_ms
+        self._striking.update(dict.fromkeys(keys))
+        desk.outbox.after.append(partial(self._struck, keys))
         desk.outbox.commit.metadata += [
             MetadataRow(collection=COLLECTION, key=key, version=0, body=None, wall_ms=now_ms)
             for key in keys
         ]
+
+    def _struck(self, keys: Sequence[str]) -> None:
+        """They are gone, durably. Called by the writer's thread."""
+        for key in keys:
+            self._striking.pop(key, None)
 
 
 def _row(name: str, notice_id: str, body: dict[str, Any], wall_ms: int) -> MetadataRow:

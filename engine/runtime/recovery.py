@@ -1,4 +1,8 @@
-"""After a start: fold the open executions and set everything going again."""
+"""After a start: fold the open executions and set everything going again.
+
+The same after a commit that the disk refused: what was decided and never written is forgotten,
+and what memory has is made from the store again.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,72 @@ from .polling import IN_PROCESS_PREFIX
 logger = logging.getLogger(__name__)
 
 
+Idle = dict[str, IdleSummary]
+"""Executions that need not be folded, by id."""
+
+
 def recover(desk: Desk) -> int:
     """Take up every open execution of the store; returns how many there are.
 
     Queues, timers and running scripts are derived from the histories. A task that an in-process
     worker held when the last process ended goes back to its queue: that worker is gone.
     """
-    idle: dict[str, IdleSummary] = {}
+    idle = _read_open(desk)
+    _set_going(desk, idle, has_just_begun=True)
+    if desk.notices is not None:
+        desk.notices.recover(desk)
+    desk.due_window.open(desk)
+    desk.event_queue.read(desk)
+    desk.event_queue.deliver_waiting(desk)
+    desk.scheduler.recover(desk)
+    while desk.carry_out_effects(may_wait=False):
+        pass
+    fault_point(TAKEN_UP)
+    if desk.executions:
+        logger.info("Took up %d open executions, %d of them idle.", len(desk.executions), len(idle))
+    return len(desk.executions)
+
+
+def fold_again(desk: Desk, since_ms: int) -> Idle:
+    """Make what memory has from the store again; nothing is decided, so nothing is to be written.
+
+    Args:
+        desk: Cleared, then filled.
+        since_ms: The schedules' runs that came due after it were not recorded.
+
+    Returns:
+        What ``go_on_again`` needs.
+    """
+    desk.is_incomplete = True
+    desk.clear()
+    desk.registry.reload()
+    desk.refresh_environment()
+    idle = _read_open(desk)
+    now_ms = desk.clock.now().wall_ms
+    for state in desk.executions.resident():
+        for task in state.open_tasks():
+            if waits_for_worker(task):
+                desk.enqueue(state, task, now_ms)
+    desk.due_window.open(desk)
+    desk.event_queue.read(desk)
+    desk.scheduler.recover(desk, since_ms)
+    desk.is_incomplete = False
+    return idle
+
+
+def go_on_again(desk: Desk, idle: Idle) -> None:
+    """Set everything going that ``fold_again`` has read.
+
+    Workers of this process are still there: what they hold stays with them.
+    """
+    _set_going(desk, idle, has_just_begun=False)
+    if desk.notices is not None:
+        desk.notices.strike_again(desk)
+    desk.event_queue.deliver_waiting(desk)
+
+
+def _read_open(desk: Desk) -> Idle:
+    idle: Idle = {}
     for workflow_id, body in desk.store.idle_executions():
         known = take_up_idle(desk, workflow_id, body) if body is not None else None
         if known is not None:
@@ -39,32 +102,25 @@ def recover(desk: Desk) -> int:
         for task_id in state.tasks:
             desk.task_home[task_id] = workflow_id
     fault_point(FOLDED)
+    return idle
+
+
+def _set_going(desk: Desk, idle: Idle, has_just_begun: bool) -> None:
     folded = desk.executions.resident()
     for state in folded:
-        _take_up(desk, state)
+        _take_up(desk, state, has_just_begun)
         fault_point(ONE_TAKEN_UP)
     for state in folded:
         _mend_family(desk, state)
     for workflow_id, known in idle.items():
         if _family_differs(desk, known):
             _mend_family(desk, desk.executions[workflow_id])
-    if desk.notices is not None:
-        desk.notices.recover(desk)
-    desk.due_window.open(desk)
-    desk.event_queue.recover(desk)
-    desk.scheduler.recover(desk)
-    while desk.carry_out_effects(may_wait=False):
-        pass
-    fault_point(TAKEN_UP)
-    if desk.executions:
-        logger.info("Took up %d open executions, %d of them idle.", len(desk.executions), len(idle))
-    return len(desk.executions)
 
 
-def _take_up(desk: Desk, state: WorkflowState) -> None:
+def _take_up(desk: Desk, state: WorkflowState, has_just_begun: bool) -> None:
     turn = desk.turn(state)
     for task in list(state.open_tasks()):
-        if _held_by_a_dead_worker(state, task):
+        if has_just_begun and _held_by_a_dead_worker(state, task):
             data = {"status": str(TaskStatus.SCHEDULED), "not_before_ms": 0}
             turn.emit(EventKind.TASK_UPDATED, data, task)
             continue

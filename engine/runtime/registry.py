@@ -30,8 +30,15 @@ class Registry:
     def __init__(self, store: Store) -> None:
         """Read what the store has."""
         self._store = store
-        self.workflow_defs: dict[str, dict[int, Wire]] = {}
-        self.task_defs: dict[str, Wire] = {}
+        self._compiled: OrderedDict[str, CompiledDefinition] = OrderedDict()
+        self._plain_task_def = TaskDef.from_wire({"name": "plain"}).to_wire()
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what the store has, and forget what it has not."""
+        store = self._store
+        workflow_defs: dict[str, dict[int, Wire]] = {}
+        task_defs: dict[str, Wire] = {}
         self.event_handlers: dict[str, Wire] = {
             row.key: row.body for row in store.metadata("event_handlers") if row.body is not None
         }
@@ -42,15 +49,14 @@ class Registry:
         self.schemas = SchemaRegistry(store.metadata(COLLECTION))
         self._run_time_task_defs: dict[str, Wire] | None = None
         self._snapshots: dict[tuple[str, int], CompiledDefinition] = {}
-        self._compiled: OrderedDict[str, CompiledDefinition] = OrderedDict()
         self._stored: set[str] = set()
         for row in store.metadata("workflow_defs"):
             if row.body is not None:
-                self.workflow_defs.setdefault(row.key, {})[row.version] = row.body
+                workflow_defs.setdefault(row.key, {})[row.version] = row.body
         for row in store.metadata("task_defs"):
             if row.body is not None:
-                self.task_defs[row.key] = row.body
-        self._plain_task_def = TaskDef.from_wire({"name": "plain"}).to_wire()
+                task_defs[row.key] = row.body
+        self.workflow_defs, self.task_defs = workflow_defs, task_defs
 
     # -- reading -------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import NonRetryableError
 from ..functions import TaskContext
+from .insistence import insistently
 from .user_frames import describe_exception
 
 _logger = logging.getLogger(__name__)
@@ -31,10 +32,16 @@ class Update(Protocol):
 class Reporter:
     """Builds TaskResults and sends them off. Callable from any thread; never raises."""
 
-    def __init__(self, update: Update, worker_id: str) -> None:
-        """Report through ``update`` in the name of a worker."""
+    def __init__(
+        self, update: Update, worker_id: str, is_over: Callable[[], bool] | None = None
+    ) -> None:
+        """Report through ``update`` in the name of a worker.
+
+        ``is_over``: whether what can't be accepted at present is not to be sent again any more.
+        """
         self._update = update
         self._worker_id = worker_id
+        self._is_over = is_over
 
     def completed(
         self, task: Wire, context: TaskContext | None, output: Wire, settled: Settled
@@ -67,7 +74,7 @@ class Reporter:
         """The function is still at work."""
         result = self._result(task, "IN_PROGRESS", None)
         result["extendLease"] = True
-        self._send(result, None, None)
+        self._send(result, None, None, insists=False)  # the next one follows soon
 
     def _result(self, task: Wire, status: str, context: TaskContext | None) -> Wire:
         result: Wire = {
@@ -80,9 +87,14 @@ class Reporter:
             result["logs"] = logs
         return result
 
-    def _send(self, result: Wire, error: Wire | None, settled: Settled | None) -> None:
+    def _send(
+        self, result: Wire, error: Wire | None, settled: Settled | None, insists: bool = True
+    ) -> None:
+        def ask() -> Future[Any]:
+            return self._update(result, error)
+
         try:
-            future = self._update(result, error)
+            future = insistently(ask, self._is_over) if insists else ask()
         except Exception as refused:
             self._refused(result, refused)
             if settled is not None:

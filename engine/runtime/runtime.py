@@ -89,7 +89,8 @@ class Runtime:
             task_types,
         )
         self._readers = DaemonThreads(STORE_READERS, "store-reader")
-        self.decider = Decider(self.desk, self.writer, self.polling.hand_out)
+        self.decider = Decider(self.desk, self.writer, self.polling.hand_out, self._reload)
+        self.writer.on_writable = self.decider.writable
         if receivers:
             self.desk.notices = NoticeBoard(receivers, self.decider.post)
 
@@ -116,13 +117,18 @@ class Runtime:
         self.evaluators.close()
         self.store.close()
 
+    def _reload(self) -> None:
+        """Read again what else is kept in memory of the store."""
+        self.accounts.reload()
+        self.vault.reload()
+
     def _look_at_clock(self) -> None:
         """Return once what became due by a move of the clock is durable."""
 
-        looked = self.decider.submit(lambda desk: desk.due_window.open(desk))
+        looked = self.decider.submit(lambda desk: desk.due_window.open(desk), reads=True)
         while not isinstance(looked.exception(), StoreClosedError):
             looked.result()
-            looked = self.decider.submit(_is_reading)
+            looked = self.decider.submit(_is_reading, reads=True)
             if looked.exception() is None and not looked.result():
                 return
             time.sleep(0.001)
@@ -140,7 +146,7 @@ class Runtime:
 
     def _read_apart(self, read: Callable[[], Any], use: Use) -> None:
         def done(found: Future[Any]) -> None:
-            self.decider.post(lambda desk: use(desk, found))
+            self.decider.post(lambda desk: use(desk, found), reads=True)
 
         self._readers.submit(read).add_done_callback(done)
 

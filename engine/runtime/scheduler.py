@@ -79,6 +79,12 @@ class Scheduler:
         self.plans: dict[str, Plan] = {}
         self.paused = False
 
+    def without_plans(self) -> Scheduler:
+        """A scheduler that knows no schedule, paused as a whole if this one is."""
+        cleared = Scheduler()
+        cleared.paused = self.paused
+        return cleared
+
     # -- changing ------------------------------------------------------------------------
 
     def put(self, desk: Desk, schedule: WorkflowSchedule) -> Plan:
@@ -150,8 +156,14 @@ class Scheduler:
             self._plan(desk, plan)
         return len(self.plans)
 
-    def recover(self, desk: Desk) -> None:
-        """After a start: read the schedules and plan their next runs."""
+    def recover(self, desk: Desk, since_ms: int = 0) -> None:
+        """Read the schedules of the store and plan their next runs.
+
+        Args:
+            desk: Where their timers are set.
+            since_ms: Runs due after this moment are still to be made, epoch milliseconds; 0, after
+                a start: what came due while there was no process is made up for on demand only.
+        """
         runs = {row.key: row.body for row in desk.store.metadata(RUNS)}
         for row in desk.store.metadata(COLLECTION):
             if row.body is None:
@@ -162,12 +174,14 @@ class Scheduler:
                 logger.warning("Schedule %s can't be read: %s", row.key, error)
                 continue
             self.plans[row.key] = plan
-            self._plan(desk, plan, plan.schedule.run_catchup_schedule_instances)
+            self._plan(desk, plan, plan.schedule.run_catchup_schedule_instances, since_ms)
 
-    def _plan(self, desk: Desk, plan: Plan, catch_up: bool = False) -> None:
+    def _plan(self, desk: Desk, plan: Plan, catch_up: bool = False, since_ms: int = 0) -> None:
         now_ms = desk.clock.now().wall_ms
         for index in range(len(plan.crons)):
-            last = plan.last_ms[index] if catch_up else None
+            last = plan.last_ms[index] if catch_up or since_ms else None
+            if since_ms and not (catch_up and last):
+                last = max(since_ms, last or 0)
             self._set(desk, plan, index, plan.next_ms(index, now_ms if last is None else last))
 
     def _set(self, desk: Desk, plan: Plan, index: int, due_ms: int | None) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from ..workers.outcome import TaskOutcome
+from .insistence import insistently
 from .polling import IN_PROCESS_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -148,4 +149,7 @@ class SystemWorkers:
         }
         if outcome.logs:
             result["logs"] = outcome.logs
-        self._source.update_task(result, outcome.error, outcome.fields or None)
+        insistently(
+            lambda: self._source.update_task(result, outcome.error, outcome.fields or None),
+            lambda: self._closed,
+        )

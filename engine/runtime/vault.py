@@ -52,11 +52,20 @@ class SecretVault(Mapping[str, str]):
         Raises:
             InvalidRequestError: The key is not the one that sealed them.
         """
+        self._store = store
         self._given = dict(given)
         self._key = key
         self._stored: dict[str, str] = {}
-        rows = store.protected(COLLECTION)
-        if key is None:
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what the store has, and forget what it has not.
+
+        Raises:
+            InvalidRequestError: The key is not the one that sealed it.
+        """
+        rows = self._store.protected(COLLECTION)
+        if self._key is None:
             if rows:
                 logger.warning(
                     "%d stored secrets can't be read: there is no key (%s).",

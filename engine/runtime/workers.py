@@ -99,7 +99,7 @@ class FunctionWorkers:
         """
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}"
         self._poll = poll
-        self._reporter = Reporter(update, self.worker_id)
+        self._reporter = Reporter(update, self.worker_id, lambda: self._stopping)
         self._registry = registry
         self._domain = domain
         self._poll_timeout_ms = poll_timeout_ms

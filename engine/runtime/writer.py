@@ -1,6 +1,10 @@
 """The writer thread: what the decider decided becomes durable, then visible.
 
 Everything that waits goes into one commit. Answers, news and hand-outs leave only after it.
+
+When a commit fails, it and everything behind it is refused: what was decided later rests on what
+was not written. The decider then makes its state from the store again (``recovery.fold_again``),
+and goes on when this thread has found that the store can be written.
 """
 
 from __future__ import annotations
@@ -11,9 +15,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
-from ..errors import EngineError, StoreError
+from ..errors import (
+    EngineError,
+    StoreClosedError,
+    StoreCorruptError,
+    UnavailableError,
+)
 from ..store.base import Commit, Store
 from ..store.faults import fault_point
 from .encoded import EncodedExecutions
@@ -23,14 +32,19 @@ from .subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
 
+FIRST_PAUSE_SECONDS: Final = 0.25
+"""So long after a refused commit the store is tried for the first time; then doubling, up to ..."""
+LONGEST_PAUSE_SECONDS: Final = 5.0
+
 
 class Outbox:
     """What one batch of the decider wants committed, and the answers that wait for it."""
 
-    __slots__ = ("after", "answers", "commit")
+    __slots__ = ("after", "answers", "begun_ms", "commit")
 
-    def __init__(self) -> None:
-        """An empty batch."""
+    def __init__(self, begun_ms: int = 0) -> None:
+        """An empty batch; ``begun_ms`` is the moment it was begun at."""
+        self.begun_ms = begun_ms
         self.commit = Commit()
         self.answers: list[tuple[Future[Any], Any]] = []
         self.after: list[Callable[[], None]] = []
@@ -70,6 +84,15 @@ class Writer:
 
     settled_count = 0
     """How many outboxes are durable."""
+    settled_ms = 0
+    """When the newest durable outbox was begun, epoch milliseconds; 0: there was none yet."""
+    failure: EngineError | None = None
+    """Why nothing can be written at present."""
+    on_writable: Callable[[], None] | None = None
+    """Called by the thread when the store can be written again; then ``go_on`` has to be."""
+    _pause_seconds = FIRST_PAUSE_SECONDS
+    _is_told = False
+    """Whether the decider knows that the store can be written again."""
 
     def __init__(
         self,
@@ -92,7 +115,6 @@ class Writer:
         self._queue: queue.SimpleQueue[Outbox | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
         self._made_room = threading.Event()
-        self.failure: EngineError | None = None
         self.commit_count = 0
         self.committing = Histogram()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -106,6 +128,36 @@ class Writer:
                 self._made_room.wait()
         self._queue.put(outbox)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether the failure is for good: what is damaged is not written any further."""
+        return isinstance(self.failure, StoreCorruptError | StoreClosedError)
+
+    def drain(self) -> None:
+        """Return when everything handed over is durable or refused. The decider thread only."""
+        last: Future[None] = Future()
+        outbox = Outbox()
+        outbox.answers.append((last, None))
+        self._queue.put(outbox)
+        last.exception()
+
+    def fail(self, error: Exception) -> None:
+        """Refuse everything, for a reason of the decider's; then as after a refused commit."""
+        self._failed(error)
+        self._queue.put(Outbox())  # wakes the thread
+
+    def try_later(self) -> None:
+        """The store can be written, and not be read: look again. The decider thread only."""
+        self._is_told = False
+
+    def go_on(self) -> None:
+        """Take outboxes again, made of what the store has. The decider thread only."""
+        self.failure = None
+
+    def _failed(self, error: Exception) -> None:
+        self._is_told = False
+        self.failure = _as_failure(error)
+
     def close(self) -> None:
         """Commit what waits, then end the thread."""
         self._queue.put(None)
@@ -114,7 +166,7 @@ class Writer:
     def _run(self) -> None:
         going_on = True
         while going_on:
-            first = self._queue.get()
+            first = self._first()
             if first is None:
                 return
             batch = [first]
@@ -127,6 +179,27 @@ class Writer:
             if not self._made_room.is_set():
                 self._made_room.set()
             self._commit(batch)
+
+    def _first(self) -> Outbox | None:
+        """The next outbox. While nothing can be written, that is tried again now and then."""
+        while self.failure is not None and not self.is_ended:
+            try:
+                return self._queue.get(timeout=self._pause_seconds)
+            except queue.Empty:
+                self._try_again()
+        return self._queue.get()
+
+    def _try_again(self) -> None:
+        if self._is_told or self.on_writable is None:
+            return
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
+        try:
+            self._store.try_writing()
+        except Exception as error:
+            logger.debug("The store still can't be written: %s", error)
+            return
+        self._is_told = True
+        self.on_writable()
 
     def _commit(self, batch: list[Outbox]) -> None:
         if self.failure is not None:
@@ -143,23 +216,21 @@ class Writer:
                 self.committing.add(perf_counter() - begun)
                 self._encoded.changed()
                 self.commit_count += 1
+                self._pause_seconds = FIRST_PAUSE_SECONDS
         except Exception as error:
-            self.failure = (
-                error
-                if isinstance(error, EngineError)
-                else StoreError(
-                    f"The journal can't be written: {error}. Nothing more is accepted; "
-                    "free the disk and start again."
-                )
-            )
-            self._encoded.close()
-            logger.exception("The journal can't be written; the engine stops.")
+            self._encoded.changed()
+            self._failed(error)
+            assert self.failure is not None
+            if self.is_ended:
+                self._encoded.close()
+            logger.exception("The store can't be written.")
             _refuse(batch, self.failure)
             return
         self.settled_count += len(batch)
+        self.settled_ms = batch[-1].begun_ms
         for outbox in batch:
             for future, value in outbox.answers:
-                _answer(future, value)
+                answer(future, value)
                 fault_point(HALF_ANSWERED)
             for action in outbox.after:
                 action()
@@ -167,6 +238,17 @@ class Writer:
         if commit.events:
             self._subscriptions.publish(commit.events)
             fault_point(TOLD)
+
+
+def _as_failure(error: Exception) -> EngineError:
+    """What callers are told of a failed commit: it went wrong here, and may be sent again."""
+    if isinstance(error, StoreCorruptError | StoreClosedError):
+        return error
+    why = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+    return UnavailableError(
+        f"Nothing can be recorded at present, and nothing of this was: {why.rstrip('.')}. "
+        "The engine tries again by itself and goes on without a restart; then send this again."
+    )
 
 
 def _writes(commit: Commit) -> bool:
@@ -209,10 +291,11 @@ def _last_word(gaining: list[str], losing: list[str], workflow_ids: list[str]) -
             gaining.append(workflow_id)
 
 
-def _answer(future: Future[Any], value: Any) -> None:
+def answer(future: Future[Any], value: Any) -> None:
+    """Resolve a future, to an error if the value is one. Who has gone gives back what they got."""
     if not future.set_running_or_notify_cancel():
         give_back = getattr(future, "give_back", None)
-        if give_back is not None and value:
+        if give_back is not None and value and not isinstance(value, BaseException):
             give_back(value)
         return
     if isinstance(value, BaseException):
@@ -224,4 +307,4 @@ def _answer(future: Future[Any], value: Any) -> None:
 def _refuse(batch: list[Outbox], error: EngineError) -> None:
     for outbox in batch:
         for future, _ in outbox.answers:
-            _answer(future, error)
+            answer(future, error)

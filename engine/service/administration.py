@@ -41,7 +41,7 @@ class AdministrationService(InspectionService):
 
     def figures(self) -> Figures:
         """Counters and sizes for ``/metrics``. Asks neither the decider nor the history."""
-        desk = self._runtime.desk
+        desk = self._runtime.desk  # also while it is being made again: figures are never refused
         now_ms = self._runtime.clock.now().wall_ms
         waits = {name: now_ms - since for name, since in desk.queues.oldest().items()}
         notices = desk.notices
@@ -63,7 +63,8 @@ class AdministrationService(InspectionService):
         first, last = max(start, 0), max(start, 0) + max(count, 0)
 
         def read() -> list[Wire]:
-            pending = self._submit(lambda desk: desk.executions.pending(task_type)).result()
+            look = self._submit(lambda desk: desk.executions.pending(task_type), reads=True)
+            pending = look.result()
             now_ms = self._runtime.clock.now().wall_ms
             found = [
                 (task.scheduled_time, state.workflow_id, state, task)

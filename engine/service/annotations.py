@@ -106,7 +106,7 @@ class AnnotationService(ScheduleService):
             "workflow": self._registry.workflow_defs,
             "task": self._registry.task_defs,
             "event": self._registry.event_handlers,
-            "schedule": self._runtime.desk.scheduler.plans,
+            "schedule": self._desk.scheduler.plans,
         }[kind]
         if name not in known:
             raise NotFoundError(f"There is no {_TITLES[kind]} named '{name}' to have tags.")

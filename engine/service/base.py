@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
 from ..core.apply import fold
 from ..core.state import WorkflowState
-from ..errors import NotFoundError, StoreClosedError
+from ..errors import NotFoundError, StoreClosedError, UnavailableError
 from ..models.capability import EVERY_CAPABILITY
 from ..runtime.decider import Command
 from ..runtime.desk import Desk
@@ -73,18 +73,35 @@ class ServiceBase:
         is_local = self._caller.kind is CallerKind.LOCAL
         return actor if actor and is_local else self._actor
 
-    def _submit(self, command: Command) -> Future[Any]:
-        if self._note is not None:
-            command = self._note.around(command)
-        return self._runtime.decider.submit(command, may_wait=True)
+    @property
+    def _desk(self) -> Desk:
+        """What the decider has in memory, for looks from other threads.
 
-    def _with_execution(self, workflow_id: str, command: Command) -> Future[Any]:
+        Raises:
+            UnavailableError: It is being made from the store again.
+        """
+        desk = self._runtime.desk
+        if desk.is_incomplete:
+            raise UnavailableError(
+                "The executions are being read again after the store could not be written."
+            )
+        return desk
+
+    def _submit(self, command: Command, reads: bool = False) -> Future[Any]:
+        """Have the decider run a command; ``reads``: it changes nothing, see ``Decider.submit``."""
+        if self._note is not None:
+            command, reads = self._note.around(command), False
+        return self._runtime.decider.submit(command, may_wait=True, reads=reads)
+
+    def _with_execution(
+        self, workflow_id: str, command: Command, reads: bool = False
+    ) -> Future[Any]:
         """Run a command on an execution; an ended one is read from the history first.
 
         Reading happens on a reader thread, so that the decider never waits for the history.
         """
-        if workflow_id in self._runtime.desk.executions or workflow_id in self._runtime.desk.ended:
-            return self._submit(command)
+        if workflow_id in self._desk.executions or workflow_id in self._desk.ended:
+            return self._submit(command, reads)
         answer: Future[Any] = Future()
 
         def adopt_and_run(state: WorkflowState | None) -> None:
@@ -95,19 +112,19 @@ class ServiceBase:
                     raise NotFoundError(f"No such workflow found by id: {workflow_id}")
                 return command(desk)
 
-            chain(self._submit(adopted), answer)
+            chain(self._submit(adopted, reads), answer)
 
         self._read(lambda: self._folded(workflow_id), adopt_and_run, answer)
         return answer
 
-    def _with_others(self, command: Command) -> Future[Any]:
+    def _with_others(self, command: Command, reads: bool = False) -> Future[Any]:
         """Run a command that looks at several executions before it changes anything.
 
         Those that ended long ago are read on a reader thread, and the command is tried again: a
         chain of parents or a fork of sub-workflows must not keep the decider reading.
         """
         if self._note is not None:
-            command = self._note.around(command)
+            command, reads = self._note.around(command), False
         answer: Future[Any] = Future()
 
         def attempt(missing: WorkflowState | None, reads_left: int) -> None:
@@ -131,7 +148,8 @@ class ServiceBase:
 
                 self._read(lambda: self._folded(workflow_id), again, answer)
 
-            self._runtime.decider.submit(run, may_wait=True).add_done_callback(done)
+            submitted = self._runtime.decider.submit(run, may_wait=True, reads=reads)
+            submitted.add_done_callback(done)
 
         attempt(None, _MOST_READS)
         return answer

@@ -99,7 +99,7 @@ class EventService(AdministrationService):
 
     def event_executions(self, message_id: str) -> Future[list[Wire]]:
         """What the actions of a message's handlers came to."""
-        return self._submit(lambda desk: desk.event_queue.executions(message_id))
+        return self._submit(lambda desk: desk.event_queue.executions(message_id), reads=True)
 
     def event_queues(self) -> Future[dict[str, dict[str, int]]]:
         """Event to queue name and waiting messages, for the events that are listened to."""
@@ -112,7 +112,7 @@ class EventService(AdministrationService):
                 for event in sorted(events)
             }
 
-        return self._submit(read)
+        return self._submit(read, reads=True)
 
 
 def _all_checked(bodies: Sequence[Wire]) -> list[EventHandler]:

@@ -126,7 +126,7 @@ class ExecutionService(ReadingService, PayloadService):
             existing = key.existing(desk, recorded)
             return start(desk) if existing is None else existing
 
-        if not key.asks_history(self._runtime.desk):
+        if not key.asks_history(self._desk):
             return self._submit(start_once)
         answer: Future[str] = Future()
 

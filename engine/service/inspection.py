@@ -150,7 +150,7 @@ class InspectionService(MessageService):
                 found[one] = state
                 level += [t.sub_workflow_id for t in state.tasks.values() if t.sub_workflow_id]
                 compensation = state.output.get("conductor.failure_workflow")
-                if isinstance(compensation, str) and self._runtime.desk.knows(compensation):
+                if isinstance(compensation, str) and self._desk.knows(compensation):
                     level.append(compensation)
         return found
 
@@ -227,7 +227,7 @@ class InspectionService(MessageService):
         def plan(desk: Desk) -> BranchPlan:
             return plan_branch(with_parents(desk, workflow_id), workflow_id, task_id)
 
-        return self._with_others(plan)
+        return self._with_others(plan, reads=True)
 
     def branch(
         self,
@@ -291,16 +291,17 @@ class InspectionService(MessageService):
 
     def environment(self) -> dict[str, str]:
         """What ``${workflow.env.NAME}`` reads. A copy."""
-        return dict(self._runtime.desk.environment)
+        return dict(self._desk.environment)
 
     def health(self) -> Wire:
-        """Whether the engine takes commands, in Conductor's shape."""
+        """Whether the engine takes commands and answers searches, in Conductor's shape."""
         failure = self._runtime.writer.failure
-        results = [] if failure is None else [{"details": {"message": str(failure)}}]
+        lagging = self._runtime.store.health()["error"]
+        wrong = [str(reason) for reason in (failure, lagging) if reason is not None]
         return {
-            "healthResults": results,
+            "healthResults": [{"details": {"message": reason}} for reason in wrong],
             "suppressedHealthResults": [],
-            "healthy": failure is None,
+            "healthy": not wrong,
         }
 
 

@@ -133,7 +133,7 @@ class MetadataService(SchemaService):
 
     def _check_types(self, definition: WorkflowDef, path: str = "") -> None:
         """Ask the task types themselves: users' own may have more rules than Conductor's."""
-        types = self._runtime.desk.task_types
+        types = self._desk.task_types
         problems = [
             problem
             for place, task in definition.walk()
@@ -162,7 +162,7 @@ class MetadataService(SchemaService):
         ``{name, kind, summary, isRetried, keys, inputSchema, output}``; ``inputSchema`` is a JSON
         schema of the input, from which a form can be made.
         """
-        types = self._runtime.desk.task_types
+        types = self._desk.task_types
         return [types[name].described() for name in sorted(types)]
 
     # -- task definitions ----------------------------------------------------------------

@@ -44,7 +44,9 @@ class ReadingService(MetadataService):
         """
         if self._is_light_page(workflow_id):
             return self._aside(lambda: self._committed(workflow_id))
-        return self._with_execution(workflow_id, lambda desk: desk.state(workflow_id).snapshot())
+        return self._with_execution(
+            workflow_id, lambda desk: desk.state(workflow_id).snapshot(), reads=True
+        )
 
     def workflow(
         self, workflow_id: str, include_tasks: bool = True, whole: bool = True
@@ -91,7 +93,7 @@ class ReadingService(MetadataService):
 
     def _is_light_page(self, workflow_id: str) -> bool:
         """Whether an execution is paged out and quickly read: no need to bring it into memory."""
-        page = self._runtime.desk.executions.page(workflow_id)
+        page = self._desk.executions.page(workflow_id)
         return page is not None and page.is_light
 
     def _is_quickly_folded(self, workflow_id: str) -> bool:
@@ -99,7 +101,7 @@ class ReadingService(MetadataService):
 
         One that is paged out would have to come into memory for it, too.
         """
-        return self._runtime.desk.executions.folds_quickly(workflow_id, _QUICKLY_FOLDED)
+        return self._desk.executions.folds_quickly(workflow_id, _QUICKLY_FOLDED)
 
     def _looked_at(self, workflow_id: str) -> list[WorkflowState]:
         """An execution as it stands; empty if it has been removed. Blocks."""
@@ -117,7 +119,7 @@ class ReadingService(MetadataService):
             NotFoundError: No such execution.
             StoreCorruptError: The store has lost events of it.
         """
-        least = self._runtime.desk.executions.paged_length(workflow_id) or 0
+        least = self._desk.executions.paged_length(workflow_id) or 0
         state = self._folded(workflow_id)
         if state is None:
             raise NotFoundError(f"No such workflow found by id: {workflow_id}")
@@ -135,7 +137,9 @@ class ReadingService(MetadataService):
 
         if self._is_light_page(workflow_id):
             return self._aside(lambda: shown(self._committed(workflow_id)))
-        return self._with_execution(workflow_id, lambda desk: shown(desk.state(workflow_id)))
+        return self._with_execution(
+            workflow_id, lambda desk: shown(desk.state(workflow_id)), reads=True
+        )
 
     def workflow_tasks(
         self, workflow_id: str, start: int = 0, count: int = 15, statuses: Sequence[str] = ()
@@ -165,10 +169,10 @@ class ReadingService(MetadataService):
         return self._with_task(task_id, read, f"Task not found for taskId: {task_id}")
 
     def _with_task(self, task_id: str, command: Any, missing: str) -> Future[Any]:
-        """Run a command for a task whose execution has to be found first."""
-        workflow_id = self._runtime.desk.task_home.get(task_id)
+        """Run a command that reads a task whose execution has to be found first."""
+        workflow_id = self._desk.task_home.get(task_id)
         if workflow_id is not None:
-            return self._submit(command)
+            return self._submit(command, reads=True)
         answer: Future[Any] = Future()
 
         def found(rows: list[dict[str, Any]]) -> None:
@@ -180,7 +184,7 @@ class ReadingService(MetadataService):
                 desk.state(workflow_id)  # paged out, it is known by its open tasks only
                 return command(desk)
 
-            chain(self._with_execution(workflow_id, command_there), answer)
+            chain(self._with_execution(workflow_id, command_there, reads=True), answer)
 
         def look_up() -> list[dict[str, Any]]:
             sql = "SELECT workflow_id FROM tasks WHERE task_id = ? LIMIT 1"
@@ -202,7 +206,7 @@ class ReadingService(MetadataService):
 
     def running(self, name: str) -> list[str]:
         """Ids of the open executions of a definition, newest first."""
-        mine = [one for one in self._runtime.desk.executions.running() if one.name == name]
+        mine = [one for one in self._desk.executions.running() if one.name == name]
         return [one.workflow_id for one in sorted(mine, key=lambda one: -one.create_time)]
 
     def events(self, workflow_id: str, after: int = 0) -> Future[list[HistoryEvent]]:

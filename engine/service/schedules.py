@@ -39,11 +39,11 @@ class ScheduleService(EventService):
         Raises:
             NotFoundError: There is none of that name.
         """
-        return self._runtime.desk.scheduler.plan(name).wire()
+        return self._desk.scheduler.plan(name).wire()
 
     def schedules(self, workflow_name: str | None = None) -> list[Wire]:
         """Schedules by name, those that start one workflow on demand."""
-        plans = sorted(self._runtime.desk.scheduler.plans.items())
+        plans = sorted(self._desk.scheduler.plans.items())
         wires = [plan.wire() for _, plan in plans]
         return [w for w in wires if workflow_name is None or _workflow(w) == workflow_name]
 
@@ -145,7 +145,7 @@ class ScheduleService(EventService):
             InvalidRequestError: A clause of the query can't be understood.
         """
         conditions = [_condition(clause) for clause in query.split(" AND ") if clause.strip()]
-        plans = self._runtime.desk.scheduler.plans
+        plans = self._desk.scheduler.plans
         runs = [run for plan in plans.values() for run in plan.runs]
         found = [run for run in runs if all(fits(run) for fits in conditions)]
         return _page(_sorted(found, sort, "scheduledTime:DESC"), start, size)

@@ -173,7 +173,7 @@ class Service(ImportingService):
             timed_out = late and not found and not target.status.is_terminal
             return _answer(target, found, strategy, request_id, timed_out)
 
-        return self._with_execution(workflow_id, look)
+        return self._with_execution(workflow_id, look, reads=True)
 
     def test_workflow(self, request: Wire) -> Future[Wire]:
         """Run a workflow with mocked task results and give the execution back (§2.4)."""

@@ -14,9 +14,11 @@ from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
+from ..runtime.insistence import insistently
 from ..runtime.polling import has_secrets
 from ..runtime.queues import queue_name
 from ..runtime.vault import hidden
+from ..runtime.writer import answer as resolve
 from ..store.base import LogRow
 from .access import CallerKind
 from .base import Wire, chain
@@ -75,15 +77,18 @@ class WorkerService(ExecutionService):
                 desk.outbox.answers.append((answer, tasks))
             return PARKED
 
-        submitted = self._submit(take)
-        if submitted.done():  # the engine is closed
-            return submitted
+        def refused(finished: Future[Any]) -> None:
+            if not finished.cancelled() and (error := finished.exception()) is not None:
+                resolve(answer, error)
+
+        # It resolves by itself only if it could not be run: closed, or nothing can be written.
+        self._submit(take).add_done_callback(refused)
         return answer
 
     def _give_back(self, tasks: list[Wire]) -> None:
         """The caller of a poll has gone: what it was given waits for the next one."""
         polling = self._runtime.polling
-        self._submit(lambda desk: polling.give_back(desk, tasks))
+        insistently(lambda: self._submit(lambda desk: polling.give_back(desk, tasks)))
 
     def update_task(
         self, result: Wire, error: Wire | None = None, fields: Wire | None = None
@@ -309,12 +314,12 @@ class WorkerService(ExecutionService):
 
     def queue_sizes(self, task_types: Sequence[str]) -> dict[str, int]:
         """Waiting tasks by queue name, 0 for unknown ones."""
-        queues = self._runtime.desk.queues
+        queues = self._desk.queues
         return {name: queues.size(name) for name in task_types}
 
     def queue_all(self) -> dict[str, int]:
         """Waiting tasks of every queue."""
-        return self._runtime.desk.queues.sizes()
+        return self._desk.queues.sizes()
 
     def queue_all_verbose(self) -> dict[str, dict[str, dict[str, int]]]:
         """The same in Conductor's shape with shards; there is one shard."""
@@ -338,7 +343,7 @@ class WorkerService(ExecutionService):
     def poll_data(self, task_type: str | None = None) -> list[Wire]:
         """Who polled last for what, and when."""
         rows = []
-        for (name, domain), (worker_id, last_ms) in self._runtime.desk.last_polls().items():
+        for (name, domain), (worker_id, last_ms) in self._desk.last_polls().items():
             if task_type is not None and name != task_type:
                 continue
             row: Wire = {"queueName": name, "lastPollTime": last_ms}

@@ -135,6 +135,14 @@ class Store(Protocol):
         """Make one group of records durable; returns once they are on disk (fsync)."""
         ...
 
+    def try_writing(self) -> None:
+        """Return if the store can be written at this moment; nothing in it changes.
+
+        Raises:
+            EngineError: What a commit would meet: the disk is full, it can only be read.
+        """
+        ...
+
     def open_executions(self) -> list[str]:
         """Ids of the executions that have not ended, oldest first. Read from the journal only."""
         ...

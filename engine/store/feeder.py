@@ -137,7 +137,7 @@ class Feeder:
             return
         try:
             self.catch_up()
-        except StoreError as error:
+        except EngineError as error:
             logger.warning("The journal keeps %d records for later: %s", self.lag, error)
         self._stopping.set()
         self._arrived.set()

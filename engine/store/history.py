@@ -20,7 +20,13 @@ from typing import Any, Final
 import duckdb
 
 from ..core.events import HistoryEvent
-from ..errors import InvalidRequestError, StoreClosedError, StoreError
+from ..errors import (
+    EngineError,
+    InvalidRequestError,
+    StoreClosedError,
+    StoreError,
+    UnavailableError,
+)
 from ..models.codec import dumps, loads
 from .base import ExecutionRow, LogRow, MetadataRow, Project, TaskRow
 from .batch import Batch
@@ -37,7 +43,7 @@ from .history_bulk import (
     BulkLoader,
     BulkTable,
 )
-from .history_file import MEMORY, connect, damaged, is_damage, keep_private
+from .history_file import MEMORY, connect, damaged, is_damage, is_full, keep_private
 from .history_rows import (
     EVENT_COLUMNS,
     RECENT_PAYLOADS,
@@ -100,6 +106,7 @@ class History:
         """Take over one batch, all or none.
 
         Raises:
+            UnavailableError: The disk is full; nothing was taken over.
             StoreError: It can't be written; nothing was taken over.
         """
         if self._closed:
@@ -415,7 +422,12 @@ class History:
                 self._running.discard(cursor)
                 self._idle.notify_all()
 
-    def _failure(self, error: duckdb.Error) -> StoreError:
+    def _failure(self, error: duckdb.Error) -> EngineError:
+        if is_full(error):
+            return UnavailableError(
+                f"The disk of {self.name} is full: it lacks the newest records, which its journal "
+                "has. Free some space."
+            )
         if is_damage(error):
             return damaged(self.name, error)
         return StoreError(f"The history {self.name} can't be used: {error}")

@@ -34,6 +34,7 @@ _DAMAGE: Final = re.compile(
     r"failure while replaying WAL|invalidated because of a previous fatal",
     re.I,
 )
+_FULL: Final = re.compile(r"no space left|disk quota exceeded|file too large|ENOSPC", re.I)
 
 
 def connect(path: str, steps: Sequence[Step] = HISTORY_STEPS) -> duckdb.DuckDBPyConnection:
@@ -93,6 +94,11 @@ def keep_private(path: str) -> None:
 def is_damage(error: Exception) -> bool:
     """Whether DuckDB reports that the file itself is broken."""
     return _DAMAGE.search(str(error)) is not None
+
+
+def is_full(error: Exception) -> bool:
+    """Whether DuckDB found no room to write."""
+    return _FULL.search(str(error)) is not None
 
 
 def damaged(name: str, error: Exception) -> StoreCorruptError:

@@ -142,6 +142,21 @@ class Journal:
         fault_point("journal.after_commit")
         return first
 
+    def try_writing(self) -> None:
+        """Commit a transaction that changes nothing but a number that nobody reads.
+
+        It also overwrites what a commit that failed may have left in the write-ahead file. (An
+        update to the same value would not do: SQLite leaves such a page alone.)
+
+        Raises:
+            EngineError: The journal can't be written.
+        """
+        with self._mutex, translated(self.path):
+            self._check_open()
+            with _Transaction(self._writer):
+                tried = self._writer.execute("PRAGMA user_version").fetchone()[0]
+                self._writer.execute(f"PRAGMA user_version = {(tried + 1) % 1_000_000}")
+
     def give_way(self) -> None:
         """Let a commit that is under way go first; computing threads call this often."""
         if self._committing:

@@ -165,6 +165,10 @@ class LocalStore:
         else:
             self._commit(commit, ())
 
+    def try_writing(self) -> None:
+        """Return if the journal can be written. See ``Store.try_writing``."""
+        self._journal.try_writing()
+
     def _commit(self, commit: Commit, restored: NumberedEvents) -> None:
         self._feeder.offer(commit, self._journal.commit(commit, restored))
 

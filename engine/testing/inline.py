@@ -57,6 +57,9 @@ class _InlineWriter(Writer):
     def submit(self, outbox: Outbox) -> None:
         self._commit([outbox])
 
+    def drain(self) -> None:
+        """Nothing waits."""
+
     def close(self) -> None:
         """Nothing waits."""
 
@@ -66,8 +69,8 @@ class _InlineDecider(Decider):
 
     after: Callable[[], None]
 
-    def submit(self, command: Command, may_wait: bool = False) -> Future[Any]:
-        future = super().submit(command, may_wait)
+    def submit(self, command: Command, may_wait: bool = False, reads: bool = False) -> Future[Any]:
+        future = super().submit(command, may_wait, reads)
         self.after()
         return future
 
@@ -95,6 +98,7 @@ class InlineEngine:
         secrets: Mapping[str, str] | None = None,
         task_types: TaskTypes = TASK_TYPES,
         event_publishers: Collection[str] = (),
+        goes_on_after_refusals: bool = False,
     ) -> None:
         """An engine with registered definitions.
 
@@ -109,12 +113,15 @@ class InlineEngine:
             secrets: ``${workflow.secrets.NAME}``.
             task_types: What each task type does.
             event_publishers: Queue types that somebody publishes EVENT tasks to.
+            goes_on_after_refusals: A commit that the store refuses is forgotten and the engine goes
+                on, as one with threads does once there is space; else the refusal is raised.
         """
         from ..store.memory import MemoryStore
 
         self.store: Store = store if store is not None else MemoryStore()
         self.clock = clock or FakeClock()
         self.hold_scripts = hold_scripts
+        self.goes_on_after_refusals = goes_on_after_refusals
         self.waiting_scripts: deque[tuple[str, EvaluationRequest]] = deque()
         self.subscriptions = Subscriptions()
         self._evaluator = evaluator
@@ -193,7 +200,10 @@ class InlineEngine:
             else:
                 raise RuntimeError(f"The engine is still busy after {_MOST_BATCHES} batches.")
             if self.writer.failure is not None:
-                raise self.writer.failure
+                if not self.goes_on_after_refusals or self.writer.is_ended:
+                    raise self.writer.failure
+                self.decider.writable()
+                continue
             if self.hold_scripts or not self.waiting_scripts:
                 return
             self._next_script()

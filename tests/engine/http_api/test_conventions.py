@@ -448,11 +448,15 @@ def test_health_is_503_once_the_journal_cannot_be_written(
     ):
         assert send("GET", "/health").json["healthy"] is True
         monkeypatch.setattr(engine._runtime.store, "commit", full)
+        monkeypatch.setattr(engine._runtime.store, "try_writing", lambda: full(None))
 
         refused = send("POST", "/api/metadata/taskdefs", [{"name": "t"}])
         reply = send("GET", "/api/health")
 
-        assert (refused.status, reply.status, reply.json["healthy"]) == (500, 503, False)
+        assert (refused.status, reply.status, reply.json["healthy"]) == (503, 503, False)
+        assert refused.json["retryable"] is True
+        assert int(refused.headers["retry-after"]) > 0
+        assert "No space left on device" in reply.json["healthResults"][0]["details"]["message"]
 
 
 def test_cancelled_command_is_told_to_try_again(service: Service) -> None:

@@ -114,7 +114,7 @@ FAULTS = (
                 "        try:\n            if _writes(commit):\n",
                 "        for outbox in batch:\n"
                 "            for future, value in outbox.answers:\n"
-                "                _answer(future, value)\n"
+                "                answer(future, value)\n"
                 "            outbox.answers = []\n"
                 "        try:\n            if _writes(commit):\n",
             ),

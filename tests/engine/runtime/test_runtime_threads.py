@@ -13,7 +13,7 @@ import pytest
 from engine import Engine
 from engine import task as worker_function
 from engine.core.events import EventKind, HistoryEvent
-from engine.errors import StoreClosedError, StoreError
+from engine.errors import StoreClosedError, UnavailableError
 from engine.functions import FunctionRegistry
 from engine.runtime.runtime import Runtime
 from engine.service import Service
@@ -43,6 +43,10 @@ class GatedStore(MemoryStore):
             raise OSError("no space left on device")
         super().commit(commit)
         self.groups.append(list(commit.events))
+
+    def try_writing(self) -> None:
+        if self.broken:
+            raise OSError("no space left on device")
 
     def close_gate(self) -> None:
         self.waiting.clear()
@@ -139,14 +143,41 @@ def test_what_waits_for_the_disk_shares_the_next_commit_in_order(running: Runnin
         assert numbers == sorted(numbers) == list(range(1, len(numbers) + 1))
 
 
-def test_when_the_disk_is_full_nothing_is_acknowledged_any_more(running: Running) -> None:
+def test_while_the_disk_is_full_nothing_is_acknowledged_and_what_reads_is_answered(
+    running: Running,
+) -> None:
     running.register(linear("a"))
     workflow_id = running.start("linear")
+    polls = [running.service.poll("nothing", "w", None, 1, 5000) for _ in range(2)]
     running.store.broken = True
     for _ in range(2):
-        with pytest.raises(StoreError, match="no space left"):
+        with pytest.raises(UnavailableError, match="no space left"):
             running.service.pause(workflow_id).result(10)
+    for poll in polls:  # they have waited since before
+        with pytest.raises(UnavailableError):
+            poll.result(10)
     assert running.service.health()["healthy"] is False
+    assert running.service.state(workflow_id).result(10).status == "RUNNING"
+    assert running.service.pending_tasks("a").result(10)
+
+    running.store.broken = False
+    until(lambda: running.service.health()["healthy"])
+    assert running.service.state(workflow_id).result(10).status == "RUNNING"
+    running.service.pause(workflow_id).result(10)
+    assert running.service.state(workflow_id).result(10).status == "PAUSED"
+    kinds = [event.kind for event in running.store.events(workflow_id)]
+    assert kinds.count(EventKind.WORKFLOW_PAUSED) == 1
+
+
+def test_what_a_registry_took_and_the_disk_refused_is_forgotten(running: Running) -> None:
+    running.register(linear("a"))
+    running.store.broken = True
+    with pytest.raises(UnavailableError):
+        running.service.update_workflow_defs([{**linear("a"), "name": "other"}]).result(10)
+    with pytest.raises(UnavailableError):
+        running.service.set_environment_variable("PLACE", "here").result(10)
+    until(lambda: "other" not in {d["name"] for d in running.service.workflow_defs()})
+    assert "PLACE" not in running.service.environment()
 
 
 def test_a_closed_engine_says_so() -> None:

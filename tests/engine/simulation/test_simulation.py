@@ -53,6 +53,16 @@ def test_as_many_worlds_as_fit_into_ten_minutes_keep_every_invariant() -> None:
     assert _play(*limits) > _GATE_SEEDS
 
 
+def test_worlds_whose_store_refuses_commits_keep_every_invariant() -> None:
+    assert sum(play(seed, refuses=True) for seed in range(20)) > 3000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_thousand_worlds_whose_store_refuses_commits_keep_every_invariant() -> None:
+    assert sum(play(seed, refuses=True) for seed in range(1000, 2000)) > 150_000
+
+
 def test_a_seed_gives_the_same_world_every_time() -> None:
     histories = []
     for _ in range(2):

@@ -21,7 +21,7 @@ from engine.core.decide import decide
 from engine.core.definition import CompiledDefinition
 from engine.core.state import TaskState, WorkflowState
 from engine.core.tasks.registry import TASK_TYPES
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError, StoreError, UnavailableError
 from engine.runtime.decider import Decider
 from engine.runtime.desk import Desk
 from engine.store.base import Commit
@@ -74,9 +74,14 @@ class SimulatedStore(MemoryStore):
     waiting: Callable[[], list[tuple[Future[Any], Any]]] = staticmethod(list)
     """The answers that may leave after the commit."""
     slots: SlotCheck
+    refuses_in = -1
+    """So many commits from now one is refused, as by a full disk; below 0: none."""
 
     def commit(self, commit: Commit) -> None:
         """Commit, while everybody who asked for it still waits."""
+        self.refuses_in -= 1
+        if self.refuses_in == -1:
+            raise UnavailableError("The disk is full.")
         early = [future for future, _ in self.waiting() if future.done()]
         assert not early, "durable, then visible: an answer left before its commit"
         super().commit(commit)
@@ -86,7 +91,8 @@ class SimulatedStore(MemoryStore):
 class World:
     """One seed's world."""
 
-    def __init__(self, seed: int, most_events: int = 200) -> None:
+    def __init__(self, seed: int, most_events: int = 200, refuses: bool = False) -> None:
+        """``refuses``: the store refuses commits now and then, instead of crashes."""
         self.seed = seed
         self.most_events = most_events
         self.chance = random.Random(seed)
@@ -102,7 +108,12 @@ class World:
         self.store = SimulatedStore()
         self.store.slots = SlotCheck(self._definition_of)
         self.engine = InlineEngine(
-            self.definition, leaf(), store=self.store, hold_scripts=True, evaluator=evaluate_pure
+            self.definition,
+            leaf(),
+            store=self.store,
+            hold_scripts=True,
+            evaluator=evaluate_pure,
+            goes_on_after_refusals=True,
         )
         self._asked: list[Future[Any]] = []
         self._posted = False
@@ -114,8 +125,9 @@ class World:
         self._followed: dict[str, HistoryCheck] = {}
         self._held: list[tuple[str, str]] = []
         """(execution, task) that some worker was once given."""
-        self._names = list(_MOVES)
-        self._weights = list(_MOVES.values())
+        moves = {**_MOVES, "crash": 0, "refuse": 12} if refuses else _MOVES
+        self._names = list(moves)
+        self._weights = list(moves.values())
 
     @property
     def events(self) -> int:
@@ -421,6 +433,9 @@ class World:
         self.engine.reopen()
         self._keep_few()
 
+    def _refuse(self) -> None:
+        self.store.refuses_in = self.chance.randrange(3)
+
     def _keep_few(self) -> None:
         """In some worlds nearly every idle execution is paged out."""
         if self._few:
@@ -505,15 +520,21 @@ def _uuid(chance: random.Random) -> UUID:
     return UUID(int=chance.getrandbits(128), version=4)
 
 
-def play(seed: int, most_events: int = 200) -> int:
+def play(seed: int, most_events: int = 200, refuses: bool = False) -> int:
     """Run one seed's world with all checks; returns how many events it made.
+
+    Args:
+        seed: Of everything that is left to chance.
+        most_events: After about so many it only comes to its end.
+        refuses: Whether the store refuses commits now and then.
 
     Raises:
         AssertionError: An invariant does not hold.
     """
-    world = World(seed, most_events)
+    world = World(seed, most_events, refuses)
     try:
         world.run()
+        world.store.refuses_in = -1
         world.check()
         world.finish()
         world.check_histories()
