@@ -114,7 +114,7 @@ class InspectionService(MessageService):
             "down AS (SELECT workflow_id FROM root UNION "
             "SELECT e.workflow_id FROM executions e JOIN down ON e.branch_of = down.workflow_id) "
             "SELECT e.workflow_id, e.status, e.branch_of, e.branch_reference, e.branch_edits, "
-            "e.create_time "
+            "e.create_time, e.with_errors "
             "FROM executions e JOIN down USING (workflow_id) ORDER BY e.create_time"
         )
         return self._runtime.store.query(sql, [workflow_id])

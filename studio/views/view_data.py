@@ -212,6 +212,8 @@ def branches(family: Sequence[Mapping[str, Any]], workflow_id: str) -> list[dict
             "original": not row.get("branch_of"),
             "current": row["workflow_id"] == workflow_id,
         }
+        if row.get("with_errors") and entry["status"] == "COMPLETED":
+            entry["with_errors"] = True
         if row.get("branch_reference"):
             name, _, iteration = str(row["branch_reference"]).partition("__")
             entry["from"] = f"{name}, iteration {iteration}" if iteration else name

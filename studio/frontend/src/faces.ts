@@ -5,6 +5,7 @@ import { NODE_HEIGHT, type Box } from "./layout";
 import { is_bad, is_ended, iteration_family } from "./fold";
 import { count, duration } from "./format";
 import { task_glyph, type GlyphName } from "./glyphs";
+import { attempt_words, rounds_of } from "./panels/rounds";
 
 /** Status families, and the two ways to have failed, and what a plan would do. */
 export type FaceStatus = Exclude<Family, "failure"> | "cause" | "conseq" | "plain" | "plan-reuse" | "plan-run" | "plan-ask" | "plan-off";
@@ -102,7 +103,7 @@ function member_word(task: TaskView | undefined): string {
 function words_of(vm: ViewModel, task: TaskView, st: FaceStatus, block: Block, path: string, shape: Box["shape"]): string[] {
   if (block.kind === "switch" && task.chosen !== undefined) return [chosen_words(block, task.chosen)];
   const took = is_ended(task.status) && task.start_ms ? duration(task.end_ms - task.start_ms) : "";
-  if (st === "cause") return [attempt_words(vm, path, task), took];
+  if (st === "cause") return [cause_words(vm, path, task), took];
   if (st === "conseq" && task.status === "CANCELED") return ["canceled, a consequence"];
   if (st === "conseq") return (block.kind === "task" || shape === "member") && task.type !== "JOIN" ? ["failed", took] : ["failed, a consequence"];
   if (st === "warning" && is_bad(task.status)) return ["failed, optional", tries(vm, path) || took];
@@ -141,15 +142,23 @@ function chosen_words(block: Block, chosen: string): string {
   return known && chosen !== shown ? `${block.hint} = "${chosen}" → ${shown}` : `${block.hint} → ${shown}`;
 }
 
-function attempt_words(vm: ViewModel, path: string, task: TaskView): string {
+function cause_words(vm: ViewModel, path: string, task: TaskView): string {
   const chain = vm.data.failure?.chains.find((c) => c.cause.path === path);
   const of = chain?.cause.attempts ?? 0;
-  return of > 1 || task.attempt > 1 ? `attempt ${task.attempt}${of >= task.attempt ? ` of ${of}` : ""}` : task.status === "TIMED_OUT" ? "no update in time" : "";
+  const said = attempt_words(task, task_views(vm, path), chain?.cause.workflow_id === task.workflow_id ? of : 0);
+  return said || (task.status === "TIMED_OUT" ? "no update in time" : "");
 }
 
 function tries(vm: ViewModel, path: string): string {
-  const attempts = vm.now.by_path.get(path)?.length ?? 1;
+  const views = task_views(vm, path);
+  const rounds = rounds_of(views, vm.now);
+  // What an operator had done again is no attempt that failed.
+  const attempts = rounds[rounds.length - 1]?.attempts.length ?? 1;
   return attempts > 1 ? `${attempts} tries` : "";
+}
+
+function task_views(vm: ViewModel, path: string): TaskView[] {
+  return (vm.now.by_path.get(path) ?? []).map((id) => vm.now.tasks.get(id)).filter((task): task is TaskView => task !== undefined);
 }
 
 function joined(vm: ViewModel, box: Box): string {

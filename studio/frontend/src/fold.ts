@@ -217,7 +217,7 @@ function first_view(event: ViewEvent, data: Record<string, unknown>): TaskView {
     // A loop or sub-workflow that was reopened in a branch is taken over, but runs here.
     reused: (event.kind === "TaskReused" || data.reused === true) && ended,
     scheduled_ms: event.wall_ms, start_ms: ended || status === "IN_PROGRESS" ? event.wall_ms : 0, end_ms: ended ? event.wall_ms : 0,
-    not_before_ms: (data.not_before_ms as number | undefined) ?? 0, retried: false, seq: (data.seq as number | undefined) ?? 0,
+    not_before_ms: (data.not_before_ms as number | undefined) ?? 0, by_hand: data.by_operator === true, retried: false, seq: (data.seq as number | undefined) ?? 0,
     first_n: event.n, last_n: event.n,
   };
   if (data.start_ms) view.start_ms = data.start_ms as number;

@@ -2,24 +2,17 @@
 import type { Host } from "./host";
 import type { Model } from "./model";
 import { fill, h, icon, per_frame } from "./dom";
+import { execution_status, look_of } from "./execution_look";
 import { clock, count, duration, plural, status_word } from "./format";
-import type { GlyphName } from "./glyphs";
+import { ended_spans, minute, worked_ms } from "./panels/rounds";
 import { ask_replay } from "./panels/replay_request";
 
 type Action = "pause" | "resume" | "terminate" | "retry" | "restart";
 
-const LOOKS: Record<string, [string, GlyphName]> = {
-  RUNNING: ["running", "running"], PAUSED: ["held", "held"], COMPLETED: ["success", "success"], FAILED: ["failure", "failure"],
-  TIMED_OUT: ["failure", "timeout"], TERMINATED: ["stopped", "stopped"],
-};
 const PAUSE_TITLES = {
   pause: "Nothing more is scheduled until it is resumed. Tasks at work and sub-workflows go on, as in Conductor.",
   resume: "Goes on where it was paused",
 };
-function looks(status: string): [string, GlyphName] {
-  return LOOKS[status] ?? ["waiting", "waiting"];
-}
-
 /** Fills `el` and keeps it up to date. Returns what undoes it. */
 export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (text: string, assertive?: boolean) => void): () => void {
   const line = h("header.vh-line");
@@ -44,15 +37,18 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
 
   function draw(): void {
     const { data } = vm;
-    const with_errors = data.status === "COMPLETED" && has_errors(vm);
-    const [family, glyph]: [string, GlyphName] = with_errors ? ["warning", "warning"] : looks(data.status);
+    const status = execution_status(vm);
+    const [family, glyph] = look_of(status);
     const open = data.status === "RUNNING" || data.status === "PAUSED";
-    const took = (open ? Date.now() : data.end_ms) - data.start_ms;
+    const ended = ended_spans(vm.events, data.workflow_id);
+    const took = worked_ms({ from: data.start_ms, to: open ? Date.now() : data.end_ms }, ended);
+    const again = ended[ended.length - 1];
     fill(line,
       h("h1", null, h("span.cut", null, data.name), h("small", null, `version ${data.version}`)),
-      h(`span.badge.${family}`, { title: with_errors ? "Completed, though an optional task failed" : null }, icon(glyph), status_word(with_errors ? "COMPLETED_WITH_ERRORS" : data.status)),
+      h(`span.badge.${family}`, { title: status === "COMPLETED_WITH_ERRORS" ? "Completed, though an optional task failed" : null }, icon(glyph), status_word(status)),
       h("div.vh-facts", null, copy_id(data.workflow_id), h("span", null, `Started ${clock(data.start_ms, false)} UTC`, h("span.w-lg.t3", null, ago(data.start_ms))),
         data.start_ms ? h("span", null, open ? `Runs for ${duration(took)}` : `Took ${duration(took)}`) : null,
+        again ? h("span.vh-again", { title: `It stood ended for ${duration(again.to - again.from)} before that, which is not counted` }, `${again.word} by hand at ${minute(again.to)}`) : null,
         data.correlation_id ? h("span.w-lg", null, data.correlation_id) : null,
         earlier),
       h("div.btns", null, ...buttons(open)));
@@ -93,8 +89,8 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     const parts: Node[] = [h("h2", null, "Branches")];
     branches.forEach((branch, i) => {
       if (i) parts.push(icon("branch"));
-      const status = branch.current ? vm.data.status : branch.status;
-      const [family, glyph] = looks(status);
+      const status = branch.current ? execution_status(vm) : branch.with_errors ? "COMPLETED_WITH_ERRORS" : branch.status;
+      const [family, glyph] = look_of(status);
       const words = branch.original ? "original" : [status_word(status), branch.from && `from ${branch.from}`, branch.edits && `with ${plural(branch.edits, "edit")}`].filter(Boolean).join(", ").replace(", with", " with");
       parts.push(h("button", { type: "button", "aria-current": branch.current ? "true" : null, onclick: () => !branch.current && host.navigate(branch.workflow_id) },
         icon(glyph, `s-${family}`), h("span.mono", null, branch.workflow_id.slice(0, 8)), words));
@@ -110,12 +106,6 @@ export function mount_head(el: HTMLElement, vm: Model, host: Host, announce: (te
     line.remove();
     kin.remove();
   };
-}
-
-/** Whether an optional task of the execution itself failed on the way: what lists call "With errors". */
-function has_errors(vm: Model): boolean {
-  for (const task of vm.head.tasks.values()) if (task.status === "COMPLETED_WITH_ERRORS" && task.workflow_id === vm.data.workflow_id) return true;
-  return false;
 }
 
 /** What a replay starts from: the selected task, else the first cause. */

@@ -95,7 +95,7 @@ export interface ViewData {
   event_count: number;
   failure: Failure | null;
   /** Family: the original and its branches. */
-  branches: { workflow_id: string; status: WorkflowStatus; from?: string; edits?: number; original: boolean; current: boolean }[];
+  branches: { workflow_id: string; status: WorkflowStatus; with_errors?: boolean; from?: string; edits?: number; original: boolean; current: boolean }[];
   /** What this back end can do: "branch", "retry", "pause", "terminate", "origin", "live", "logs". */
   capabilities: string[];
   /** Why something of these can't be done here: a sentence by capability. */

@@ -9,6 +9,8 @@ export interface TaskView {
   worker_id?: string; reason?: string; error?: { type: string; message: string };
   /** Switch: chosen case. Loop: current iteration. */
   chosen?: string; loop_iteration?: number; sub_workflow_id?: string;
+  /** An operator's retry scheduled it. */
+  by_hand: boolean;
   /** A newer attempt (or a newer sub-workflow execution) took its place. */
   retried: boolean; seq: number;
   /** Loop: how many iterations there will be, where the definition tells. */

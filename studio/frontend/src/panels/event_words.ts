@@ -24,7 +24,7 @@ const WORDS: Record<string, (data: Data, event: ViewEvent) => string> = {
   MessageReceived: () => "Message received",
   WorkflowPaused: (data) => joined("Paused", text(data.reason)),
   WorkflowResumed: () => "Resumed",
-  WorkflowRetried: () => "Retried in place",
+  WorkflowRetried: () => "Retried in place, by hand",
   WorkflowRestarted: () => "Restarted in place",
   WorkflowRerun: () => "Rerun in place",
   WorkflowRevived: () => "Opened again",

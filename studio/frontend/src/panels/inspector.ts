@@ -1,16 +1,18 @@
 /** The inspector: everything about what is selected, as it was at the cursor. */
 import type { TaskView, ViewModel } from "../viewmodel";
-import { fill, h, icon } from "../dom";
+import { fill, h, icon, per_frame } from "../dom";
+import { execution_status, look_of } from "../execution_look";
 import { count, leaf_of, status_word } from "../format";
 import { is_ended } from "../fold";
 import { task_glyph } from "../glyphs";
 import { Cleanup, keep_focus, key_target, on_key, paced, tab_keys } from "./interaction";
-import { execution_body } from "./inspector_execution";
+import { event_place, execution_body } from "./inspector_execution";
 import { group_sections, iteration_body } from "./inspector_group";
 import { type Shown, TaskBody } from "./inspector_task";
 import { show_origin } from "./origin_route";
 import type { Panel, PanelHost } from "./panel";
 import { ask_replay } from "./replay_request";
+import { attempt_words, by_hand_words, rounds_of } from "./rounds";
 import { leaf_iteration, trail } from "./run_path";
 import { kbd, nothing } from "./section";
 import { type Subject, failed_task_in, failures_around, next_failure, subject_of } from "./subject";
@@ -48,6 +50,11 @@ class Inspector {
     this.root.classList.toggle("slim", this.is_slim);
     tab_keys(this.tabs);
     this.cleanup.add(vm.on(["selection", "cursor", "events", "failure", "structure", "origin", "plan", "iteration"], later));
+    // The rest may be drawn later on a busy page; this number is beside the cursor bar's.
+    this.cleanup.add(vm.on(["cursor", "events"], per_frame(() => {
+      const place = this.root.querySelector(".ievent");
+      if (place) place.textContent = event_place(vm);
+    })));
     on_key(key_target(this.root, vm.data.mode), this.cleanup, (key, event) => this.key(key, event));
     this.draw(true);
   }
@@ -77,8 +84,8 @@ class Inspector {
   private draw_head(subject: Subject): void {
     const { vm } = this;
     const is_execution = subject.kind === "execution";
-    const family = is_execution ? execution_family(vm) : vm.family(subject.path);
-    const status = is_execution ? vm.data.status : subject.task?.status ?? "";
+    const family = is_execution ? look_of(execution_status(vm))[0] : vm.family(subject.path);
+    const status = is_execution ? execution_status(vm) : subject.task?.status ?? "";
     const iteration = leaf_iteration(subject.path);
     const name = iteration === null ? leaf_of(subject.path) : `${leaf_of(subject.path)}, iteration ${count(iteration)}`;
     this.root.setAttribute("aria-label", `Inspector: ${name}`);
@@ -116,7 +123,7 @@ class Inspector {
         this.tab = tab;
         this.draw(false);
       },
-    }, tab, tab === "Attempts" && subject.attempts.length > 1 ? h("span.c", null, subject.attempts.length) : null)));
+    }, tab, tab === "Attempts" && subject.attempts.length > 1 ? h("span.c", null, rounds_of(subject.attempts, this.vm.now).map((round) => round.attempts.length).join(" + ")) : null)));
     this.body.setAttribute("aria-label", this.tab);
   }
 
@@ -207,17 +214,9 @@ class Inspector {
   }
 }
 
-function execution_family(vm: ViewModel): "failure" | "success" | "running" | "held" | "stopped" {
-  const status = vm.data.status;
-  if (status === "COMPLETED") return "success";
-  if (status === "RUNNING") return "running";
-  if (status === "PAUSED") return "held";
-  return status === "TERMINATED" ? "stopped" : "failure";
-}
-
 /** "Worker task · fulfil ▸ line_items[37] · attempt 3 of 3 · Failed". */
 function subtitle(vm: ViewModel, subject: Subject): string {
-  if (subject.kind === "execution") return `Execution · version ${vm.data.version} · ${status_word(vm.data.status)}`;
+  if (subject.kind === "execution") return `Execution · version ${vm.data.version} · ${status_word(execution_status(vm))}`;
   const parts = [subject.block ? word_of(subject) : "Task", trail(subject.path)];
   const { task, attempts } = subject;
   if (subject.kind === "iteration") {
@@ -225,11 +224,18 @@ function subtitle(vm: ViewModel, subject: Subject): string {
     const known = vm.task(subject.path.replace(/\[\d+\]$/, ""))?.iterations;
     if (loop) parts.push(`iteration ${count(leaf_iteration(subject.path) ?? 0)} of ${count(Math.max(known ?? 0, loop.items.length))}`);
   }
-  // While one is still to end nobody knows how many there will be.
-  const all = is_ended(attempts[attempts.length - 1]?.status ?? "SCHEDULED") ? ` of ${attempts.length}` : "";
-  if (task && attempts.length > 1) parts.push(`attempt ${attempts.indexOf(task) + 1}${all}`);
+  if (task) parts.push(counted(vm, task, attempts), by_hand_words(rounds_of(attempts, vm.now), task));
   parts.push(task ? status_word(task.status) : subject.kind === "iteration" ? status_of_family(vm.family(subject.path)) : subject.later ? "Not yet" : "Not reached");
   return parts.filter(Boolean).join(" · ");
+}
+
+/** "attempt 3 of 3", the same as strip and graph say. */
+function counted(vm: ViewModel, task: TaskView, attempts: readonly TaskView[]): string {
+  const newest = attempts.filter((one) => one.workflow_id === task.workflow_id).pop();
+  // While one is still to end nobody knows how many there will be.
+  if (newest && !is_ended(newest.status)) return task.attempt > 1 || newest !== task ? `attempt ${task.attempt}` : "";
+  const cause = vm.data.failure?.chains.find((chain) => chain.cause.path === task.path)?.cause;
+  return attempt_words(task, attempts, cause?.workflow_id === task.workflow_id ? cause.attempts : 0);
 }
 
 function word_of(subject: Subject): string {

@@ -1,10 +1,12 @@
 /** The inspector with nothing selected: the execution itself. */
 import type { Family, ViewModel } from "../viewmodel";
 import { h } from "../dom";
+import { execution_status, task_count } from "../execution_look";
 import { family_of } from "../fold";
 import { clock, count, duration, plural, status_word } from "../format";
 import { copy_button } from "./interaction";
 import { JsonView } from "./json_view";
+import { ended_spans, minute, worked_ms } from "./rounds";
 import { facts, nothing, section } from "./section";
 
 interface Payload { version: number; value: Record<string, unknown> | null; error: string; views: Map<string, JsonView> }
@@ -15,7 +17,7 @@ const ORDER: [Family, string][] = [
   ["waiting", "waiting"], ["stopped", "canceled"], ["skipped", "skipped"],
 ];
 
-/** "151 completed · 1 failed": newest attempts at the cursor, containers and joins included. */
+/** "152: 151 completed · 1 failed; 154 attempts": each task once, at the cursor, containers and joins included. */
 export function tally_line(vm: ViewModel): string {
   const tally = new Map<Family, number>();
   for (const task of vm.now.tasks.values()) {
@@ -23,7 +25,10 @@ export function tally_line(vm: ViewModel): string {
     const family = family_of(task);
     tally.set(family, (tally.get(family) ?? 0) + 1);
   }
-  return ORDER.filter(([family]) => tally.has(family)).map(([family, word]) => `${count(tally.get(family)!)} ${word}`).join(" · ") || "no task yet";
+  if (!tally.size) return "no task yet";
+  const tasks = task_count(vm.now), attempts = vm.now.tasks.size;
+  const parts = ORDER.filter(([family]) => tally.has(family)).map(([family, word]) => `${count(tally.get(family)!)} ${word}`).join(" · ");
+  return `${count(tasks)}: ${parts}${attempts > tasks ? `; ${count(attempts)} attempts` : ""}`;
 }
 
 /** Sections of one tab. `redraw` is called when the payload has come. */
@@ -39,12 +44,19 @@ export function execution_body(vm: ViewModel, tab: string, redraw: () => void): 
   return parts;
 }
 
+/** "460 of 460": where the cursor stands, as the cursor bar says. */
+export function event_place(vm: ViewModel): string {
+  return `${count(vm.cursor)} of ${count(vm.events.length)}`;
+}
+
 function summary(vm: ViewModel): HTMLElement {
   const { data } = vm;
   const is_over = data.status !== "RUNNING" && data.status !== "PAUSED";
+  const ended = ended_spans(vm.events, data.workflow_id);
   return h("div", null, section("Execution", null, facts([
-    ["Status", status_word(data.status)], ["Tasks", `${tally_line(vm)}; sub-workflows included, repeated attempts not`], ["Started", `${clock(data.start_ms)} UTC`],
-    ["Took", is_over && data.end_ms ? duration(data.end_ms - data.start_ms) : ""], ["Event", `${count(vm.cursor)} of ${count(vm.events.length)}`],
+    ["Status", status_word(execution_status(vm))], ["Tasks", `${tally_line(vm)}, those of sub-workflows included`], ["Started", `${clock(data.start_ms)} UTC`],
+    ["Took", is_over && data.end_ms ? duration(worked_ms({ from: data.start_ms, to: data.end_ms }, ended)) : ""],
+    ["By hand", ended.map((gap) => `${gap.word} at ${minute(gap.to)}, after ${duration(gap.to - gap.from)}`).join("; ")], ["Event", h("span.ievent", null, event_place(vm))],
     ["Correlation", data.correlation_id ?? ""],
     ["Id", h("span", null, h("code", null, data.workflow_id), " ", copy_button(() => data.workflow_id, "execution id"))],
   ])), data.failure?.chains[0] ? section("Cause", null, h("p.icounts", null, h("button.link", {

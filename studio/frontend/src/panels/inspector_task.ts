@@ -11,6 +11,7 @@ import { bytes, leaf_count, seconds } from "./json_value";
 import { JsonView, type JsonViewOptions } from "./json_view";
 import { origin_section, passes } from "./origin_route";
 import { facts, kbd, nothing, section, status_label } from "./section";
+import { minute, rounds_of } from "./rounds";
 import type { Subject } from "./subject";
 import { task_log } from "./task_log";
 
@@ -170,20 +171,23 @@ export class TaskBody {
   private attempts({ subject, task, detail }: Shown): Node {
     const by_id = new Map((detail?.attempts ?? []).map((attempt) => [attempt.task_id, attempt]));
     const rows = [...subject.attempts].reverse();
+    const anew = new Map(rounds_of(subject.attempts, this.vm.now).slice(1).map((round) => [round.attempts[0]!.task_id, round]));
     const message = (view: TaskView): string => (is_bad(view.status) ? view.error?.message ?? by_id.get(view.task_id)?.error ?? view.reason ?? "" : "");
     const newest = rows.map(message).find(Boolean) ?? "";
     const first = rows.findIndex((view) => message(view) !== "");
     return section("Attempts", { aux: detail?.retry_note }, h("table.att", null, h("tbody", null, ...rows.flatMap((view, i) => {
       const family = family_of(view);
       const text = message(view);
+      const began = anew.get(view.task_id);
       const open = (): void => this.vm.select(subject.path, view.task_id);
       return [h("tr", { "aria-current": view.task_id === task.task_id ? "true" : null, onclick: open },
-        h("td", null, h("button.link.plain", { type: "button", "data-f": `attempt ${view.task_id}`, "aria-label": `Attempt ${rows.length - i}`, onclick: open }, rows.length - i)),
+        h("td", null, h("button.link.plain", { type: "button", "data-f": `attempt ${view.task_id}`, "aria-label": `Attempt ${view.attempt}`, onclick: open }, view.attempt)),
         h("td", null, status_label(family, view.status, view.type)),
         h("td.mono", null, clock(view.end_ms || view.start_ms || view.scheduled_ms)),
         h("td.r", null, view.start_ms && view.end_ms ? seconds(view.end_ms - view.start_ms) : ""),
         h("td.who", { title: view.worker_id }, view.worker_id ?? "")),
-        text ? h("tr.said", { onclick: open }, h("td"), h("td.t2", { colspan: 4 }, i > first && text === newest ? "same error" : text)) : null] as Node[];
+        text ? h("tr.said", { onclick: open }, h("td"), h("td.t2", { colspan: 4 }, i > first && text === newest ? "same error" : text)) : null,
+        began ? h("tr.anew", null, h("td", { colspan: 5 }, `${began.by_hand ? "Retried by hand" : "Began anew with its sub-workflow"} at ${minute(began.from_ms)}`)) : null] as Node[];
     }))));
   }
 

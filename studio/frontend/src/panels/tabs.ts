@@ -1,6 +1,7 @@
 /** The tabs under the graph: timeline, tasks, events, logs, JSON. */
 import type { ViewModel } from "../viewmodel";
 import { fill, h, per_frame } from "../dom";
+import { task_count } from "../execution_look";
 import { count } from "../format";
 import { EventList } from "./event_list";
 import { Cleanup, key_target, on_key, svg, tab_keys } from "./interaction";
@@ -62,8 +63,9 @@ export function mountTabs(el: HTMLElement, vm: ViewModel, host: PanelHost): Pane
   }
 
   function count_all(): void {
-    const counts: Record<Name, number | null> = { Timeline: null, Tasks: vm.now.tasks.size, Events: vm.data.event_count, Logs: log_lines, JSON: null };
-    buttons.get("Tasks")!.title = "Every attempt counts, and so do the tasks of sub-workflows";
+    const tasks = task_count(vm.now);
+    const counts: Record<Name, number | null> = { Timeline: null, Tasks: tasks, Events: vm.data.event_count, Logs: log_lines, JSON: null };
+    buttons.get("Tasks")!.title = `${count(tasks)} tasks, those of sub-workflows included; ${count(vm.now.tasks.size)} attempts, which are listed one by one`;
     for (const [name, button] of buttons) fill(button.querySelector(".c")!, counts[name] === null ? null : count(counts[name]!));
   }
 

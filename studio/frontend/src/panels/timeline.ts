@@ -7,6 +7,7 @@ import type { Block, ViewEvent } from "../protocol";
 import type { Family, Folded, LoopView, TaskView } from "../viewmodel";
 import { family_of, is_ended, iteration_family } from "../fold";
 import { count, duration } from "../format";
+import { type Round, by_hand_words, ended_spans, rounds_of, worked_ms } from "./rounds";
 import { type Span, union } from "./time_scale";
 
 export interface Segment extends Span {
@@ -36,6 +37,8 @@ export interface TimelineRow {
   /** From scheduling to the end, 0 while never scheduled. */
   from: number;
   to: number;
+  /** How long it took: its rounds, without the time in which the execution stood ended. */
+  took: number;
 }
 
 export interface TimelineInput {
@@ -93,7 +96,8 @@ export function segments_of(attempts: readonly TaskView[], events: readonly View
     const end = task.end_ms || (is_ended(task.status) ? task.scheduled_ms : now_ms);
     const begin = task.start_ms || end;
     let free = task.scheduled_ms;
-    if (before?.end_ms) {
+    // The engine backs off between attempts of its own, not before somebody begins anew.
+    if (before?.end_ms && !task.by_hand && before.workflow_id === task.workflow_id) {
       const until = Math.min(ready, begin);
       put("backoff", before.end_ms, until, "warning");
       free = Math.max(free, until);
@@ -113,13 +117,16 @@ function not_before(task: TaskView, events: readonly ViewEvent[]): number {
   return typeof set === "number" ? set : task.not_before_ms;
 }
 
-/** "3 attempts, 2 back-offs of 5 s". */
-export function attempts_note(attempts: number, segments: readonly Segment[]): string {
-  if (attempts < 2) return "";
+/** "3 attempts, 2 back-offs of 5 s", of each round; and when somebody began anew. */
+export function attempts_note(rounds: readonly Round[], segments: readonly Segment[]): string {
+  const by_hand = by_hand_words(rounds);
+  if (rounds.every((round) => round.attempts.length < 2)) return by_hand;
+  const attempts = rounds.map((round) => round.attempts.length).join(" + ");
   const spans = segments.filter((s) => s.kind === "backoff").map((s) => duration(Math.round((s.to - s.from) / 100) * 100));
-  if (!spans.length) return `${attempts} attempts`;
+  const after = by_hand && `, ${by_hand}`;
+  if (!spans.length) return `${attempts} attempts${after}`;
   const same = spans.every((text) => text === spans[0]);
-  return `${attempts} attempts, ${spans.length} back-off${spans.length > 1 ? "s" : ""}${same ? ` of ${spans[0]}` : ""}`;
+  return `${attempts} attempts, ${spans.length} back-off${spans.length > 1 ? "s" : ""}${same ? ` of ${spans[0]}` : ""}${after}`;
 }
 
 class Builder {
@@ -128,7 +135,12 @@ class Builder {
   /** Run paths whose row is hidden inside a closed fork. */
   readonly hidden = new Map<string, string>();
 
-  constructor(private readonly input: TimelineInput) {}
+  /** When the outermost execution stood ended. */
+  private readonly ended: Span[];
+
+  constructor(private readonly input: TimelineInput) {
+    this.ended = ended_spans(input.events, input.events[0]?.workflow_id ?? "");
+  }
 
   blocks(blocks: readonly Block[], parent: string, depth: number, begin: number, iteration: number): void {
     for (const block of blocks) {
@@ -155,10 +167,12 @@ class Builder {
     const segments = segments_of(attempts, events, now_ms);
     const first = attempts[0], last = attempts[attempts.length - 1];
     if (first && begin && first.scheduled_ms > begin) segments.unshift({ kind: "wait", from: begin, to: first.scheduled_ms, family: "waiting" });
-    const note = attempts_note(attempts.length, segments) || (iteration && first ? `iteration ${count(iteration)}` : first ? "" : this.input.is_live ? "not reached" : "never scheduled");
+    const rounds = rounds_of(attempts, folded);
+    const note = attempts_note(rounds, segments) || (iteration && first ? `iteration ${count(iteration)}` : first ? "" : this.input.is_live ? "not reached" : "never scheduled");
     return {
       path, label: block?.ref ?? path.slice(path.lastIndexOf("/") + 1), depth, block, open: null, segments, frame: null, columns: null,
       attempts: attempts.length, members: [], note, from: first?.scheduled_ms ?? 0, to: last ? last.end_ms || now_ms : 0,
+      took: rounds.reduce((sum, { attempts: of }) => sum + worked_ms({ from: of[0]!.scheduled_ms, to: of[of.length - 1]!.end_ms || now_ms }, this.ended), 0),
     };
   }
 
@@ -221,6 +235,7 @@ class Builder {
     const rows = members.map(({ block: of, path: at }) => this.plain(of, at, depth + 1, 0));
     row.segments = [...row.segments.filter((s) => s.kind === "wait"), ...laid_over(rows)];
     row.to = Math.max(row.to, ...rows.map((member) => member.to));
+    row.took = worked_ms(row, this.ended);
     row.note = "";
     row.members = members.map((member) => member.path);
     const view = this.input.folded.loops.get(path);

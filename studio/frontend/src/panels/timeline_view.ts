@@ -1,6 +1,7 @@
 /** The timeline tab: rows as a tree at the left, bars at the right, one cursor line over all. */
 import type { Family, ViewModel } from "../viewmodel";
 import { fill, h, icon, per_frame } from "../dom";
+import { task_count } from "../execution_look";
 import { clock, duration, plural } from "../format";
 import { task_glyph } from "../glyphs";
 import { type Stretch, critical_path } from "./critical_path";
@@ -102,8 +103,8 @@ export class TimelineView {
     });
     this.scale_for(width, end);
     this.find_critical();
-    fill(this.axis_label, plural(vm.head.tasks.size, "task"));
-    this.axis_label.title = "Every attempt counts, and so do the tasks of sub-workflows";
+    fill(this.axis_label, plural(task_count(vm.head), "task"));
+    this.axis_label.title = "Tasks of sub-workflows included; one that was attempted several times counts once";
     fill(this.axis_lane, ...axis_labels(this.scale), ...this.fold_buttons(), this.pointer);
     this.draw_bands();
     this.rows.refresh(this.timeline.rows.length);
@@ -193,7 +194,7 @@ export class TimelineView {
   }
 
   private words(row: TimelineRow): string {
-    const took = row.from && row.to > row.from ? `, ${duration(row.to - row.from)}` : "";
+    const took = row.from && row.to > row.from ? `, ${duration(row.took)}` : "";
     return `${row.label}, ${this.family(row)}${took}${row.note ? `, ${row.note}` : ""}`;
   }
 
@@ -211,7 +212,7 @@ export class TimelineView {
 
   private label(row: TimelineRow, index: number): HTMLElement {
     const family = this.family(row);
-    const took = row.from && row.to ? duration(row.to - row.from) : "";
+    const took = row.from && row.to ? duration(row.took) : "";
     const status = this.vm.task(row.path)?.status ?? "";
     return h("span.lab", { style: `--d:${row.depth}` },
       row.open === null ? h("span.tw") : h("button.tw", {
