@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.errors import EngineError, InvalidRequestError, Problem
 
+from .option_conflicts import COMMAND_OPTIONS, check_options
 from .settings import PREFIX, Settings
 
 MOST_IMPORTED: Final = 1_000
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = arguments.pop("command", None)
     try:
         settings = Settings.read(arguments)
+        check_options(command, arguments, settings)
         if command == "run":
             from .run_command import run
 
@@ -84,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--input", metavar="JSON", help="input of the execution, or @FILE; default: {}"
     )
-    _add_options(run, ("db", "workers"))
+    _add_options(run, COMMAND_OPTIONS["run"])
     bring = commands.add_parser(
         "import", help="take over executions of a server or a file, with their sub-workflows"
     )
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument(
         "--limit", type=int, metavar="N", help=f"at most so many; default: {MOST_IMPORTED}"
     )
-    _add_options(bring, ("db",))
+    _add_options(bring, COMMAND_OPTIONS["import"])
     publish = commands.add_parser(
         "publish", help="write definitions to the server of --connect, after showing the difference"
     )
@@ -101,11 +103,11 @@ def _parser() -> argparse.ArgumentParser:
         "what", nargs="+", metavar="NAME|FILE.json", help="definitions of the database or of files"
     )
     publish.add_argument("--yes", action="store_true", help="don't ask")
-    _add_options(publish, ("db", "connect"))
+    _add_options(publish, COMMAND_OPTIONS["publish"])
     rebuild = commands.add_parser(
         "rebuild", help="recompute the tables of a database from its events"
     )
-    _add_options(rebuild, ("db",))
+    _add_options(rebuild, COMMAND_OPTIONS["rebuild"])
     from .account_commands import add_parsers
 
     add_parsers(commands, _add_options)

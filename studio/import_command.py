@@ -19,6 +19,7 @@ from engine.models.execution import Workflow
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from engine import Engine
     from engine.client.base import Client
 
 PAGE: Final = 100
@@ -39,19 +40,19 @@ def import_executions(settings: Settings, source: str, query: str, limit: int) -
     Raises:
         EngineError: The source or the database can't be read; nothing was imported.
     """
-    from engine import Engine, connect
+    from engine import connect
 
     if source.startswith(("http://", "https://")):
         remote = connect(source)
         total = min(limit, remote.search(query, size=1).total_hits)
-        with Engine(settings.database(), threads=0, http_tasks=False) as engine:
+        with _engine(settings) as engine:
             copied = _shown(_from_server(remote, engine.client, query, limit), total)
         remote.close()
         return _told(copied, settings.database())
     if query:
         raise InvalidRequestError("--query asks a server; a file is imported as a whole.")
     workflows = read_executions(source)[:limit]
-    with Engine(settings.database(), threads=0, http_tasks=False) as engine:
+    with _engine(settings) as engine:
         found = ([one] for one in import_all(engine.client, workflows, Path(source).name))
         copied = _shown(found, len(workflows))
     return _told(copied, settings.database())
@@ -129,3 +130,11 @@ def _told(copied: list[Copied], database: str) -> int:
     what = f"{count} execution{'' if count == 1 else 's'}"
     sys.stdout.write(f"{what} into {database}: {words or 'nothing found'}\n")
     return 1 if outcomes["skipped"] else 0
+
+
+def _engine(settings: Settings) -> Engine:
+    """Records only: nothing is worked on here."""
+    from engine import Engine
+
+    payloads = settings.payloads or None
+    return Engine(settings.database(), threads=0, http_tasks=False, payloads=payloads)

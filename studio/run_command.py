@@ -61,7 +61,8 @@ def run(settings: Settings, definition_file: str, input_text: str) -> int:
 def _kept_or_not(settings: Settings) -> Settings:
     if settings.db:
         return settings
-    return Settings(workers=settings.workers, db=MEMORY)
+    kept = ("workers", "payloads", "webhook_url", "webhook_events", "webhook_secret")
+    return Settings(db=MEMORY, **{name: getattr(settings, name) for name in kept})
 
 
 def _run(client: Client, definition: dict[str, Any], workflow_input: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from studio.settings import Settings
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch):
-    for name in ("HOST", "PORT", "DB", "WORKERS", "OPEN", "CONNECT"):
+    for name in ("HOST", "PORT", "DB", "WORKERS", "OPEN", "CONNECT", "PAYLOADS"):
         monkeypatch.delenv(f"CONDUCTOR_STUDIO_{name}", raising=False)
 
 
@@ -195,3 +195,61 @@ def test_studio_says_where_it_is_locks_its_database_and_stops_on_interrupt(capsy
         studio.send_signal(signal.SIGINT)
         output, errors = studio.communicate(timeout=30)
     assert (studio.returncode, output, errors) == (0, b"", b"")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--oauth-provider", "google"),
+        ("--names", "studio.example"),
+        ("--prefix", "/studio"),
+        ("--proxy",),
+        ("--tls-cert", "a.pem", "--tls-key", "b.pem"),
+    ],
+)
+def test_what_pages_over_another_server_would_not_heed_is_refused(capsys, options):
+    said = refused(capsys, "--connect", "http://localhost:9/api", *options, "--no-open")
+    assert f"{options[0]}" in said
+    assert "can't go with --connect" in said
+
+
+def test_a_provider_in_the_environment_is_not_ignored_over_another_server(capsys, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_STUDIO_OAUTH_PROVIDER", "google")
+    said = refused(capsys, "--connect", "http://localhost:9/api", "--no-open")
+    assert "--oauth-provider can't go with --connect" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        (("--oauth-key", "k"), "--oauth-provider"),
+        (("--oauth-roles", "a=viewer"), "--oauth-provider"),
+        (("--webhook-events", "workflow.*"), "--webhook-url"),
+    ],
+)
+def test_half_of_what_belongs_together_is_refused(capsys, tmp_path, options, needed):
+    said = refused(capsys, *options, "--db", str(tmp_path / "a.duckdb"), "--no-open")
+    assert f"{options[0]} needs {needed}" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (("--port", "9"), ("run", "x.json")),
+        (("--connect", "http://localhost:9"), ("run", "x.json")),
+        (("--workers", "w.py"), ("import", "x.json")),
+        (("--host", "0.0.0.0"), ("rebuild",)),
+        (("--oauth-provider", "google"), ("user", "list")),
+        (("--port", "9"), ("publish", "x")),
+    ],
+)
+def test_an_option_that_a_command_does_not_heed_is_refused(capsys, before, command):
+    said = refused(capsys, *before, *command)
+    assert f"{before[0]} means nothing to `conductor-studio {command[0]}`" in said
+    assert "--db" in said
+
+
+def test_an_option_before_its_command_counts_as_behind_it(capsys, tmp_path):
+    database = str(tmp_path / "a.duckdb")
+    assert main(["--db", database, "user", "list"]) == 0
