@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from ..core.limits import SIZE_LIMITS
 from ..errors import ForbiddenError, InvalidRequestError, NotFoundError
 from ..models.codec import loads_untrusted
-from ..store.payload_storage import UPLOADS, PayloadStorage, checked_name
+from ..store.payload_storage import UPLOADS, PayloadStorage, checked_name, payload_too_large
 from .base import ServiceBase, Wire, chain
 
 ADDRESS_SECONDS: Final = 300
@@ -73,7 +73,8 @@ class PayloadService(ServiceBase):
 
         Raises:
             ForbiddenError: The address is not one that was given out, or too old.
-            InvalidRequestError: Too large, or no JSON object.
+            TooLargeError: It has more bytes than a task's output may have.
+            InvalidRequestError: It is no JSON object.
         """
         _check(path, "WRITE", signature, expires)
         _object(body, path)
@@ -117,7 +118,8 @@ class PayloadService(ServiceBase):
             if done.exception() is None:
                 self._forget(path)
 
-        self._read(lambda: storage.get(path), with_payload, answer)
+        # An upload to a bucket does not pass through here: its size is known only now.
+        self._read(lambda: storage.get(path, MAX_UPLOAD_BYTES), with_payload, answer)
         return answer
 
     def _forget(self, path: str) -> None:
@@ -127,9 +129,7 @@ class PayloadService(ServiceBase):
 
 def _object(body: bytes, path: str) -> Wire:
     if len(body) > MAX_UPLOAD_BYTES:
-        raise InvalidRequestError(
-            f"The payload '{path}' has {len(body)} bytes; the limit is {MAX_UPLOAD_BYTES}."
-        )
+        raise payload_too_large(path, len(body), MAX_UPLOAD_BYTES)
     value = loads_untrusted(body)
     if not isinstance(value, dict):
         raise InvalidRequestError(f"The payload '{path}' must be a JSON object.")

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..errors import InvalidRequestError, NotFoundError
+from ..errors import InvalidRequestError, NotFoundError, TooLargeError
 from .faults import fault_point
 
 UPLOADS: Final = "upload"
@@ -40,6 +40,11 @@ def checked_name(name: str) -> str:
     return name
 
 
+def payload_too_large(name: str, found: int, most_bytes: int) -> TooLargeError:
+    """The error of a payload that a client has uploaded and that is not taken."""
+    return TooLargeError(f"The payload '{name}' has {found} bytes; the limit is {most_bytes}.")
+
+
 class PayloadStorage(Protocol):
     """Keeps bytes under names. Callable from any thread."""
 
@@ -47,11 +52,16 @@ class PayloadStorage(Protocol):
         """Keep bytes durably; what the name had is replaced."""
         ...
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, most_bytes: int = 0) -> bytes:
         """The bytes of a name.
+
+        Args:
+            name: What they are kept under.
+            most_bytes: More are not read; 0: however many they are.
 
         Raises:
             NotFoundError: There is nothing under it.
+            TooLargeError: There are more than ``most_bytes``.
         """
         ...
 
@@ -97,12 +107,14 @@ class FolderStorage:
             raise
         sync_folder(path.parent)
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, most_bytes: int = 0) -> bytes:
         """Read the file of a name."""
         path = self._path(name)
         if path.is_symlink():
             raise NotFoundError(f"There is no external payload '{name}'.")
         try:
+            if most_bytes and (found := path.stat().st_size) > most_bytes:
+                raise payload_too_large(name, found, most_bytes)
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"There is no external payload '{name}'.") from None
@@ -160,12 +172,14 @@ class MemoryStorage:
         with self._guard:
             self._bodies[checked_name(name)] = body
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, most_bytes: int = 0) -> bytes:
         """The bytes of a name."""
         with self._guard:
             body = self._bodies.get(checked_name(name))
         if body is None:
             raise NotFoundError(f"There is no external payload '{name}'.")
+        if most_bytes and len(body) > most_bytes:
+            raise payload_too_large(name, len(body), most_bytes)
         return body
 
     def delete(self, name: str) -> None:

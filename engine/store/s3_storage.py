@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import InvalidRequestError, NotFoundError, StoreError, UnsupportedError
-from .payload_storage import checked_name
+from .payload_storage import checked_name, payload_too_large
 
 _OPERATIONS: Final = {"READ": "get_object", "WRITE": "put_object"}
 ADDRESS_SECONDS: Final = 300
@@ -53,12 +53,15 @@ class S3Storage:
             Bucket=self._bucket, Key=self._key(name), Body=body, ContentType="application/json"
         )
 
-    def get(self, name: str) -> bytes:
-        """Read an object."""
+    def get(self, name: str, most_bytes: int = 0) -> bytes:
+        """Read an object; one with too many bytes is not begun."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key(name))
         except self._client.exceptions.NoSuchKey:
             raise NotFoundError(f"There is no external payload '{name}'.") from None
+        if most_bytes and (found := int(answer.get("ContentLength") or 0)) > most_bytes:
+            answer["Body"].close()
+            raise payload_too_large(name, found, most_bytes)
         body = answer["Body"].read()
         if not isinstance(body, bytes):
             raise StoreError(f"The payload service gave no bytes for '{name}'.")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from door_client import Send
 
-from engine.service import Service
+from engine.service import Service, payloads
 
 Wire = dict[str, Any]
 
@@ -111,6 +111,27 @@ def test_upload_that_is_not_there_is_404(send: Send, flow: str) -> None:
 def test_upload_that_is_no_object_is_refused(send: Send, body: str) -> None:
     place = location(send, "WRITE", "TASK_OUTPUT")
     assert send("PUT", below(place["uri"]), body).status == 400
+
+
+def test_upload_with_too_many_bytes_is_refused(send: Send, monkeypatch: Any) -> None:
+    monkeypatch.setattr(payloads, "MAX_UPLOAD_BYTES", 1000)
+    place = location(send, "WRITE", "TASK_OUTPUT")
+    refused = send("PUT", below(place["uri"]), json.dumps({"text": "x" * 1000}))
+    assert refused.status == 413
+    assert "the limit is 1000" in refused.json["message"]
+    assert send("PUT", below(place["uri"]), json.dumps({"text": "x" * 900})).status == 200
+
+
+def test_what_went_into_the_storage_past_the_server_is_refused_when_it_is_used(
+    send: Send, flow: str, service: Service, monkeypatch: Any
+) -> None:
+    """As an upload to a bucket does, whose address nobody can give a limit."""
+    monkeypatch.setattr(payloads, "MAX_UPLOAD_BYTES", 1000)
+    path = location(send, "WRITE", "WORKFLOW_INPUT")["path"]
+    service._storage.put(path, json.dumps({"text": "x" * 1000}).encode())
+    reply = send("POST", "/api/workflow", {"name": flow, "externalInputPayloadStoragePath": path})
+    assert reply.status == 413
+    assert path in reply.json["message"]
 
 
 def test_address_is_good_for_what_it_was_given_for_only(send: Send) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from engine.errors import InvalidRequestError, NotFoundError
+from engine.errors import InvalidRequestError, NotFoundError, TooLargeError
 from engine.store.s3_storage import S3Storage
 
 pytestmark = pytest.mark.skipif(
@@ -109,6 +109,13 @@ def test_clients_read_and_write_at_signed_addresses(storage: S3Storage) -> None:
     assert again is not None
     with urllib.request.urlopen(again, timeout=5) as reply:
         assert reply.read() == b'{"a": 1}'
+
+
+def test_object_with_too_many_bytes_is_not_read(storage: S3Storage) -> None:
+    storage.put(NAME, b"x" * 100)
+    with pytest.raises(TooLargeError, match="has 100 bytes; the limit is 99"):
+        storage.get(NAME, 99)
+    assert len(storage.get(NAME, 100)) == 100
 
 
 def test_name_of_another_shape_reaches_no_bucket(storage: S3Storage) -> None:
