@@ -23,6 +23,8 @@ class Change(NamedTuple):
     definition: WorkflowDef | TaskDef
     before: WorkflowDef | TaskDef | None
     """What the server has under that name (and version); None: nothing."""
+    newest: WorkflowDef | None = None
+    """Of a new version: the newest one that the server has, for the difference."""
 
     @property
     def title(self) -> str:
@@ -43,8 +45,12 @@ class Change(NamedTuple):
 
     @property
     def diff(self) -> list[str]:
-        """The difference as lines of a unified diff; empty when there is none."""
-        before = [] if self.before is None else _lines(self.before)
+        """The difference as lines of a unified diff; empty when there is none.
+
+        A new version differs from the newest one, what is wholly new from nothing.
+        """
+        known = self.before or self.newest
+        before = [] if known is None else _lines(known)
         after = _lines(self.definition)
         return list(difflib.unified_diff(before, after, "there", "here", lineterm="", n=2))
 
@@ -65,10 +71,17 @@ def plan_publication(
         try:
             before = target.workflow_def(definition.name, definition.version)
         except NotFoundError:
-            changes.append(Change(definition, None))
+            changes.append(Change(definition, None, _newest(target, definition.name)))
         else:
             changes.append(Change(definition, before))
     return changes
+
+
+def _newest(target: Client, name: str) -> WorkflowDef | None:
+    try:
+        return target.workflow_def(name)
+    except NotFoundError:
+        return None
 
 
 def publish(target: Client, changes: Sequence[Change]) -> list[Change]:

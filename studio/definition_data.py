@@ -16,6 +16,8 @@ from engine.models.codec import loads_untrusted
 from engine.models.definitions import TaskDef, WorkflowDef
 from engine.publishing import Change, plan_publication, publish
 
+from .graph.picture import definition_picture
+
 WORKFLOW: Final = "workflow"
 TASK: Final = "task"
 
@@ -72,6 +74,27 @@ def load_definition(service: Any, kind: str, name: str, version: int | None) -> 
     return {"kind": kind, "name": name, "version": found, "text": text}
 
 
+def draw_definition(service: Any, name: str, version: int | None) -> dict[str, Any]:
+    """Return a workflow's picture: ``{name, version, picture}``, ``picture`` as SVG text.
+
+    Sub-workflows that are registered are drawn with what is inside them.
+
+    Raises:
+        NotFoundError: There is none of that name and version.
+    """
+    body = service.workflow_def(name, version)
+
+    def found(child: str, number: int | None) -> Mapping[str, Any] | None:
+        try:
+            wire: Mapping[str, Any] = service.workflow_def(child, number)
+        except EngineError:
+            return None
+        return wire
+
+    picture = definition_picture(body, definition_of=found)
+    return {"name": name, "version": int(body.get("version") or 1), "picture": picture}
+
+
 def check(service: Any, kind: str, text: str) -> list[dict[str, str]]:
     """Return what is wrong with a definition: ``{path, message}`` each; empty: it can be saved."""
     try:
@@ -94,7 +117,9 @@ def problems_of(error: BaseException) -> list[dict[str, str]]:
 
 
 def plan(service: Any, kind: str, text: str) -> dict[str, Any]:
-    """Return what saving would do: ``{title, is_new, is_empty, diff}``, ``diff`` as its lines.
+    """Return what saving would do: ``{title, is_new, is_empty, diff, newest}``.
+
+    ``diff``: its lines; of a new version against ``newest``, the number of the newest one.
 
     Raises:
         InvalidRequestError: It is no definition; ``problems`` says where.
@@ -135,6 +160,7 @@ def _shown(change: Change) -> dict[str, Any]:
         "is_new": change.is_new,
         "is_empty": change.is_empty,
         "diff": change.diff,
+        "newest": change.newest.version if change.newest is not None else None,
     }
 
 

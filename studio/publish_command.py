@@ -100,8 +100,10 @@ def _read(file: str) -> list[WorkflowDef]:
 
 def _show(console: Console, change: Change) -> None:
     state = "new" if change.is_new else "the same" if change.is_empty else "changes"
+    if change.newest is not None:
+        state = f"new, version {change.newest.version} stays"
     console.print(Text.assemble((change.title, "bold"), f": {state}"))
-    for line in change.diff if not change.is_new else ():
+    for line in change.diff if not change.is_new or change.newest else ():
         console.print(Text(f"  {line}", style=_COLOURS.get(line[:1], "")))
 
 

@@ -32,8 +32,13 @@ RELOAD_SECONDS: Final = 300.0
 """What was removed at the other end is noticed this late at the latest."""
 _OPEN: Final = ("RUNNING", "PAUSED")
 
-_WRAPPED: Final = re.compile(r"Task \S+ failed with status: \w+ and reason: '(.*)'\Z", re.DOTALL)
-"""How Conductor words the reason of an execution: around that of the task."""
+_WRAPPED: Final = re.compile(
+    r"Task \S+ failed with status: \w+ and reason: '(.*)'\Z|"
+    r"Sub workflow \S+ failure reason: (.*)\Z",
+    re.DOTALL,
+)
+"""How Conductor words the reason of an execution: around that of the task, level by level."""
+_DEEPEST: Final = 64
 
 _TABLES: Final = """
 CREATE TABLE executions (
@@ -198,12 +203,21 @@ def execution_row(line: Mapping[str, Any]) -> dict[str, Any]:
     }
     if status in ("FAILED", "TIMED_OUT"):
         path = "/".join([name, *references[:1]])
-        told = _WRAPPED.match(reason or "")
-        kind, message = split_reason(told[1] if told else reason)
+        kind, message = split_reason(_innermost(reason or ""))
         row["failed_path"] = path
         row["error"] = error_line(kind, message) or None
         row["fingerprint"] = fingerprint(kind, path, message)
     return row
+
+
+def _innermost(reason: str) -> str:
+    """What the deepest task said: sub-workflows' ids in it would make one cause many."""
+    for _ in range(_DEEPEST):
+        told = _WRAPPED.match(reason)
+        if told is None:
+            break
+        reason = told[1] or told[2] or ""
+    return reason
 
 
 def task_row(line: Mapping[str, Any]) -> dict[str, Any]:

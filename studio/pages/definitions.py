@@ -1,4 +1,4 @@
-"""Definitions: workflows and tasks as they are registered; change one, see the difference, save."""
+"""Definitions: workflows and tasks as they are registered, to look at, change and delete."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bokeh.document import Document
 from engine.service.access import AUTHOR
 
 from .. import definition_data as data
+from ..definition_deletion import delete_definition, plan_deletion
 from ..live import Refresh
 from ..page import Page
 from ..session import Session
@@ -23,7 +24,7 @@ _REST_SECONDS: Final = 2.0
 
 
 class DefinitionsPage(Page):
-    """List with search; one definition as JSON beside it, to read or to change."""
+    """List with search; one definition beside it as picture or JSON, to read or to change."""
 
     path, word = "/definitions", "Definitions"
 
@@ -40,6 +41,9 @@ class DefinitionsPage(Page):
             "check": self._check,
             "plan": self._plan,
             "save": self._save,
+            "picture": self._picture,
+            "losses": self._losses,
+            "delete": self._delete,
         }
         self.view.param.watch(self._asked, "request")
         self._refresh = Refresh(
@@ -77,7 +81,7 @@ class DefinitionsPage(Page):
 
         def told(found: dict[str, Any]) -> None:
             self.view.answer = {**about, **found}
-            if found.get("saved"):
+            if found.get("saved") or found.get("deleted"):
                 self._refresh.request()
 
         def refused(error: BaseException) -> None:
@@ -86,10 +90,17 @@ class DefinitionsPage(Page):
         self.in_background(lambda: answer(request), told, refused)
 
     def _open(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        version = request.get("version")
-        number = version if isinstance(version, int) else None
-        name = str(request.get("name"))
-        return data.load_definition(self.app.service, _kind(request), name, number)
+        return data.load_definition(self.app.service, *_which(request))
+
+    def _picture(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        _, name, version = _which(request)
+        return data.draw_definition(self.app.service, name, version)
+
+    def _losses(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return plan_deletion(self.app.service, *_which(request))
+
+    def _delete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return delete_definition(self.app.service, *_which(request), _text(request))
 
     def _check(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"problems": data.check(self.app.service, _kind(request), _text(request))}
@@ -104,6 +115,16 @@ class DefinitionsPage(Page):
 
 def _kind(request: Mapping[str, Any]) -> str:
     return data.TASK if request.get("kind") == data.TASK else data.WORKFLOW
+
+
+def _which(request: Mapping[str, Any]) -> tuple[str, str, int | None]:
+    """Kind, name and version; None: the newest."""
+    version = request.get("version")
+    return (
+        _kind(request),
+        str(request.get("name")),
+        version if isinstance(version, int) else None,
+    )
 
 
 def _text(request: Mapping[str, Any]) -> str:

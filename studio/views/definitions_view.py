@@ -20,8 +20,8 @@ class DefinitionsView(BrowserView):
     )
     request = param.Dict(
         default={},
-        doc="Asked by the browser: ``{seq, what: open | check | plan | save | refresh, kind, name, "
-        "version, text, agreed}``.",
+        doc="Asked by the browser: ``{seq, what: open | picture | check | plan | save | losses | "
+        "delete | refresh, kind, name, version, text, agreed}``.",
     )
     answer = param.Dict(
         default={}, doc="``{seq, what, …}`` with what was found, or with ``problems``."

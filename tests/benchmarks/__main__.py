@@ -21,6 +21,7 @@ from . import (
     long_loop,
     machine,
     one_at_a_time,
+    over_conductor,
     parts,
     pictures,
     poison,
@@ -46,7 +47,7 @@ _NAMES = (
     "search",
     "paint",
 )
-_LONG_NAMES = ("idle", "waits", "hostile", "against-conductor")
+_LONG_NAMES = ("idle", "waits", "hostile", "against-conductor", "over-conductor")
 """Only measured when they are asked for."""
 
 
@@ -104,6 +105,7 @@ def main() -> int:
             "search": search_pages.measure,
             "paint": lambda: first_paint.measure(stage()),
             "against-conductor": against_conductor.compare,
+            "over-conductor": over_conductor.measure,
         }
         for name in (*_NAMES, *_LONG_NAMES):
             if name not in (arguments.names or _NAMES):

@@ -11,11 +11,13 @@ import pytest
 
 from engine import Engine
 from engine.client.remote import RemoteClient
-from engine.errors import InvalidRequestError, NotFoundError
+from engine.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from engine.functions import FunctionRegistry
 from engine.http_api.server import serve_api
+from engine.service.access import Caller, CallerKind, Role
 from studio import definition_data as definitions
 from studio.cluster_service import ClusterService
+from studio.definition_deletion import delete_definition, plan_deletion
 from studio.worker_data import load_workers
 
 
@@ -143,3 +145,78 @@ def test_task_type_that_is_only_defined_is_listed_too(
     engine.client.register_task_defs([{"name": name}])
     found = row(load_workers(service, int(time.time() * 1000)), name)
     assert (found["waiting"], found["state"]) == (0, "unseen")
+
+
+def test_new_version_is_shown_against_the_newest_one(
+    engine: Engine, service: Any, name: str
+) -> None:
+    engine.client.register_workflow_def(flow(name, 1))
+    plan = definitions.plan(service, "workflow", json.dumps(flow(name, 2, description="more")))
+    assert (plan["is_new"], plan["newest"]) == (True, 1)
+    changed = [line.strip() for line in plan["diff"] if line[:1] in "+-"][2:]
+    assert changed == ['-  "version": 1,', '+  "description": "more",', '+  "version": 2,']
+
+
+def test_picture_shows_what_is_inside_sub_workflows(
+    engine: Engine, service: Any, name: str
+) -> None:
+    engine.client.register_workflow_def(flow(name))
+    sub = {"name": "s", "taskReferenceName": "sub_ref", "type": "SUB_WORKFLOW"}
+    others = [
+        {**sub, "subWorkflowParam": {"name": name, "version": 1}},
+        {**sub, "taskReferenceName": "gone_ref", "subWorkflowParam": {"name": "nowhere"}},
+    ]
+    engine.client.register_workflow_def({"name": f"{name}_parent", "tasks": others})
+    drawn = definitions.draw_definition(service, f"{name}_parent", None)
+    assert drawn["version"] == 1
+    assert "sub_ref, Sub-workflow; one, Worker; gone_ref, Sub-workflow" in drawn["picture"]
+    with pytest.raises(NotFoundError):
+        definitions.draw_definition(service, name, 9)
+
+
+def test_deleting_names_what_is_lost(engine: Engine, service: Any, name: str) -> None:
+    for version in (1, 2):
+        engine.client.register_workflow_def(flow(name, version))
+    sub = {"name": name, "taskReferenceName": "sub", "type": "SUB_WORKFLOW"}
+    parent = {"name": f"{name}_parent", "tasks": [{**sub, "subWorkflowParam": {"name": name}}]}
+    engine.client.register_workflow_def(parent)
+    engine.client.start_workflow(name, {})
+
+    newest = plan_deletion(service, "workflow", name, None)
+    assert newest["title"] == f"workflow definition {name}, version 2"
+    assert newest["lost"][0] == "It is the newest: who names no version gets version 1 then."
+    assert "1 is open and goes on" in newest["lost"][-1]
+    gone = delete_definition(service, "workflow", name, 2, newest["text"])
+    assert (gone["deleted"], gone["left"]) == (True, [1])
+
+    last = plan_deletion(service, "workflow", name, 1)
+    assert last["lost"][0].startswith("It is the only version")
+    assert f"Started by {name}_parent, which will fail when they get there." in last["lost"]
+    engine.client.register_workflow_def(flow(name, 1, description="changed meanwhile"))
+    with pytest.raises(ConflictError, match="changed meanwhile"):
+        delete_definition(service, "workflow", name, 1, last["text"])
+    assert engine.client.workflow_def(name, 1).description == "changed meanwhile"
+    engine.client.delete_workflow_def(f"{name}_parent", 1)
+
+
+def test_deleting_a_task_names_the_workflows_that_use_it(
+    engine: Engine, service: Any, name: str
+) -> None:
+    engine.client.register_task_defs([{"name": f"{name}_task"}])
+    engine.client.register_workflow_def(flow(name))
+    plan = plan_deletion(service, "task", f"{name}_task", None)
+    assert f"Used by {name}." in plan["lost"]
+    delete_definition(service, "task", f"{name}_task", None, plan["text"])
+    with pytest.raises(NotFoundError):
+        engine.client.task_def(f"{name}_task")
+    with pytest.raises(NotFoundError):
+        plan_deletion(service, "task", f"{name}_task", None)
+
+
+def test_who_may_not_change_definitions_deletes_none(engine: Engine, name: str) -> None:
+    engine.client.register_workflow_def(flow(name))
+    viewer = engine.service.acting_as(Caller("vera", CallerKind.USER, Role.VIEWER))
+    plan = plan_deletion(viewer, "workflow", name, 1)
+    with pytest.raises(ForbiddenError):
+        delete_definition(viewer, "workflow", name, 1, plan["text"])
+    assert engine.client.workflow_def(name, 1).name == name

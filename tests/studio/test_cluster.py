@@ -250,3 +250,22 @@ def test_summary_becomes_a_row() -> None:
     assert row["end_time"] - row["create_time"] == 1890
     assert (row["failed_path"], row["error"]) == ("etl/load", "KeyError: x")
     assert instant_ms("no time") == 0
+
+
+def test_cause_in_a_sub_workflow_is_one_cause_whatever_its_id() -> None:
+    def row(child: str) -> dict[str, Any]:
+        inner = f"Task {child}-1 failed with status: FAILED and reason: 'KeyError: 'iban''"
+        reason = f"Sub workflow pay.1/{child} failure reason: {inner}"
+        outer = f"Task 7 failed with status: FAILED and reason: '{reason}'"
+        return execution_row(
+            {
+                "workflowId": child,
+                "workflowType": "etl",
+                "status": "FAILED",
+                "failedReferenceTaskNames": "sub",
+                "reasonForIncompletion": outer,
+            }
+        )
+
+    assert row("a")["error"] == "KeyError: 'iban'"
+    assert row("a")["fingerprint"] == row("b")["fingerprint"]

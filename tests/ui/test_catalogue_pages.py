@@ -78,9 +78,51 @@ def test_definition_is_changed_checked_compared_and_saved(
     expect(dialog.locator(".add")).to_contain_text("<b>hourly</b>")
     dialog.get_by_role("button", name=re.compile("Save|Publish")).click()
     expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="JSON").click()
+    assert "view=json" in page.url
     shown = page.get_by_label("Definition as JSON").and_(page.locator("pre"))
     expect(shown).to_contain_text("<b>hourly</b>")
     assert engine.client.workflow_def("etl").description == "<b>hourly</b>"
+
+
+def test_definition_is_drawn_and_deleted_after_what_is_lost_was_named(
+    engine: Engine, flow: None, open_page: Any
+) -> None:
+    sub = {"name": "etl", "taskReferenceName": "<b>sub</b>", "type": "SUB_WORKFLOW"}
+    engine.client.register_workflow_def({**FLOW, "version": 2})
+    engine.client.register_workflow_def(
+        {"name": "parent", "tasks": [{**sub, "subWorkflowParam": {"name": "etl"}}]}
+    )
+    page = open_page("definitions?name=parent", theme="dark")
+    drawn = page.get_by_role("img", name="Graph of parent")
+    expect(drawn).to_have_attribute("alt", re.compile("<b>sub</b>, Sub-workflow; load, Worker"))
+    assert drawn.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    assert "data-theme%3D%22dark%22" in (drawn.get_attribute("src") or "")
+
+    page.get_by_role("row").filter(has_text="etl").click()
+    delete, dialog = page.get_by_role("button", name="Delete…"), page.get_by_role("dialog")
+    delete.click()
+    expect(dialog.get_by_role("heading")).to_contain_text("workflow definition etl, version 2")
+    expect(dialog).to_contain_text("who names no version gets version 1 then")
+    page.keyboard.press("Enter")  # the focus is on what keeps it
+    expect(dialog).to_be_hidden()
+    delete.click()
+    expect(dialog).to_be_visible()
+    engine.client.register_workflow_def({**FLOW, "version": 2, "description": "changed"})
+    dialog.get_by_role("button", name="Delete workflow").click()
+    expect(page.get_by_text("etl was changed meanwhile")).to_be_visible()
+    page.get_by_role("row").filter(has_text="etl").click()
+    for version in (2, 1):
+        expect(page.get_by_label("Version", exact=True)).to_have_value(str(version))
+        delete.click()
+        expect(dialog.get_by_role("heading")).to_contain_text(f"version {version}")
+        if version == 1:
+            expect(dialog).to_contain_text("Started by parent")
+        dialog.get_by_role("button", name="Delete workflow").click()
+        expect(dialog).to_be_hidden()
+    expect(page.get_by_text("etl is deleted.")).to_be_visible()
+    assert [one.name for one in engine.client.workflow_defs()] == ["parent"]
+    engine.client.delete_workflow_def("parent", 1)
 
 
 def test_definitions_are_searched_and_the_address_opens_one(flow: None, open_page: Any) -> None:

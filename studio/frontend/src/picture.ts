@@ -79,7 +79,8 @@ function style_of(): string {
     .replace(/:root,:host,\[data-theme="light"\]/g, ".draw")
     .replace(/\[data-theme="dark"\]/g, '.draw[data-theme="dark"]')
     .replace(/:root,:host/g, ".draw");
-  return `${scoped}${styles}`.replace(/</g, "\\3c ").replace(/&/g, "\\26 ");
+  const still = '.draw [data-act="fold"] text{display:none}'; // an image does nothing when it is clicked
+  return `${scoped}${styles}${still}`.replace(/</g, "\\3c ").replace(/&/g, "\\26 ");
 }
 
 function described(map: Layout, model: Model, plain: boolean): string {

@@ -1,5 +1,7 @@
 // @ts-check
-/** One definition: read it, change it, see what saving would change, save. */
+/** One definition: look at it, change it, see what saving would change, save; delete it. */
+import { definitionDeletion } from "./definition_deletion.js";
+import { definitionPicture } from "./definition_picture.js";
 import { copyButton, el, glyph, search } from "./ui.js";
 
 const CHECK_AFTER_MS = 400;
@@ -11,9 +13,10 @@ const BEGINNINGS = {
 
 /** @param {{where: string, locked: string}} about whose definitions these are, and why none can be changed
  *  @param {(what: Record<string, any>) => number} ask sends a question, returns its number
- *  @param {{saved: (done: any) => void, version: (version: number) => void, closed: () => void, back: () => void}} host */
+ *  @param {{saved: (done: any) => void, deleted: (done: any) => void, version: (version: number) => void, turned: (is_drawn: boolean) => void, closed: () => void, back: () => void}} host */
 export function definitionEditor(about, ask, host) {
-  let mode = "rest", kind = "workflow", stored = "", name = "", number = 0, checking = 0, timer = 0;
+  let mode = "rest", kind = "workflow", stored = "", name = "", number = 0, checking = 0, drawing = 0, timer = 0;
+  let is_drawn = new URLSearchParams(location.search).get("view") !== "json";
   /** @type {any} */ let plan = null;
   const is_server = about.where.startsWith("Server");
   const save_word = is_server ? "Publish" : "Save";
@@ -23,6 +26,11 @@ export function definitionEditor(about, ask, host) {
   const runs = el("a", { class: "btn small" }, "Executions");
   const copy = copyButton(() => code.textContent ?? "", "Copy");
   const edit = el("button", { class: "btn small", type: "button", disabled: !!about.locked, title: about.locked || null, click: () => begin(kind, stored) }, "Edit");
+  const drop = el("button", { class: "btn small", type: "button", disabled: !!about.locked, title: about.locked || null, click: () => { drop.disabled = true; problems([]); ask({ what: "losses", kind, name, version: number }); } }, "Delete…");
+  const faces = [["Graph", true], ["JSON", false]].map(([word, drawn]) => el("button", { type: "button", click: () => { is_drawn = drawn; show(mode); host.turned(is_drawn); } }, word));
+  const face = el("span", { class: "seg", role: "group", "aria-label": "Shown as" }, faces);
+  const picture = definitionPicture();
+  const deletion = definitionDeletion(about.where, ({ text }) => ask({ what: "delete", kind, name, version: number, text }));
   const bump = el("button", { class: "btn small", type: "button", title: "Sets version to the next number: executions under way keep the one they began with", click: next_version }, "New version");
   const cancel = el("button", { class: "btn small", type: "button", click: () => { if (leave()) host.closed(); } }, "Cancel");
   const review = el("button", { class: "btn small primary", type: "button", click: () => { problems([]); review.disabled = true; ask({ what: "plan", kind, text: area.value }); } }, "Review changes…");
@@ -31,9 +39,10 @@ export function definitionEditor(about, ask, host) {
   const area = el("textarea", { spellcheck: "false", autocomplete: "off", "aria-label": "Definition as JSON", "aria-describedby": "definition-problems", input: () => later(),
     keydown: (/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !review.disabled) { event.preventDefault(); review.click(); } } });
   const list = el("ul", { class: "problems", id: "definition-problems", role: "status" });
-  const empty = el("div", { class: "nothing" }, el("h2", {}, "Nothing is chosen."), el("p", {}, about.locked || `Choose a definition to read or change it, or begin a new one.${is_server ? " What is published goes to the server, after its difference was shown." : ""}`));
-  const bar = el("header", { class: "bar" }, back, title, version, el("span", { class: "grow" }), runs, copy, edit, bump, cancel, review);
-  const root = el("section", { class: "one", "aria-label": "Definition" }, bar, code, area, list, empty);
+  const said = el("p", { class: "said", role: "status" });
+  const empty = el("div", { class: "nothing" }, said, el("h2", {}, "Nothing is chosen."), el("p", {}, about.locked || `Choose a definition to read or change it, or begin a new one.${is_server ? " What is published goes to the server, after its difference was shown." : ""}`));
+  const bar = el("header", { class: "bar" }, back, title, version, el("span", { class: "grow" }), face, runs, copy, edit, drop, bump, cancel, review);
+  const root = el("section", { class: "one", "aria-label": "Definition" }, bar, picture.root, code, area, list, empty);
 
   const diff = el("pre", { class: "diff", tabindex: 0, "aria-label": "What changes" });
   const heading = el("h2", { id: "diff-title" }), words = el("p", {}), go = el("button", { class: "btn primary", type: "button", click: save }, save_word);
@@ -44,8 +53,13 @@ export function definitionEditor(about, ask, host) {
     mode = now;
     const editing = now === "edit", reading = now === "read";
     empty.hidden = now !== "rest"; bar.hidden = now === "rest";
-    code.hidden = !reading; area.hidden = !editing;
-    for (const one of [edit, copy]) one.hidden = !reading;
+    const pictured = is_drawn && kind === "workflow";
+    faces.forEach((one, at) => one.setAttribute("aria-pressed", String((at === 0) === is_drawn)));
+    face.hidden = !reading || kind !== "workflow";
+    picture.root.hidden = !reading || !pictured;
+    code.hidden = !reading || pictured; area.hidden = !editing;
+    for (const one of [edit, copy, drop]) one.hidden = !reading;
+    if (reading && pictured && !drawing && name) { picture.ask(); drawing = ask({ what: "picture", kind, name, version: number }); }
     for (const one of [cancel, review]) one.hidden = !editing;
     bump.hidden = !editing || kind !== "workflow";
     version.hidden = editing || kind !== "workflow" || version.options.length === 0;
@@ -56,6 +70,12 @@ export function definitionEditor(about, ask, host) {
   function problems(found) {
     list.hidden = !found.length;
     list.replaceChildren(...found.map(({ path, message }) => el("li", {}, glyph("failure", "failure"), path ? el("code", {}, path) : null, el("span", {}, message))));
+  }
+  /** It could not be read: nothing to look at, to change or to delete. @param {{path: string, message: string}[]} found */
+  function unread(found) {
+    show("read"); mode = "unread";
+    for (const one of [picture.root, code, face, version, runs, copy, edit, drop]) one.hidden = true;
+    problems(found);
   }
   /** @param {string} which @param {string} [text] what is changed; left out: a beginning */
   function begin(which, text) {
@@ -95,12 +115,22 @@ export function definitionEditor(about, ask, host) {
     const found = answer.problems ?? [];
     if (answer.what === "open") {
       if (mode !== "wait") return;
-      if (found.length) { show("read"); code.textContent = ""; problems(found); return; }
+      if (found.length) { unread(found); return; }
       ({ kind, name } = answer); number = answer.version; stored = answer.text;
       code.textContent = stored; title.textContent = name;
       if (number) version.value = String(number);
       runs.href = search({ workflow: [name] });
+      drawing = 0; drop.disabled = !!about.locked;
       show("read");
+    } else if (answer.what === "picture") {
+      if (answer.seq !== drawing) return;
+      if (found.length) picture.fail(`It can't be drawn: ${found[0].message}`); else picture.show(answer.picture, answer.name);
+    } else if (answer.what === "losses" || answer.what === "delete") {
+      drop.disabled = !!about.locked;
+      if (answer.what === "losses" && mode === "read" && !found.length) return deletion.propose(answer);
+      deletion.close();
+      if (found.length) { if (mode === "read") problems(found); return; }
+      if (answer.deleted) host.deleted(answer);
     } else if (answer.what === "check") {
       if (mode !== "edit" || answer.seq !== checking) return;
       problems(found); review.disabled = found.length > 0;
@@ -120,6 +150,7 @@ export function definitionEditor(about, ask, host) {
     const where = is_server ? ` It goes to ${about.where.replace("Server ", "")}.` : "";
     words.textContent = plan.is_empty ? "What is stored says just this."
       : again ? "It was changed by someone else meanwhile: this is the difference now."
+        : plan.is_new && plan.newest ? `It is a new version: lines with − are in version ${plan.newest}, the newest by now, which stays; lines with + are not.${where}`
         : plan.is_new ? `It is new.${where}` : `Lines with − are stored now, lines with + take their place.${where} Executions under way keep what they began with.`;
     diff.hidden = plan.is_empty;
     diff.replaceChildren(...plan.diff.filter((/** @type {string} */ line) => !/^(---|\+\+\+) /.test(line)).map((/** @type {string} */ line) => el("span", { class: { "+": "add", "-": "del", "@": "at" }[line[0]] ?? "" }, `${line}\n`)));
@@ -133,8 +164,9 @@ export function definitionEditor(about, ask, host) {
   const warn = (/** @type {BeforeUnloadEvent} */ event) => { if (mode === "edit" && area.value !== stored && stored) event.preventDefault(); };
   window.addEventListener("beforeunload", warn);
   return {
-    root, dialog, begin, leave, answered,
-    rest: () => show("rest"),
+    root, dialogs: [dialog, deletion.dialog], begin, leave, answered,
+    /** @param {string} [done] what has just been done */
+    rest: (done) => { said.textContent = done ?? ""; show("rest"); },
     /** @param {string} of */
     wait: (of) => { title.textContent = of; area.value = stored = ""; show("wait"); },
     /** @param {number[]} all */
@@ -143,7 +175,7 @@ export function definitionEditor(about, ask, host) {
       if (number) version.value = String(number);
       if (mode === "read") show("read");
     },
-    stop: () => { clearTimeout(timer); window.removeEventListener("beforeunload", warn); },
+    stop: () => { clearTimeout(timer); picture.stop(); window.removeEventListener("beforeunload", warn); },
   };
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The Definitions page: a list to search, and one definition as JSON beside it. What is changed is
+/** The Definitions page: a list to search, and one definition as picture or JSON beside it. What is changed is
  *  checked while it is typed, and saved only after its difference to what is stored was shown. */
 import { definitionEditor } from "./definition_editor.js";
 import { greet } from "./hello.js";
@@ -11,9 +11,11 @@ const KINDS = [["workflow", "Workflows"], ["task", "Tasks"]];
 /** @param {{model: any}} context */
 export function render({ model }) {
   const given = new URLSearchParams(location.search);
-  let sent = Date.now(), text = given.get("text") ?? "", kind = given.get("kind") === "task" ? "task" : "workflow";
+  let sent = Date.now(), text = given.get("text") ?? "", view = given.get("view") === "json" ? "json" : "", kind = given.get("kind") === "task" ? "task" : "workflow";
   /** @type {{name: string, version: number | null} | null} */
   let chosen = given.get("name") ? { name: given.get("name") ?? "", version: Number(given.get("version")) || null } : null;
+  // Asked for once the first data is there: an answer that comes before the page is ready can get lost.
+  let addressed = chosen !== null;
   /** @param {Record<string, any>} what @returns {number} */
   const ask = (what) => { model.request = { seq: ++sent, ...what }; return sent; };
 
@@ -29,6 +31,11 @@ export function render({ model }) {
   const fresh = el("button", { class: "btn primary", type: "button", disabled: !!locked, title: locked || null, click: () => editor.begin(kind) }, "New…");
   const editor = definitionEditor(model.about, ask, {
     saved: (/** @type {any} */ done) => open(done.kind, done.name, done.version),
+    deleted: (/** @type {any} */ done) => {
+      if (done.left.length) return open(done.kind, done.name, null);
+      chosen = null; keep(); root.classList.remove("reading"); editor.rest(`${done.name} is deleted.`); input.focus();
+    },
+    turned: (/** @type {boolean} */ is_drawn) => { view = is_drawn ? "" : "json"; keep(); },
     version: (/** @type {number} */ version) => chosen && open(kind, chosen.name, version),
     closed: () => { if (chosen) open(kind, chosen.name, chosen.version); else { root.classList.remove("reading"); editor.rest(); } },
     back: () => { chosen = null; keep(); root.classList.remove("reading"); },
@@ -40,11 +47,11 @@ export function render({ model }) {
         el("div", { class: "find", role: "search" }, el("div", { class: "box" }, glyph("search"), input, el("kbd", { "aria-hidden": "true" }, "/")), seg),
         el("div", { class: "list" }, table, nothing),
         el("div", { class: "foot" }, range, el("span", { class: "keys", "aria-hidden": "true" }, el("kbd", {}, "J"), el("kbd", {}, "K"), " move ", el("kbd", {}, "↵"), " show"))),
-      editor.root), editor.dialog);
+      editor.root), editor.dialogs);
   const keys = rowKeys(body, input, (row) => open(kind, row.dataset.id ?? "", null));
 
   function keep() {
-    const values = [["kind", kind === "task" ? kind : ""], ["name", chosen?.name ?? ""], ["version", chosen?.version ? String(chosen.version) : ""], ["text", text]];
+    const values = [["kind", kind === "task" ? kind : ""], ["name", chosen?.name ?? ""], ["version", chosen?.version ? String(chosen.version) : ""], ["text", text], ["view", view]];
     const query = new URLSearchParams(values.filter(([, value]) => value));
     history.replaceState(null, "", query.size ? `definitions?${query}` : "definitions");
   }
@@ -61,6 +68,7 @@ export function render({ model }) {
     const data = model.data;
     if (data.error) return say("Definitions could not be read.", data.error, el("button", { class: "btn", type: "button", click: () => ask({ what: "refresh" }) }, "Try again"));
     if (!data.workflows) return;
+    if (addressed && chosen) { addressed = false; open(kind, chosen.name, chosen.version); }
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const matching = (/** @type {any[]} */ all) => all.filter((one) => words.every((word) => `${one.name} ${one.description} ${one.owner}`.toLowerCase().includes(word)));
     const found = { workflow: matching(data.workflows), task: matching(data.tasks) };
@@ -95,6 +103,6 @@ export function render({ model }) {
   model.on("remove", () => { keys.stop(); editor.stop(); });
   draw();
   greet(model, () => model.data.version ?? 0);
-  if (chosen) open(kind, chosen.name, chosen.version); else editor.rest();
+  if (chosen) { root.classList.add("reading"); editor.wait(chosen.name); } else editor.rest();
   return root;
 }
