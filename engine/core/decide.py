@@ -22,7 +22,7 @@ from .apply import DefinitionOf
 from .checks import check_workflow_input
 from .definition import CompiledDefinition
 from .ending import complete_workflow, end_workflow, permissive_failure, successful_terminate
-from .events import LOGIC, HistoryEvent, Moment
+from .events import IN_ROUNDS, PAUSED_AS_CONDUCTOR, EventKind, HistoryEvent, Moment
 from .limits import SIZE_LIMITS
 from .mapping import map_first
 from .rounds import process_ended, schedule_drafts, script_at_work
@@ -83,6 +83,7 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
         _check_attendance(turn)
         if turn.state.rate_limited or _awaits_input(turn):
             return False
+        _check_held_timeouts(turn)
         for task_id in due:
             task = turn.state.tasks.get(task_id)
             if task is not None and not task.status.is_terminal:
@@ -132,6 +133,19 @@ def _check_attendance(turn: Turn) -> None:
     )
 
 
+def _check_held_timeouts(turn: Turn) -> None:
+    """Time out, when an execution goes on after a pause, what came due meanwhile.
+
+    Raises:
+        Terminate: A policy is TIME_OUT_WF.
+    """
+    if turn.state.logic < PAUSED_AS_CONDUCTOR:
+        return
+    if any(event.kind is EventKind.WORKFLOW_RESUMED for event in turn.events):
+        for task in turn.state.open_tasks():
+            check_task_timeouts(turn, task, turn.node_of(task))
+
+
 def _act_when_due(turn: Turn, task: TaskState) -> None:
     """Begin a sub-workflow whose retry delay is over; end a WAIT even while all is paused."""
     task = turn.state.tasks[task.task_id]
@@ -142,12 +156,12 @@ def _act_when_due(turn: Turn, task: TaskState) -> None:
 
 
 def _revisit_paused(turn: Turn) -> None:
-    """What goes on while an execution is paused: joins whose branches have all ended well.
+    """What goes on while an execution is paused: joins end by themselves.
 
     A join may end a branch of another one, recorded before it.
     """
     before = -1
-    while turn.state.logic >= LOGIC and turn.state.last_event != before:
+    while turn.state.logic >= IN_ROUNDS and turn.state.last_event != before:
         before = turn.state.last_event
         for task_id in list(turn.state.revisited):
             task = turn.state.tasks[task_id]
@@ -196,7 +210,7 @@ def _to_revisit(state: WorkflowState) -> list[str]:
 def _conditions_are_asked_for(turn: Turn) -> bool:
     """Whether loops that are to act in one round still wait for the condition of one of them."""
     state = turn.state
-    if state.logic < LOGIC or state.unprocessed:
+    if state.logic < IN_ROUNDS or state.unprocessed:
         return False
     loops = [
         task

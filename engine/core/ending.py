@@ -7,7 +7,7 @@ from typing import Any
 from ..models.enums import TaskStatus, WorkflowStatus
 from .checks import check_workflow_output
 from .effects import StartFailureWorkflow, TellParent
-from .events import LOGIC, EventKind
+from .events import IN_ROUNDS, EventKind
 from .limits import workflow_output_refusal
 from .state import TaskState, WorkflowState
 from .turn import Terminate, Turn
@@ -28,7 +28,7 @@ def successful_terminate(state: WorkflowState) -> TaskState | None:
     found = [state.tasks[i] for i in state.unprocessed if ends_execution(state.tasks[i])]
     if not found:
         return None
-    return max(found, key=lambda task: task.seq) if state.logic >= LOGIC else found[0]
+    return max(found, key=lambda task: task.seq) if state.logic >= IN_ROUNDS else found[0]
 
 
 def complete_workflow(turn: Turn, terminate: TaskState | None) -> None:

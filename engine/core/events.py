@@ -97,11 +97,16 @@ class EventKind(StrEnum):
     MESSAGE_RECEIVED = "MessageReceived"
 
 
-LOGIC: Final = 2
+LOGIC: Final = 3
 """Version of the rules that new executions are decided by; older histories keep theirs.
 
-1: each ended task by itself, in the order of their ends. 2: in rounds (``decide``).
+1: each ended task by itself, in the order of their ends. 2: in rounds (``rounds``). 3: while an
+execution is paused its tasks don't time out, and a branch that failed for good ends its JOIN.
 """
+IN_ROUNDS: Final = 2
+"""The first version that decides in rounds."""
+PAUSED_AS_CONDUCTOR: Final = 3
+"""The first version that knows what goes on in a paused execution, and what waits."""
 
 
 class Moment(NamedTuple):

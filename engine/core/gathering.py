@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .definition import Node
-from .events import LOGIC
+from .events import IN_ROUNDS
 from .records import existing, node_of
 from .state import TaskState, WorkflowState
 
@@ -67,7 +67,7 @@ def _ended_since(state: WorkflowState, record: TaskState, before: int) -> bool:
     """Whether a task ended with an event or later, or as a script of the round at hand."""
     if not record.status.is_terminal:
         return False
-    of_round = record.revisit and record.task_id in state.unprocessed and state.logic >= LOGIC
+    of_round = record.revisit and record.task_id in state.unprocessed and state.logic >= IN_ROUNDS
     return of_round or record.last_event >= before
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ..models.enums import RetryLogic, TaskStatus, WorkflowStatus
 from .definition import Node, TaskSettings
-from .events import LOGIC, EventKind
+from .events import IN_ROUNDS, EventKind
 from .state import TaskState
 from .tasks.base import TaskType
 from .turn import Placement, Terminate, Turn
@@ -95,7 +95,8 @@ def schedule_attempt(
         data["not_before_ms"] = turn.now.wall_ms + delay_seconds * 1000 + jitter_ms
     if by_operator:
         data["by_operator"] = True
-        if turn.state.logic >= LOGIC:  # Conductor resolves it into the map that both attempts hold
+        if turn.state.logic >= IN_ROUNDS:
+            # Conductor resolves it into the map that both attempts hold.
             data["shares_input"] = True
     elif task.reason_for_incompletion is not None:
         data["reason"] = task.reason_for_incompletion

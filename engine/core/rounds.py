@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .definition import Node
 from .ending import ends_execution, successful_terminate
-from .events import LOGIC, EventKind
+from .events import IN_ROUNDS, EventKind
 from .mapping import successors
 from .retries import check_goes_on, go_on, is_retried, schedule_retry
 from .state import TaskState
@@ -26,7 +26,7 @@ def process_ended(turn: Turn) -> None:
     Raises:
         Terminate: The execution ends with the failure of one of them.
     """
-    if turn.state.logic < LOGIC:
+    if turn.state.logic < IN_ROUNDS:
         _process_one_by_one(turn)
         return
     ended = _ended_in_order(turn)
@@ -71,7 +71,7 @@ def _process_one_by_one(turn: Turn) -> None:
 
 def script_at_work(turn: Turn) -> TaskState | None:
     """The task whose script has been at work the longest: what ends meanwhile waits for it."""
-    if turn.state.logic >= LOGIC:
+    if turn.state.logic >= IN_ROUNDS:
         for task_id in turn.state.scripts:
             task = turn.state.tasks[task_id]
             if task.not_before_ms <= turn.now.wall_ms:

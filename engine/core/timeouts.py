@@ -1,7 +1,9 @@
 """Deadlines: when a task or an execution has to be looked at, and what happens then (§7).
 
 ``task_deadline_ms`` and ``workflow_deadline_ms`` tell the runtime when to ring;
-``check_task_timeouts`` decides by the same figures. Both read only the state.
+``check_task_timeouts`` decides by the same figures. Both read only the state. While an execution
+is paused it can time out, and its waits end, but the time-outs of its tasks wait until it goes on:
+a result that comes meanwhile is in time.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from ..models.enums import TaskStatus, TaskTimeoutPolicy, WorkflowStatus, WorkflowTimeoutPolicy
 from .checks import OUTPUT
 from .definition import Node, TaskSettings
-from .events import EventKind
+from .events import PAUSED_AS_CONDUCTOR, EventKind
 from .records import node_of
 from .state import TaskState, WorkflowState
 from .turn import Terminate, Turn
@@ -44,13 +46,18 @@ def task_deadline_ms(state: WorkflowState, task: TaskState) -> int:
         due.append(task.wait_until_ms)
     if task.task_type in LAUNCHERS and task.not_before_ms and not task.sub_workflow_id:
         due.append(task.not_before_ms)
-    if settings is not None and settings.has_timeout:
+    if settings is not None and settings.has_timeout and not _holds_timeouts(state):
         due += [
             moment + TOTAL_GRACE_MS if which == "total" else moment
             for moment, which, *_ in _timers(task, settings)
             if _acts(settings, which)
         ]
     return min(due, default=0)
+
+
+def _holds_timeouts(state: WorkflowState) -> bool:
+    """Whether no task can time out now."""
+    return state.status is WorkflowStatus.PAUSED and state.logic >= PAUSED_AS_CONDUCTOR
 
 
 def _acts(settings: TaskSettings, which: str) -> bool:
@@ -111,6 +118,8 @@ def check_task_timeouts(turn: Turn, task: TaskState, node: Node | None) -> None:
     """
     settings = node.settings if node is not None else None
     if settings is None or task.awaiting_check == OUTPUT:  # the worker's part is done
+        return
+    if _holds_timeouts(turn.state):
         return
     for moment, which, limit, begun in _timers(task, settings):
         if turn.now.wall_ms >= moment and _acts(settings, which):

@@ -251,12 +251,13 @@ class Filing:
         self._file_openness(state)
         touched: dict[str, None] = {}
         removals: list[HistoryEvent] = []
-        has_new_row = False
+        has_new_row = resumed = False
         for event in events:
             if event.task_id:
                 touched[event.task_id] = None
             if event.kind in _ROW_KINDS:
                 has_new_row = True
+                resumed = resumed or event.kind is EventKind.WORKFLOW_RESUMED
             elif event.kind is EventKind.TASKS_REMOVED:
                 removals.append(event)
         for task_id in touched:
@@ -265,6 +266,8 @@ class Filing:
                 self._file_task(state, task, turn.now.wall_ms)
         if has_new_row:
             self._file_execution(state)
+        if resumed:  # the time-outs of its tasks were held meanwhile
+            self.set_timers(state, list(state.open_task_ids))
         for event in removals:
             self._file_removed(event)
         turn.events = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
-from ..events import LOGIC, EventKind
+from ..events import IN_ROUNDS, EventKind
 from ..gathering import body_records
 from ..mapping import body_placement, map_first
 from ..state import TaskState
@@ -290,7 +290,7 @@ def _shows_when_canceled(turn: Turn, record: TaskState) -> bool:
         return False
     if record.revisit and not record.status.is_successful:
         return True
-    if turn.state.logic < LOGIC or record.task_type == "TERMINATE":
+    if turn.state.logic < IN_ROUNDS or record.task_type == "TERMINATE":
         return False
     return not turn.types[record.task_type].acts_aside
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InvalidDefinitionError
 from ...models.definitions import WorkflowTask
 from ..definition import Node, make_node
-from ..events import LOGIC
+from ..events import IN_ROUNDS
 from ..expressions import java_text
 from ..mapping import map_node
 from ..turn import Draft, Placement, Terminate, Turn
@@ -148,7 +148,7 @@ def _from_inputs(turn: Turn, node: Node, given: Wire, elements: list[Any]) -> li
     workflow = given.get("forkTaskWorkflow")
     task_type = "SUB_WORKFLOW" if workflow else given.get("forkTaskType") or "SIMPLE"
     label = given.get("forkTaskName")
-    if workflow and turn.state.logic < LOGIC:
+    if workflow and turn.state.logic < IN_ROUNDS:
         label = workflow
     if not label:
         of_system = not workflow and turn.types[task_type].is_system

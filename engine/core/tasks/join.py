@@ -6,12 +6,12 @@ from typing import Any
 
 from ...models.enums import TaskStatus
 from ..definition import Node
-from ..events import LOGIC
+from ..events import IN_ROUNDS, PAUSED_AS_CONDUCTOR
 from ..gathering import gathered, joined_records, joined_references, joined_suffix
 from ..retries import is_retried
 from ..state import TaskState
 from ..turn import Draft, Turn
-from .base import TaskType, complete, fail
+from .base import TaskType, complete, fail, task_type_of
 
 
 class JoinTask(TaskType):
@@ -44,20 +44,21 @@ class JoinTask(TaskType):
 
     def revisit(self, turn: Turn, task: TaskState) -> None:
         """Gather, fail on the first fatal branch, or go on waiting."""
-        if _still_waits(turn, task):
-            return
+        if not _still_waits(turn, task):
+            self._gather(turn, task)
+
+    def _gather(self, turn: Turn, task: TaskState) -> None:
         references = joined_references(turn.state, task)
         records = joined_records(turn.state, references)
         output = dict(task.output_data)
-        ended = [r is not None and r.status.is_terminal for r in records]
-        all_ended = all(ended)
+        all_ended = not any(_is_open(turn, record) for record in records)
         for reference, record in zip(references, records, strict=True):
             if record is None:
                 continue
             if record.output_data:
                 output[reference] = record.output_data
-            if _is_fatal(record, all_ended):
-                if turn.state.logic >= LOGIC:  # with what it had seen before this decision
+            if _is_fatal(record, all_ended) and not _is_open(turn, record):
+                if turn.state.logic >= IN_ROUNDS:  # with what it had seen before this decision
                     output = {**gathered(turn.state, task, turn.first_event), **output}
                 _fail_join(turn, task, records, output)
                 return
@@ -81,6 +82,11 @@ class JoinTask(TaskType):
 
         A failed branch decides nothing while its next attempt is still to be scheduled.
         """
+        if turn.state.logic >= PAUSED_AS_CONDUCTOR:
+            # What failed lies anywhere among the branches, and those before it may still be open.
+            if _has_failed_since(turn, task) or not _still_waits(turn, task):
+                self._gather(turn, task)
+            return
         for record in joined_records(turn.state, joined_references(turn.state, task)):
             if record is None:
                 return
@@ -98,9 +104,9 @@ class JoinTask(TaskType):
 def _still_waits(turn: Turn, task: TaskState) -> bool:
     """Quick answer for wide forks: the branch that was open last time still is.
 
-    Only a required failure could decide the join before that branch ends, and everything
-    before it ended well or is permissive, which decides nothing until all have ended. The list
-    is not copied: every branch that ends asks.
+    Only a required failure could decide the join before that branch ends: it would have ended
+    the execution, unless that is paused. Everything before the branch ended well or is permissive,
+    which decides nothing until all have ended. The list is not copied: every branch that ends asks.
     """
     scratch = turn.state.scratch
     listed = task.input_data.get("joinOn") or ()
@@ -109,13 +115,39 @@ def _still_waits(turn: Turn, task: TaskState) -> bool:
     suffix = joined_suffix(turn.state, task)
     for position in range(scratch.get(task.task_id, 0), len(listed)):
         record = turn.state.task(f"{listed[position]}{suffix}")
-        if record is None or not record.status.is_terminal:
+        if _is_open(turn, record):
             scratch[task.task_id] = position
             return True
-        if not record.status.is_successful and not record.permissive:
+        if record and not record.status.is_successful and not record.permissive:
             break
     scratch.pop(task.task_id, None)
     return False
+
+
+def _has_failed_since(turn: Turn, task: TaskState) -> bool:
+    """Whether anything has failed since the join of a paused execution was asked last.
+
+    Nothing is looked at twice: what ends while all is paused stays unprocessed, in this order.
+    """
+    state = turn.state
+    note = f"{task.task_id}/failed"
+    seen = state.scratch.get(note, 0)
+    state.scratch[note] = state.last_event
+    for task_id in reversed(state.unprocessed):
+        if state.unprocessed[task_id] <= seen:
+            return False
+        if not state.tasks[task_id].status.is_successful:
+            return True
+    return False
+
+
+def _is_open(turn: Turn, record: TaskState | None) -> bool:
+    """Whether a branch has not come to its end: no record, one at work, or to be tried again."""
+    if record is None or not record.status.is_terminal:
+        return True
+    if record.status.is_successful or record.task_id not in turn.state.unprocessed:
+        return False
+    return is_retried(record, turn.node_of(record), task_type_of(turn, record))
 
 
 def _is_fatal(record: TaskState, all_ended: bool) -> bool:

@@ -10,7 +10,7 @@ from ...models.enums import TaskStatus
 from ...models.requests import StartWorkflowRequest
 from ..definition import Node
 from ..effects import StartChild, StartWorkflow
-from ..events import LOGIC
+from ..events import IN_ROUNDS
 from ..java_text import java_text
 from ..state import TaskState
 from ..turn import Draft, Placement, Terminate, Turn
@@ -172,7 +172,7 @@ def _latest_version(turn: Turn, name: str) -> int | None:
     Raises:
         Terminate: It has no definition.
     """
-    if turn.latest_version_of is None or turn.state.logic < LOGIC:
+    if turn.latest_version_of is None or turn.state.logic < IN_ROUNDS:
         return None
     version = turn.latest_version_of(name)
     if version is None:

@@ -90,17 +90,15 @@ class ModelRun:
         return len(self.attempts[reference]) - 1 < step.retries and reference not in self.for_good
 
     def _gather(self) -> None:
-        """A JOIN ends while all is paused, unless a branch is still to be tried again."""
+        """A JOIN ends while all is paused; a branch that is to be tried again counts as open."""
         step = self.steps[self.position]
-        if self.newest(step.join) != STARTED or any(map(self._is_retried, self.failures)):
+        if self.newest(step.join) != STARTED:
             return
-        for name in step.references:  # in their order: behind an open one a failure waits, too
-            if self.newest(name) in _OPEN:
-                return
-            if self.newest(name) != DONE:
-                self.attempts[step.join][-1] = FAILED
-                return
-        self.attempts[step.join][-1] = DONE
+        failed = [name for name in step.references if self.newest(name) not in (DONE, *_OPEN)]
+        if not all(map(self._is_retried, failed)):
+            self.attempts[step.join][-1] = FAILED
+        elif not failed and all(self.newest(name) == DONE for name in step.references):
+            self.attempts[step.join][-1] = DONE
 
     def _is_through(self) -> bool:
         if self.position < 0:

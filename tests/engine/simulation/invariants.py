@@ -210,6 +210,8 @@ def due_moments(state: WorkflowState) -> Iterable[tuple[int, str]]:
     for task in state.open_tasks():
         if task.wait_until_ms:  # rings in a paused execution too
             yield task.wait_until_ms, f"wait {task.path}"
+        if state.status == "PAUSED":
+            continue
         for which, moment in _timers(state, task):
             policy = _limits(state, task).get("timeoutPolicy")
             if policy == "ALERT_ONLY" and which != "response":
