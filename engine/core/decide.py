@@ -25,6 +25,7 @@ from .ending import complete_workflow, end_workflow, permissive_failure, success
 from .events import IN_ROUNDS, PAUSED_AS_CONDUCTOR, EventKind, HistoryEvent, Moment
 from .limits import SIZE_LIMITS
 from .mapping import map_first
+from .retries import check_goes_on
 from .rounds import process_ended, schedule_drafts, script_at_work
 from .state import TaskState, WorkflowState
 from .tasks.base import TaskType, task_type_of
@@ -136,14 +137,25 @@ def _check_attendance(turn: Turn) -> None:
 def _check_held_timeouts(turn: Turn) -> None:
     """Time out, when an execution goes on after a pause, what came due meanwhile.
 
+    What ended in the pause is looked at with it, in the order of the records: of two that would
+    end the execution the first does.
+
     Raises:
-        Terminate: A policy is TIME_OUT_WF.
+        Terminate: The execution ends with one of them.
     """
-    if turn.state.logic < PAUSED_AS_CONDUCTOR:
+    state = turn.state
+    if state.logic < PAUSED_AS_CONDUCTOR:
         return
-    if any(event.kind is EventKind.WORKFLOW_RESUMED for event in turn.events):
-        for task in turn.state.open_tasks():
-            check_task_timeouts(turn, task, turn.node_of(task))
+    if not any(event.kind is EventKind.WORKFLOW_RESUMED for event in turn.events):
+        return
+    looked_at = [state.tasks[task_id] for task_id in (*state.unprocessed, *state.open_task_ids)]
+    for task in sorted(looked_at, key=lambda task: task.seq):
+        node = turn.node_of(task)
+        if not task.status.is_terminal:
+            check_task_timeouts(turn, task, node)
+        task = state.tasks[task.task_id]
+        if not task.status.is_successful:
+            check_goes_on(turn, task, node, task_type_of(turn, task))
 
 
 def _act_when_due(turn: Turn, task: TaskState) -> None:

@@ -1,9 +1,10 @@
 """Deadlines: when a task or an execution has to be looked at, and what happens then (§7).
 
 ``task_deadline_ms`` and ``workflow_deadline_ms`` tell the runtime when to ring;
-``check_task_timeouts`` decides by the same figures. Both read only the state. While an execution
-is paused it can time out, and its waits end, but the time-outs of its tasks wait until it goes on:
-a result that comes meanwhile is in time.
+``check_task_timeouts`` and ``check_workflow_timeout`` decide by the same figures. All read only the
+state. Nothing rings for a time-out while an execution is paused: those of its tasks are looked at
+when it goes on, and a result that comes meanwhile is in time; its own begins anew then, and is
+looked at before only when a result comes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from .turn import Terminate, Turn
 
 
 def workflow_deadline_ms(state: WorkflowState) -> int:
-    """Moment the execution times out, 0 for never."""
+    """Moment to look whether the execution has timed out, 0 for never."""
+    return 0 if _holds_timeouts(state) else _end_of_time_ms(state)
+
+
+def _end_of_time_ms(state: WorkflowState) -> int:
     definition = state.definition
     if definition.timeout_seconds <= 0 or state.status.is_terminal:
         return 0
@@ -56,7 +61,7 @@ def task_deadline_ms(state: WorkflowState, task: TaskState) -> int:
 
 
 def _holds_timeouts(state: WorkflowState) -> bool:
-    """Whether no task can time out now."""
+    """Whether time-outs wait until the execution goes on."""
     return state.status is WorkflowStatus.PAUSED and state.logic >= PAUSED_AS_CONDUCTOR
 
 
@@ -96,7 +101,9 @@ def check_workflow_timeout(turn: Turn) -> None:
     Raises:
         Terminate: With status TIMED_OUT.
     """
-    deadline = workflow_deadline_ms(turn.state)
+    if _holds_timeouts(turn.state) and turn.state.last_event == turn.began_after:
+        return  # nothing has come
+    deadline = _end_of_time_ms(turn.state)
     if not deadline or turn.now.wall_ms < deadline:
         return
     state = turn.state

@@ -51,13 +51,14 @@ class JoinTask(TaskType):
         references = joined_references(turn.state, task)
         records = joined_records(turn.state, references)
         output = dict(task.output_data)
-        all_ended = not any(_is_open(turn, record) for record in records)
-        for reference, record in zip(references, records, strict=True):
+        still_open = [_is_open(turn, record) for record in records]
+        all_ended = not any(still_open)
+        for reference, record, is_open in zip(references, records, still_open, strict=True):
             if record is None:
                 continue
             if record.output_data:
                 output[reference] = record.output_data
-            if _is_fatal(record, all_ended) and not _is_open(turn, record):
+            if not is_open and _is_fatal(record, all_ended):
                 if turn.state.logic >= IN_ROUNDS:  # with what it had seen before this decision
                     output = {**gathered(turn.state, task, turn.first_event), **output}
                 _fail_join(turn, task, records, output)
@@ -118,7 +119,7 @@ def _still_waits(turn: Turn, task: TaskState) -> bool:
         if _is_open(turn, record):
             scratch[task.task_id] = position
             return True
-        if record and not record.status.is_successful and not record.permissive:
+        if record is not None and not record.status.is_successful and not record.permissive:
             break
     scratch.pop(task.task_id, None)
     return False
@@ -159,11 +160,9 @@ def _is_fatal(record: TaskState, all_ended: bool) -> bool:
 def _fail_join(
     turn: Turn, task: TaskState, records: list[TaskState | None], output: dict[str, Any]
 ) -> None:
-    failed = [
-        r
-        for r in records
-        if r is not None and r.status.is_terminal and not r.status.is_successful and not r.optional
-    ]
+    failed = [r for r in records if r is not None and not r.status.is_successful]
+    if turn.state.logic < PAUSED_AS_CONDUCTOR:
+        failed = [r for r in failed if not r.optional]
     reason = " ".join(r.reason_for_incompletion or "" for r in failed)
     canceled = all(r.status is TaskStatus.CANCELED for r in failed)
     status = TaskStatus.CANCELED if canceled else TaskStatus.FAILED

@@ -221,11 +221,43 @@ def test_a_time_out_that_is_not_due_yet_rings_on_time_after_the_resume(crash: bo
     assert statuses(engine, execution) == {"a": "TIMED_OUT", "": "TIMED_OUT"}
 
 
-def test_an_execution_times_out_while_it_is_paused() -> None:
-    limits = {"timeoutSeconds": 100, "timeoutPolicy": "TIME_OUT_WF"}
-    engine, execution = paused(once("a"), **limits)
-    engine.clock.move(seconds=100)
+_SHORT = {"timeoutSeconds": 100, "timeoutPolicy": "TIME_OUT_WF"}
+
+
+def test_a_paused_execution_does_not_time_out_and_has_its_whole_time_again_after() -> None:
+    engine, execution = paused(once("a"), **_SHORT)
+    engine.clock.move(seconds=3600)
+    assert statuses(engine, execution) == {"a": "SCHEDULED", "": "PAUSED"}
+    assert not engine.desk.timers.is_set(execution)
+    assert resume(engine, execution)[""] == "RUNNING"
+    engine.clock.move(seconds=99)
+    assert statuses(engine, execution)[""] == "RUNNING"
+    engine.clock.move(seconds=1)
     assert statuses(engine, execution) == {"a": "CANCELED", "": "TIMED_OUT"}
+
+
+def test_a_result_that_comes_too_late_for_a_paused_execution_ends_it() -> None:
+    engine, execution = paused(once("a"), "b", **_SHORT)
+    engine.clock.move(seconds=100)
+    engine.complete("a")
+    assert statuses(engine, execution) == {"a": "COMPLETED", "": "TIMED_OUT"}
+
+
+@pytest.mark.parametrize("first", ["fails", "times out"])
+def test_of_a_failure_and_a_time_out_the_earlier_record_ends_the_execution(first: str) -> None:
+    silent = limited("s", retryCount=0, timeoutSeconds=50, timeoutPolicy="TIME_OUT_WF")
+    branches = ([once("a")], [silent]) if first == "fails" else ([silent], [once("a")])
+    engine = InlineEngine(workflow("w", *fork("f", *branches)))
+    execution = engine.start("w")
+    engine.take("s")
+    engine.service.pause(execution).result(0)
+    engine.fail("a", "broken")
+    engine.clock.move(seconds=60)
+    after = resume(engine, execution)
+    if first == "fails":
+        assert (after["s"], after[""]) == ("CANCELED", "FAILED")
+    else:
+        assert (after["s"], after[""]) == ("TIMED_OUT", "TIMED_OUT")
 
 
 # -- executions begun by an earlier version ------------------------------------------------------

@@ -1,8 +1,8 @@
 """Records many small histories of the present engine version, a group in one file.
 
-    python tests/engine/histories/record_groups.py simulated tests/engine/histories/v2
-    python tests/engine/histories/record_groups.py random tests/engine/histories/v2
-    python tests/engine/histories/record_groups.py scenarios tests/engine/histories/v2
+    python tests/engine/histories/record_groups.py simulated tests/engine/histories/v3
+    python tests/engine/histories/record_groups.py random tests/engine/histories/v3
+    python tests/engine/histories/record_groups.py scenarios tests/engine/histories/v3
 
 As with the stories: once for a version, and a file that exists is left alone.
 """

@@ -1,6 +1,6 @@
 """Records the golden histories of the present engine version.
 
-    python tests/engine/histories/record_histories.py tests/engine/histories/v2
+    python tests/engine/histories/record_histories.py tests/engine/histories/v3 [STORY …]
 
 Run it once for a version, never to make a failing replay pass: a recorded history that decides
 otherwise today is a user's execution that would go wrong after an update. A story that is new
@@ -125,6 +125,41 @@ def time_outs() -> InlineEngine:
     engine.clock.move(seconds=15)
     engine.report(task, "COMPLETED")
     engine.clock.move(seconds=300)
+    return engine
+
+
+def paused_and_resumed() -> InlineEngine:
+    """Joins that end while all is paused, one that waits for a retry, a time-out that is held."""
+    once = {"retryCount": 0}
+    inner = fork("inner", [limited("b", **once)], [limited("c", **once)])
+    outer = fork("outer", ["a", *inner], [{**limited("d", **once), "optional": True}])
+    tried = fork("tried", [limited("e", retryCount=1, retryDelaySeconds=5)], [wait("p")])
+    silent = limited("g", retryCount=1, responseTimeoutSeconds=20)
+    failing = fork("failing", [limited("h")], [limited("i", **once)])
+    engine = InlineEngine(workflow("w", *outer, *tried, silent, *failing))
+    workflow_id = engine.start("w")
+    pause, resume = engine.service.pause, engine.service.resume
+    engine.complete("a", {"k": 1})
+    pause(workflow_id).result(0)
+    engine.fail("d", "broken")
+    engine.complete("c", {"k": 3})
+    engine.complete("b", {"k": 2})
+    resume(workflow_id).result(0)
+    pause(workflow_id).result(0)
+    engine.fail("e", "busy")
+    engine.service.signal(workflow_id, "COMPLETED", {}).result(0)
+    resume(workflow_id).result(0)
+    engine.clock.move(seconds=5)
+    engine.complete("e")
+    engine.take("g")
+    pause(workflow_id).result(0)
+    engine.clock.move(seconds=60)
+    resume(workflow_id).result(0)
+    engine.complete("g")
+    pause(workflow_id).result(0)
+    engine.fail("i", "broken")
+    engine.complete("h")
+    resume(workflow_id).result(0)
     return engine
 
 
@@ -478,6 +513,7 @@ STORIES: tuple[Story, ...] = (
     started_beside_and_signalled,
     checked_by_schemas,
     one_at_a_time,
+    paused_and_resumed,
 )
 
 
@@ -505,14 +541,14 @@ def _begun(engine: InlineEngine) -> Callable[[str], int]:
     return lambda workflow_id: engine.events(workflow_id)[0].monotonic_ns
 
 
-def main(folder: Path) -> None:
-    """Record the stories that have no file yet."""
+def main(folder: Path, names: list[str]) -> None:
+    """Record the stories that have no file yet, or the named ones of them."""
     for story in STORIES:
         path = folder / f"{story.__name__}.json"
-        if not path.exists():
+        if not path.exists() and (not names or story.__name__ in names):
             save(recording_of(story), path)
             print(f"recorded {path}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -221,6 +221,7 @@ FAULTS = (
                 "",
             ),
         ),
+        ("tests/engine/core/test_decide_attempts.py",),
     ),
     Fault(
         "a wait ends before its time",
@@ -344,6 +345,28 @@ FAULTS = (
             ),
         ),
         ("tests/engine/runtime/test_runtime_threads.py",),
+    ),
+    Fault(
+        "in a paused execution a failure waits for the branches before it",
+        (
+            (
+                "engine/core/tasks/join.py",
+                "if _has_failed_since(turn, task) or not _still_waits(turn, task):",
+                "if not _still_waits(turn, task):",
+            ),
+        ),
+        ("tests/engine/core/test_pauses.py",),
+    ),
+    Fault(
+        "a resumed execution forgets the time-outs of its tasks",
+        (
+            (
+                "engine/runtime/filing.py",
+                "self.set_timers(state, list(state.open_task_ids))",
+                "pass",
+            ),
+        ),
+        ("tests/engine/core/test_pauses.py",),
     ),
     Fault(
         "a pause does not stop scheduling",

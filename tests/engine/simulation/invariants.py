@@ -204,13 +204,15 @@ def due_moments(state: WorkflowState) -> Iterable[tuple[int, str]]:
     Worked out from the definitions as they were registered, not from compiled settings.
     """
     definition = state.definition.wire
-    if definition.get("timeoutPolicy") == "TIME_OUT_WF" and definition.get("timeoutSeconds"):
+    goes_on = state.status != "PAUSED"
+    limited = definition.get("timeoutPolicy") == "TIME_OUT_WF" and definition.get("timeoutSeconds")
+    if limited and goes_on:
         begun = state.last_retried_time or state.create_time
         yield begun + definition["timeoutSeconds"] * 1000, "workflow"
     for task in state.open_tasks():
         if task.wait_until_ms:  # rings in a paused execution too
             yield task.wait_until_ms, f"wait {task.path}"
-        if state.status == "PAUSED":
+        if not goes_on:
             continue
         for which, moment in _timers(state, task):
             policy = _limits(state, task).get("timeoutPolicy")
