@@ -15,18 +15,24 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections import ChainMap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from ..core.events import HistoryEvent
 from ..errors import StoreClosedError
 from .base import Commit, MetadataRow
 from .batch import record_count
 from .faults import fault_point
+from .journal_events import (
+    NumberedEvents,
+    delete_events,
+    forget_execution,
+    insert_events,
+    number_executions,
+)
 from .journal_file import check_seal, connect, prepare, seal, translated, verify
 from .journal_reads import JournalReads
 from .migrations import Step
@@ -49,7 +55,6 @@ _COMMIT_BYTES: Final = 24 << 10
 """What a small commit adds to the write-ahead file: the pages it touches, whatever is in them."""
 
 _SHRINK_BYTES: Final = 16 << 20
-_LARGEST_SLICE: Final = 128
 _COURTESY_SECONDS: Final = 0.0005
 
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
@@ -58,8 +63,6 @@ _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 _OPENED: Final = "INSERT {how} INTO open_executions (workflow_id, position, seal) VALUES (?, ?, ?)"
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
-
-NumberedEvents = Sequence[tuple[int, HistoryEvent]]
 
 
 class Journal:
@@ -95,11 +98,8 @@ class Journal:
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
                 self._writer.execute(f"PRAGMA journal_size_limit={_KEPT_WAL_BYTES}")
                 info = prepare(path, self._writer, steps)
-                query = "SELECT workflow_id, position, seal FROM open_executions"
-                self._open: set[str] = set()
-                for workflow_id, position, kept in self._writer.execute(query):
-                    check_seal(path, "an open execution", kept, workflow_id, position)
-                    self._open.add(workflow_id)
+                self._open = self._read_open()
+                """Numbers of open executions; 0 where the journal has no event."""
                 # Pruning need not be durable: a lost one is done again. So it skips the fsync.
                 self._janitor = connect(path, "NORMAL")
             except BaseException:
@@ -120,6 +120,18 @@ class Journal:
     def is_open(self, workflow_id: str) -> bool:
         """Whether an execution is open as of the last commit."""
         return workflow_id in self._open
+
+    def _read_open(self) -> dict[str, int]:
+        query = (
+            "SELECT o.workflow_id, position, o.seal, execution, j.seal FROM open_executions AS o "
+            "LEFT JOIN journalled AS j ON j.workflow_id = o.workflow_id"
+        )
+        found = {}
+        for workflow_id, position, kept, execution, kept_number in self._writer.execute(query):
+            check_seal(self.path, "an open execution", kept, workflow_id, position)
+            check_seal(self.path, "an execution's number", kept_number, execution, workflow_id)
+            found[workflow_id] = execution or 0
+        return found
 
     # -- writing -------------------------------------------------------------------------
 
@@ -168,9 +180,14 @@ class Journal:
             first = self.last_position + 1
             last = first + record_count(commit) - 1
             opened, shut = self._turned(commit, first)
+            numbered = list(enumerate(commit.events, first))
             with _Transaction(self._writer):
-                self._insert_events(enumerate(commit.events, first))
-                self._insert_events(restored, "OR IGNORE")
+                others = number_executions(self._writer, numbered, restored, self._open)
+                executions = ChainMap(others, self._open)
+                self._unchecked_bytes += insert_events(self._writer, numbered, executions)
+                self._unchecked_bytes += insert_events(
+                    self._writer, restored, executions, "OR IGNORE"
+                )
                 fault_point("journal.events_written")
                 self._insert_rest(commit, first + len(commit.events))
                 fault_point("journal.rest_written")
@@ -184,8 +201,12 @@ class Journal:
                 fault_point("journal.before_commit")
             self.last_position = last
             self._unchecked_bytes += _COMMIT_BYTES
-            self._open.update(opened)
-            self._open -= shut
+            for workflow_id in opened:
+                self._open.setdefault(workflow_id, 0)
+            for workflow_id in others.keys() & self._open.keys():
+                self._open[workflow_id] = others[workflow_id]
+            for workflow_id in shut:
+                del self._open[workflow_id]
         return first
 
     def adopt(
@@ -205,11 +226,12 @@ class Journal:
         """
         with self._mutex, translated(self.path), _Transaction(self._writer):
             for numbered in open_histories:
-                self._insert_events(numbered)
+                executions = number_executions(self._writer, numbered, (), {})
+                insert_events(self._writer, numbered, executions)
                 began, event = numbered[0]
                 opened = (event.workflow_id, began, seal(event.workflow_id, began))
                 self._writer.execute(_OPENED.format(how=""), opened)
-                self._open.add(event.workflow_id)
+                self._open |= executions
             for place, row in metadata:
                 self._insert_metadata(row, place)
             facts = [
@@ -219,19 +241,6 @@ class Journal:
             ]
             self._writer.executemany("UPDATE info SET value = ? WHERE key = ?", facts)
             self.store_id, self.last_position, self.fed_position = store_id, position, position
-
-    def _insert_events(self, numbered: Iterable[tuple[int, HistoryEvent]], how: str = "") -> None:
-        rows = []
-        for position, event in numbered:
-            body = _encoder.encode(event)
-            rows.append((position, event.workflow_id, event.number, zlib.crc32(body), body))
-            self._unchecked_bytes += len(body)
-        for start, count in _slices(len(rows)):
-            # One statement for many rows: SQLite gives Python's lock up and takes it back at
-            # every statement, and waits for whoever computes meanwhile.
-            statement = f"INSERT {how} INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * count)}"
-            values = tuple(chain.from_iterable(rows[start : start + count]))
-            self._writer.execute(statement, values)
 
     def _insert_rest(self, commit: Commit, position: int) -> None:
         run = self._writer.execute
@@ -248,7 +257,8 @@ class Journal:
             self._insert_metadata(row, position)
             position += 1
         for workflow_id in commit.removed:
-            run("DELETE FROM events WHERE workflow_id = ?", (workflow_id,))
+            delete_events(self._writer, workflow_id)
+            forget_execution(self._writer, workflow_id)
             run("DELETE FROM logs WHERE workflow_id = ?", (workflow_id,))
             run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
             run("INSERT INTO removals VALUES (?, ?)", (position, workflow_id))
@@ -308,7 +318,7 @@ class Journal:
         for workflow_id in commit.reopened:
             if workflow_id not in gone:
                 opened.setdefault(workflow_id, first)
-        return opened, gone & self._open
+        return opened, gone & self._open.keys()
 
     def _note_open(self, commit: Commit, opened: dict[str, int], shut: set[str], last: int) -> None:
         """Record which executions opened and which ended; ended ones may be pruned later."""
@@ -402,12 +412,9 @@ class Journal:
 
     def _prune_execution(self, workflow_id: str, room: int) -> int:
         run = self._janitor.execute
-        removed = run(
-            "DELETE FROM events WHERE position IN ("
-            "SELECT position FROM events WHERE workflow_id = ? ORDER BY number LIMIT ?)",
-            (workflow_id, room),
-        ).rowcount
+        removed = delete_events(self._janitor, workflow_id, room)
         if removed < room:
+            forget_execution(self._janitor, workflow_id)
             run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
         fault_point("journal.execution_pruned")
         return room - removed
@@ -481,16 +488,6 @@ class _Transaction:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-
-
-def _slices(total: int) -> Iterator[tuple[int, int]]:
-    """Start and length of pieces whose lengths are few, so that statements are prepared once."""
-    start = 0
-    while start < total:
-        left = total - start
-        count = _LARGEST_SLICE if left >= _LARGEST_SLICE else 1 << (left.bit_length() - 1)
-        yield start, count
-        start += count
 
 
 def _single(items: Iterable[str]) -> list[tuple[str]]:

@@ -17,6 +17,7 @@ from ..core.events import HistoryEvent
 from ..errors import StoreClosedError
 from .base import AuditRow, DueTime, LogRow, MetadataRow
 from .batch import Batch
+from .journal_events import EXECUTION_OF
 from .journal_file import check_seal, connect, damaged, translated
 
 _decoder: Final = msgspec.json.Decoder(HistoryEvent)
@@ -47,9 +48,10 @@ class JournalReads:
         """The same, each with its summary if that takes the newest event into account."""
         with self._reader() as reader:
             cursor = reader.execute(
-                "SELECT workflow_id, due_ms, due_seal, idle_crc, CASE WHEN idle_event = ("
-                "SELECT max(number) FROM events AS e WHERE e.workflow_id = o.workflow_id"
-                ") THEN idle_body END FROM open_executions AS o ORDER BY position"
+                "SELECT o.workflow_id, due_ms, due_seal, idle_crc, CASE WHEN idle_event = ("
+                "SELECT max(number) FROM events AS e WHERE e.execution = j.execution"
+                ") THEN idle_body END FROM open_executions AS o LEFT JOIN journalled AS j "
+                "ON j.workflow_id = o.workflow_id ORDER BY position"
             )
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
                 for workflow_id, due_ms, kept, crc, body in rows:
@@ -77,11 +79,14 @@ class JournalReads:
         """The same, each with its position."""
         with self._reader() as reader:
             rows = reader.execute(
-                "SELECT position, crc, body FROM events WHERE workflow_id = ? AND number > ? "
-                "ORDER BY number",
+                "SELECT position, crc, body FROM events "
+                f"WHERE execution = {EXECUTION_OF} AND number > ? ORDER BY number",
                 (workflow_id, after),
             ).fetchall()
-        return [(position, self._event(crc, body)) for position, crc, body in rows]
+        found = [(position, self._event(crc, body)) for position, crc, body in rows]
+        if any(event.workflow_id != workflow_id for _, event in found):
+            raise damaged(self.path, f"events of others lie among those of {workflow_id}")
+        return found
 
     def events_after(self, position: int, limit: int) -> list[tuple[int, HistoryEvent]]:
         """Events of all executions above a position, in order; those before may be pruned."""
@@ -96,7 +101,7 @@ class JournalReads:
     def first_number(self, workflow_id: str) -> int | None:
         """Number of the first event the journal has of an execution, None without any."""
         with self._reader() as reader:
-            query = "SELECT min(number) FROM events WHERE workflow_id = ?"
+            query = f"SELECT min(number) FROM events WHERE execution = {EXECUTION_OF}"
             number: int | None = reader.execute(query, (workflow_id,)).fetchone()[0]
         return number
 

@@ -21,7 +21,8 @@ from .faults import fault_point
 from .feeder import Feeder
 from .history import History
 from .history_file import connect, connect_or_set_aside
-from .journal import Journal, NumberedEvents
+from .journal import Journal
+from .journal_events import NumberedEvents
 from .journal_file import damaged
 from .lock import StoreLock
 from .payload_storage import sync_folder

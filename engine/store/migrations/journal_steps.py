@@ -141,4 +141,33 @@ JOURNAL_STEPS: Final = (
             "CREATE INDEX open_by_due ON open_executions (due_ms) WHERE due_ms IS NOT NULL",
         ),
     ),
+    Step(
+        6,
+        "events by short numbers of executions: ids are spread over the whole of an index",
+        (
+            """
+            CREATE TABLE journalled (
+                execution INTEGER PRIMARY KEY,
+                workflow_id TEXT NOT NULL UNIQUE,
+                seal INTEGER
+            )
+            """,
+            "INSERT INTO journalled (execution, workflow_id) "
+            "SELECT min(position), workflow_id FROM events GROUP BY workflow_id",
+            "ALTER TABLE events RENAME TO events_by_id",
+            """
+            CREATE TABLE events (
+                position INTEGER PRIMARY KEY,
+                execution INTEGER NOT NULL,
+                number INTEGER NOT NULL,
+                crc INTEGER NOT NULL,
+                body BLOB NOT NULL,
+                UNIQUE (execution, number)
+            )
+            """,
+            "INSERT INTO events SELECT position, execution, number, crc, body "
+            "FROM events_by_id JOIN journalled USING (workflow_id) ORDER BY position",
+            "DROP TABLE events_by_id",
+        ),
+    ),
 )

@@ -173,7 +173,10 @@ def _journal_events(path: Path) -> tuple[dict[tuple[str, int], tuple[int, bytes]
                 shutil.copy(source, Path(folder) / f"copy{suffix}")
         connection = sqlite3.connect(Path(folder) / "copy")
         try:
-            rows = connection.execute("SELECT workflow_id, number, position, body FROM events")
+            rows = connection.execute(
+                "SELECT workflow_id, number, position, body FROM events JOIN journalled "
+                "USING (execution)"
+            )
             events = {(row[0], row[1]): (row[2], row[3]) for row in rows}
             fed = connection.execute("SELECT value FROM info WHERE key = 'fed_position'").fetchone()
         except sqlite3.OperationalError:  # killed before the first schema was written

@@ -100,7 +100,7 @@ FAULTS = (
         (
             (
                 "engine/store/migrations/journal_steps.py",
-                "body BLOB NOT NULL,\n                UNIQUE (workflow_id, number)\n",
+                "body BLOB NOT NULL,\n                UNIQUE (execution, number)\n",
                 "body BLOB NOT NULL\n",
             ),
         ),

@@ -152,7 +152,10 @@ def test_a_missing_event_is_never_passed_over(path: Path) -> None:
 
 def test_an_open_execution_whose_events_are_gone_is_not_taken_for_an_empty_one(path: Path) -> None:
     with closing(sqlite3.connect(_journal(path))) as journal, journal:
-        journal.execute("DELETE FROM events WHERE workflow_id = 'open'")
+        journal.execute(
+            "DELETE FROM events WHERE execution = "
+            "(SELECT execution FROM journalled WHERE workflow_id = 'open')"
+        )
     with (
         closing(LocalStore(path)) as store,
         pytest.raises(StoreCorruptError, match="no event of open is to be found"),
