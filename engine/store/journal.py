@@ -30,10 +30,11 @@ from .journal_events import (
     NumberedEvents,
     delete_events,
     forget_execution,
+    has_lost_executions,
     insert_events,
     number_executions,
 )
-from .journal_file import check_seal, connect, prepare, seal, translated, verify
+from .journal_file import check_seal, connect, damaged, prepare, seal, translated, verify
 from .journal_reads import JournalReads
 from .migrations import Step
 from .migrations.journal_steps import JOURNAL_STEPS
@@ -98,6 +99,8 @@ class Journal:
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={_FORCED_CHECKPOINT_PAGES}")
                 self._writer.execute(f"PRAGMA journal_size_limit={_KEPT_WAL_BYTES}")
                 info = prepare(path, self._writer, steps)
+                if is_small and has_lost_executions(self._writer):
+                    raise damaged(path, "executions are missing")
                 self._open = self._read_open()
                 """Numbers of open executions; 0 where the journal has no event."""
                 # Pruning need not be durable: a lost one is done again. So it skips the fsync.

@@ -103,6 +103,16 @@ def forget_execution(connection: sqlite3.Connection, workflow_id: str) -> None:
     connection.execute("DELETE FROM journalled WHERE workflow_id = ?", (workflow_id,))
 
 
+def has_lost_executions(connection: sqlite3.Connection) -> bool:
+    """Whether there are events of executions that are neither open nor ended, as after damage."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM journalled WHERE seal IS NOT NULL "
+        "AND workflow_id NOT IN (SELECT workflow_id FROM open_executions) "
+        "AND workflow_id NOT IN (SELECT workflow_id FROM ended_executions))"
+    )
+    return bool(connection.execute(query).fetchone()[0])
+
+
 def _insert(connection: sqlite3.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
     # One statement for many rows: SQLite gives Python's lock up and takes it back at every
     # statement, and waits for whoever computes meanwhile.

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from engine.core.events import EventKind, HistoryEvent
-from engine.errors import StoreError, UnavailableError
+from engine.errors import HistoryConflictError, StoreError, UnavailableError
 from engine.store import feeder, journal
 from engine.store.base import Commit
 from engine.store.batch import Batch
@@ -46,11 +46,28 @@ def _journal_events(store: LocalStore, workflow_id: str) -> list[int]:
     return [each.number for each in store._journal.reads.events(workflow_id)]
 
 
+def _numbered(store: LocalStore) -> list[str]:
+    """Executions that have a number in the journal."""
+    with closing(sqlite3.connect(store._journal.path)) as journal:
+        query = "SELECT workflow_id FROM journalled ORDER BY workflow_id"
+        return [row[0] for row in journal.execute(query)]
+
+
 def test_the_journal_forgets_ended_executions_and_keeps_open_ones(store: LocalStore) -> None:
     store.commit(commit_of(history("ended"), history("open", ended=False)))
     _until(lambda: not _journal_events(store, "ended"))
     assert _journal_events(store, "open") == [1, 2, 3, 4, 5]
     assert store.events("ended") == history("ended")
+
+
+def test_an_event_behind_the_end_is_forgotten_like_the_others(store: LocalStore) -> None:
+    store.commit(commit_of(history("ended")))
+    _until(lambda: not _numbered(store))
+    late = event("ended", len(history("ended")) + 1, EventKind.TASKS_EVALUATED, {})
+    store.commit(Commit(events=[late]))
+    assert store.events("ended") == [*history("ended"), late]
+    _until(lambda: not _numbered(store))
+    assert store.events("ended") == [*history("ended"), late]
 
 
 def test_a_long_execution_is_forgotten_in_small_steps(store: LocalStore) -> None:
@@ -273,6 +290,35 @@ def test_a_journal_of_version_1_is_brought_to_the_newest(tmp_path: Path) -> None
     refusal = f"has schema {newest + 1}; this version knows schemas up to {newest}"
     with pytest.raises(StoreError, match=refusal):
         Journal(path, JOURNAL_STEPS)
+
+
+def test_events_of_a_journal_of_version_5_are_found_by_their_executions_numbers(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.journal"
+    names = ("b", "a", "c")
+    together = zip(*(history(name, ended=False) for name in names), strict=True)
+    with closing(connect_journal(path, "FULL")) as old:
+        prepare(path, old, JOURNAL_STEPS[:5])
+        for position, made in enumerate((each for row in together for each in row), 1):
+            body = msgspec.json.encode(made)
+            row = (position, made.workflow_id, made.number, zlib.crc32(body), body)
+            old.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+        for position, name in enumerate(names, 1):
+            opened = "INSERT INTO open_executions (workflow_id, position) VALUES (?, ?)"
+            old.execute(opened, (name, position))
+        old.execute("UPDATE info SET value = 15 WHERE key = 'last_position'")
+    with closing(Journal(path)) as new:
+        for name in names:
+            assert new.reads.events(name) == history(name, ended=False)
+        taken = Commit(events=[history("a")[4]])
+        with pytest.raises(HistoryConflictError):
+            new.commit(taken)
+        new.commit(Commit(events=history("a")[5:], closed=["a"]))
+        assert new.reads.events("a") == history("a")
+    with closing(Journal(path)) as again:
+        assert again.reads.open_executions() == ["b", "c"]
+        assert again.reads.events("a") == history("a")
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -163,6 +163,24 @@ def test_an_open_execution_whose_events_are_gone_is_not_taken_for_an_empty_one(p
         store.events("open")
 
 
+def test_events_of_another_execution_are_never_answered(path: Path) -> None:
+    with closing(sqlite3.connect(_journal(path))) as journal, journal:
+        journal.execute("UPDATE journalled SET workflow_id = 'other', seal = NULL")
+        journal.execute("UPDATE open_executions SET workflow_id = 'other', seal = NULL")
+    with (
+        closing(LocalStore(path)) as store,
+        pytest.raises(StoreCorruptError, match="events of others"),
+    ):
+        store.events("other")
+
+
+def test_executions_that_are_lost_are_not_taken_for_ended_ones(path: Path) -> None:
+    with closing(sqlite3.connect(_journal(path))) as journal, journal:
+        journal.execute("DELETE FROM open_executions")
+    with pytest.raises(StoreCorruptError, match="executions are missing"):
+        LocalStore(path)
+
+
 def test_a_row_that_changed_on_disk_is_never_answered(path: Path) -> None:
     with closing(sqlite3.connect(_journal(path))) as journal, journal:
         journal.execute("UPDATE metadata SET body = replace(CAST(body AS TEXT), 'flow', 'slow')")
