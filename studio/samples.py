@@ -15,7 +15,6 @@ replaced.
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
 import json
 import sys
@@ -163,7 +162,7 @@ class Samples:
         if sample.calls_service:
             given["service_url"] = self._service_url()
         request = {"name": sample.workflow, "version": 1, "input": given}
-        return self._engine.service.start_workflow(request, f"user:{_login()}").result(_SECONDS)
+        return self._engine.service.start_workflow(request, f"sample:{sample.name}").result(_SECONDS)
 
     def close(self) -> None:
         """Stop the web service that samples call. The engine goes on. Safe to call twice."""
@@ -289,10 +288,3 @@ def _load(sample: Sample) -> ModuleType:
 
 
 _lock_loading = threading.Lock()
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "you"

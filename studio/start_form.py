@@ -113,7 +113,7 @@ def start(service: StudioService, request: Mapping[str, Any]) -> str:
         body["version"] = int(request["version"])
     if request.get("correlation_id"):
         body["correlationId"] = str(request["correlation_id"])
-    return service.start_workflow(body).result(START_SECONDS)
+    return service.start_workflow(body, "form").result(START_SECONDS)
 
 
 def _input(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,7 +128,8 @@ class HistoryEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     monotonic_ns: int = 0
     parent: int = 0
     actor: str = "engine"
-    """``engine``, ``worker:<id>``, ``user:<name>`` or ``workflow:<id>`` (a parent or child)."""
+    """``engine``, ``worker:<id>``, ``user:<name>`` or ``workflow:<id>`` (a parent or child); of a
+    start also ``form`` (the studio's, on this machine) or ``sample:<name>``."""
     task_id: str = ""
     reference: str = ""
     """Reference name of the task, with its ``__N`` suffix inside a loop."""

@@ -92,7 +92,7 @@ def origin(
         task_id: The attempt whose input (or output) holds the value.
         leaf_path: Where in it: ``line.amount``, ``items[2]``; empty for the whole.
         side: ``output`` to begin at what the task returned.
-        events: Histories by execution id. Only used to say who typed a start input and when.
+        events: Histories by execution id. Only used to say who gave a start input.
 
     Returns:
         At least one hop. The last one is a start input, a constant of the definition, a secret,
@@ -119,6 +119,22 @@ def origin(
         hop, spot = tracer.step(spot)
         hops.append(hop)
     return hops
+
+
+def start_words(actor: str) -> str:
+    """Who gave a start input, as far as the history tells: nobody is said to have typed it.
+
+    Args:
+        actor: Of the event that started the execution.
+    """
+    kind, _, who = actor.partition(":")
+    if kind == "form":
+        return "given in the start form"
+    if kind == "sample":
+        return f"from the sample {who}"
+    if kind == "user":
+        return f"given by {who} at the start" if who else "given at the start"
+    return f"given by {actor}"
 
 
 class _Tracer:
@@ -221,7 +237,7 @@ class _Tracer:
             if read_leaf(task.input_data, ("workflowInput", *leaf)) is not MISSING:
                 inside = ("workflowInput", *leaf)
             return self.step(_Spot(parent, task, "input", inside))
-        what = f"start form, {format_leaf(leaf)}" if leaf else "start form"
+        what = f"start input, {format_leaf(leaf)}" if leaf else "start input"
         return _Step(_hop(spot, what, value, self._start_note(state)), None)
 
     def _start_note(self, state: WorkflowState) -> str:
@@ -229,11 +245,8 @@ class _Tracer:
             return f"input of a branch of {state.branch.get('workflow_id', '')}"
         for event in self._events.get(state.workflow_id, ()):
             if event.kind is EventKind.WORKFLOW_STARTED:
-                kind, _, who = event.actor.partition(":")
-                if kind == "user":
-                    return f"typed by {who}" if who else "typed by a person"
-                return f"given by {event.actor}"
-        return f"typed by {state.created_by}" if state.created_by else ""
+                return start_words(event.actor)
+        return f"given by {state.created_by} at the start" if state.created_by else ""
 
     # -- outputs ---------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ function draw_strip(strip: Strip, x: number, y: number, w: number, counts: boole
     loud += `<path class="here" d="M${n(at - 3.5)} ${n(y + 15.5)}h7l-3.5-4z"/>`;
   }
   const hit = rect(x, y - 2, Math.max(24, step * columns.length), 24, 0, `class="hit" data-act="strip" data-x="${n(x)}" data-step="${n(step)}"`);
-  const lines = counts ? spark(strip, x, y, step) + line_of(strip, x, y, w, step) : "";
+  const lines = counts ? spark(strip, x, y, w, step) + line_of(strip, x, y, w, step) : "";
   return `<g class="strip">${calm}${loud}${lines}${hit}</g>`;
 }
 
@@ -194,28 +194,35 @@ export function column_of(strip: Strip, iteration: number): number {
   return low;
 }
 
-function spark(strip: Strip, x: number, y: number, step: number): string {
+/** Mean durations as a line, up to where the counts stand. */
+function spark(strip: Strip, x: number, y: number, w: number, step: number): string {
   const known = strip.spark.filter((v): v is number => v !== null);
-  if (known.length < 3) return "";
+  const room = line_place(strip, w, step).room;
+  if (known.length < 3 || room < 3 * step) return "";
   const most = Math.max(...known, 1);
   let path = "";
   strip.spark.forEach((value, i) => {
-    if (value !== null) path += `${path ? "L" : "M"}${n(x + (i + 0.375) * step)} ${n(y + 22 - (value / most) * 6)}`;
+    if (value !== null && (i + 1) * step < room) path += `${path ? "L" : "M"}${n(x + (i + 0.375) * step)} ${n(y + 22 - (value / most) * 6)}`;
   });
   return `<path class="spark" d="${path}"/>`;
 }
 
-function line_of(strip: Strip, x: number, y: number, w: number, step: number): string {
+/** Where the counts stand below a strip, and how much of its left they leave to the durations. */
+function line_place(strip: Strip, w: number, step: number): { at: number; fits: boolean; room: number } {
   const wide = text_width(strip.line, 11.6);
   let reached = 0;
   strip.spark.forEach((value, i) => {
     if (value !== null) reached = i + 1;
   });
-  const after = x + reached * step + 10;
-  const fits = reached < 3 || after + wide <= x + w;
-  const at = reached < 3 ? x + (reached ? reached * step + 10 : 0) : after;
+  const at = reached < 3 ? (reached ? reached * step + 10 : 0) : reached * step + 10;
+  const fits = at + wide <= w;
+  return { at, fits, room: fits ? w : w - wide - 6 };
+}
+
+function line_of(strip: Strip, x: number, y: number, w: number, step: number): string {
+  const { at, fits } = line_place(strip, w, step);
   const shown = fit_end(strip.line, w, 11.6);
-  return fits && at + wide <= x + w ? text(at, y + 24, "cap", shown) : text(x + w, y + 24, "cap over", shown, ' text-anchor="end"');
+  return fits ? text(x + at, y + 24, "cap", shown) : text(x + w, y + 24, "cap over", shown, ' text-anchor="end"');
 }
 
 function fan(box: Box, face: Face, detail: Detail): string {

@@ -140,7 +140,7 @@ function hops(): Hop[] {
     { path: `${LINE}/charge_card`, what: "charge_card input.amount", expression: "${price.output.total}", value: -12.5 },
     { path: `${LINE}/price`, what: "price returned total, 31.25 × (1 − rate)", expression: "${discount.output.rate}", value: -12.5 },
     { path: `${LINE}/discount`, what: "discount returned rate, expected 0 to 1", expression: "${workflow.input.coupon}", value: 1.4 },
-    { path: "order_flow", what: "start form coupon, typed at 14:02:08", value: "SPRING140" },
+    { path: "order_flow", what: "start input, coupon", value: "SPRING140" },
   ];
 }
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { TaskDetail } from "../src/protocol";
 import { execution_status, task_count } from "../src/execution_look";
 import { create_model, type Model } from "../src/model";
 import { tally_line } from "../src/panels/inspector_execution";
+import { by_relevance } from "../src/panels/inspector_task";
 import { attempt_words, by_hand_words, ended_spans, rounds_of } from "../src/panels/rounds";
 import { build_timeline, segments_of } from "../src/panels/timeline";
 import { History, sub, task, view_data } from "./builders";
@@ -73,4 +75,13 @@ test("an execution that completed over a failed optional task is called so every
   h.add("WorkflowEnded", { data: { status: "COMPLETED" } });
   const vm = create_model(view_data([task("flow/a")], h.events, { status: "COMPLETED", end_ms: h.wall_ms }), () => {});
   assert.equal(execution_status(vm), "COMPLETED_WITH_ERRORS");
+});
+
+test("what the error or its line names is the first value whose origin is offered", () => {
+  const origins = ["order_id", "line", "amount", "currency"].map((path) => ({ path, expression: "", source: "" }));
+  const first = (error: unknown, reason: string | null = null): string => by_relevance({ origins, error, reason } as TaskDetail)[0]!.path;
+  assert.equal(first({ type: "ValueError", message: "amount is negative", frames: [] }), "amount");
+  assert.equal(first({ type: "KeyError", message: "'x'", frames: [{ file: "f", line: 2, function: "g", source: [[1, "amount"], [2, "return rates[currency]"]] }] }), "currency");
+  assert.equal(first(null, "no line was given"), "line");
+  assert.equal(first({ type: "E", message: "boom", frames: [] }), "order_id");
 });

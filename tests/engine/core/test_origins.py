@@ -46,7 +46,7 @@ def test_a_leaf_that_is_not_there_is_missing() -> None:
 
 
 def order() -> Execution:
-    """charge_card.amount ⟵ price.total ⟵ discount.rate ⟵ start form."""
+    """charge_card.amount ⟵ price.total ⟵ discount.rate ⟵ start input."""
     flow = Execution("w", [node("discount"), node("price"), node("charge_card")], name="order_flow")
     flow.started({"coupon": "SPRING140"})
     discount = flow.run(
@@ -74,10 +74,10 @@ def test_a_value_is_followed_to_the_start_form() -> None:
         ("charge_card input.amount", -12.5, "${price.output.total}"),
         ("price returned total", -12.5, "${discount.output.rate}"),
         ("discount returned rate", 1.4, "${workflow.input.coupon}"),
-        ("start form, coupon", "SPRING140", ""),
+        ("start input, coupon", "SPRING140", ""),
     ]
     hop = last("charge_card@w", "amount", order())
-    assert hop.note == "typed by ana"
+    assert hop.note == "given by ana at the start"
     assert hop.path == "order_flow"
 
 
@@ -92,7 +92,7 @@ def test_hops_are_json_in_the_shape_of_the_view() -> None:
         "expression": "${price.output.total}",
         "value": -12.5,
     }
-    assert hops[-1]["note"] == "typed by ana"
+    assert hops[-1]["note"] == "given by ana at the start"
 
 
 def test_an_output_can_be_asked_about_too() -> None:
@@ -148,7 +148,7 @@ def test_a_leaf_inside_a_moved_object_is_followed_into_it() -> None:
     assert trace("b@w", "order.id", flow) == [
         ("b input.order.id", 7, "${a.output.order}"),
         ("a returned order.id", 7, "${workflow.input.order}"),
-        ("start form, order", {"id": 7}, ""),
+        ("start input, order", {"id": 7}, ""),
     ]
 
 
@@ -168,9 +168,9 @@ def test_a_function_with_unrelated_inputs_names_the_candidates() -> None:
 @pytest.mark.parametrize(
     ("leaf", "output", "expected"),
     [
-        ("q", {"q": "tell"}, "start form, q"),
-        ("other", {"other": "told"}, "start form, p"),
-        ("unitPrice", {"unitPrice": 9}, "start form, price"),
+        ("q", {"q": "tell"}, "start input, q"),
+        ("other", {"other": "told"}, "start input, p"),
+        ("unitPrice", {"unitPrice": 9}, "start input, price"),
     ],
 )
 def test_the_most_plausible_input_is_followed(
@@ -195,7 +195,7 @@ def test_a_script_is_followed_along_the_input_it_names() -> None:
     states, _ = tree(flow)
     hops = origin(states, "w", "calc@w", "result", "output")
     assert hops[0].note == "computed by $.b + 1"
-    assert hops[-1].what == "start form, b"
+    assert hops[-1].what == "start input, b"
 
 
 def parent_and_child(prefix: str = "workflowInput.") -> tuple[Execution, Execution]:
@@ -231,7 +231,7 @@ def test_a_value_is_followed_through_a_sub_workflow(prefix: str) -> None:
         ("sub returned answer", 42, "${x.output.y}"),
         ("x returned y", 42, "${workflow.input.m}"),
         ("sub input.m", 5, "${workflow.input.n}"),
-        ("start form, n", 5, ""),
+        ("start input, n", 5, ""),
     ]
 
 
@@ -248,7 +248,7 @@ def test_the_winning_write_of_a_variable_is_followed() -> None:
     flow.scheduled("a", input={"v": 2}, origins=[moved("v", "${workflow.variables.v}")])
     states, _ = tree(flow)
     hops = origin(states, "w", "a@w", "v")
-    assert [hop.what for hop in hops] == ["a input.v", "two input.v", "start form, y"]
+    assert [hop.what for hop in hops] == ["a input.v", "two input.v", "start input, y"]
     assert hops[0].note == "variable v, last written by two (before that by one)"
 
 
@@ -269,7 +269,7 @@ def test_joins_and_loops_hand_on_what_they_collected() -> None:
         "a input.v",
         "loop returned 2.b.v",
         "b returned v",
-        "start form, n",
+        "start input, n",
     ]
 
 
@@ -337,25 +337,28 @@ def test_a_text_of_several_expressions_follows_the_first() -> None:
     flow.scheduled("a", input={"t": "x-y"}, origins=origins)
     found = hops("a@w", "t", flow, side="input")
     assert found[0].note == "made of 2 expressions, the first is followed"
-    assert found[-1].what == "start form, p"
+    assert found[-1].what == "start input, p"
 
 
 @pytest.mark.parametrize(
     ("actor", "data", "note"),
     [
-        ("user:ana", {}, "typed by ana"),
-        ("user:", {}, "typed by a person"),
+        ("user:ana", {}, "given by ana at the start"),
+        ("user:", {}, "given at the start"),
+        ("user", {}, "given at the start"),
+        ("form", {}, "given in the start form"),
+        ("sample:order_flow", {}, "from the sample order_flow"),
         ("event:orders", {}, "given by event:orders"),
         ("user:ana", {"branch": {"workflow_id": "old"}}, "input of a branch of old"),
     ],
 )
-def test_the_start_form_says_who_filled_it(actor: str, data: dict[str, object], note: str) -> None:
+def test_the_start_input_says_who_gave_it(actor: str, data: dict[str, object], note: str) -> None:
     flow = Execution("w", [node("a")], name="f", actor=actor).started({"p": 1}, **data)
     flow.scheduled("a", input={"x": 1}, origins=[moved("x", "${workflow.input.p}")])
     assert last("a@w", "x", flow).note == note
 
 
-@pytest.mark.parametrize(("created_by", "note"), [("bob", "typed by bob"), (None, "")])
+@pytest.mark.parametrize(("created_by", "note"), [("bob", "given by bob at the start"), (None, "")])
 def test_without_a_history_the_execution_says_who_made_it(
     created_by: str | None, note: str
 ) -> None:
@@ -407,7 +410,7 @@ def test_a_join_hands_on_what_its_branches_returned() -> None:
     assert trace("j@w", "a.v", flow, side="output") == [
         ("j returned a.v", 9, ""),
         ("a returned v", 9, "${workflow.input.n}"),
-        ("start form, n", 9, ""),
+        ("start input, n", 9, ""),
     ]
     assert [hop.what for hop in hops("j@w", "elsewhere", flow)] == ["j returned elsewhere"]
 
@@ -419,7 +422,7 @@ def test_a_switch_was_decided_by_what_it_read() -> None:
         origins=[moved("v", "${workflow.input.size}")],
     )  # fmt: skip
     found = hops("s@w", "selectedCase", flow)
-    assert [hop.what for hop in found] == ["s returned selectedCase", "start form, size"]
+    assert [hop.what for hop in found] == ["s returned selectedCase", "start input, size"]
     assert found[0].note == "chosen by its case"
 
 

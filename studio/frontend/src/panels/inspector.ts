@@ -94,7 +94,7 @@ class Inspector {
       h("div.btns", null, this.is_slim ? null : this.replay_button(subject, ".small"), is_execution ? null : h("button.btn.icon.small", {
         type: "button", "data-f": "up", "aria-label": "Back to the execution", title: "Back to the execution", onclick: () => this.vm.select(null),
       }, icon("close"))),
-      h("p.cut", null, subtitle(vm, subject)));
+      h("p", null, subtitle(vm, subject)));
   }
 
   private replay_button(subject: Subject, classes: string): HTMLElement | null {

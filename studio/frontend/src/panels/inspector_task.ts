@@ -38,6 +38,22 @@ export function origin_of(detail: TaskDetail, path: string): string | null {
   return best;
 }
 
+/** Recorded origins, those first whose name the error or the failing line of its source speaks of ("amount is negative"). */
+export function by_relevance(detail: TaskDetail): TaskDetail["origins"] {
+  const frame = detail.error?.frames[detail.error.frames.length - 1];
+  const line = frame?.source?.find(([number]) => number === frame.line)?.[1] ?? "";
+  const said = words_of(detail.error?.message ?? detail.reason ?? ""), failing = words_of(line);
+  const rank = (path: string): number => {
+    const name = path.split(/[.[]/).pop()!.replace(/["\]]/g, "");
+    return said.has(name) ? 0 : failing.has(name) ? 1 : 2;
+  };
+  return [...detail.origins].sort((a, b) => rank(a.path) - rank(b.path));
+}
+
+function words_of(text: string): Set<string> {
+  return new Set(text.match(/\w+/g) ?? []);
+}
+
 export class TaskBody {
   private readonly views = new Map<string, JsonView>();
   private views_of = "";
@@ -59,12 +75,11 @@ export class TaskBody {
   /** The leaf the key `O` is about: where the keyboard is, else the first one with an origin. */
   leaf_for_origin(detail: TaskDetail): string | null {
     const active = this.views.get("input")?.active;
-    // Without a choice: the value that the error speaks of ("amount is negative"), else the first.
-    const words = new Set((detail.error?.message ?? "").match(/\w+/g) ?? []);
-    const spoken_of = detail.origins.find((origin) => words.has(origin.path.split(/[.[]/).pop()!));
     const chosen = active && origin_of(detail, active);
-    const is_default = !chosen || chosen === detail.origins[0]?.path;
-    return is_default ? ((spoken_of ?? detail.origins[0])?.path ?? null) : chosen;
+    // The first row has the keyboard before anybody chose one.
+    const first = Object.keys((detail.input ?? {}) as object)[0];
+    const is_default = !chosen || chosen === detail.origins[0]?.path || chosen === origin_of(detail, first ?? "");
+    return is_default ? (by_relevance(detail)[0]?.path ?? null) : chosen;
   }
 
   private summary(shown: Shown): (Node | null)[] {
@@ -162,7 +177,7 @@ export class TaskBody {
   private origins({ task, detail }: Shown): Node | null {
     if (!detail) return null;
     if (!detail.origins.length) return section("Values from expressions", null, nothing("Every value of the input stands in the definition as it is."));
-    return section("Values from expressions", { note: plural(detail.origins.length, "value") }, h("ul.iorigins", null, ...detail.origins.map((origin, i) =>
+    return section("Values from expressions", { note: plural(detail.origins.length, "value") }, h("ul.iorigins", null, ...by_relevance(detail).map((origin, i) =>
       h("li", null,
         h("button.hop", { type: "button", "data-f": `leaf ${i}`, onclick: () => this.ask_origin(task, origin.path) }, h("code", null, origin.path), h("span.cut.t2", null, "⟵ ", h("code", null, origin.expression))),
         origin.fallback ? h("span.warn", null, "path not found, null used") : h("span.t3", null, origin.source)))));

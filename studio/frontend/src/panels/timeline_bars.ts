@@ -38,7 +38,7 @@ export function draw_lane(row: TimelineRow, scale: TimeScale, critical: readonly
     put(svg("line", { class: "k-crit", x1, x2: Math.max(x1 + LEAST_PX, scale.x(span.to)), y1: 20.5, y2: 20.5 }));
   }
   const note = note_of(row, scale, options.selected);
-  if (note) put(note);
+  for (const shape of note) put(shape);
   return lane;
 }
 
@@ -102,9 +102,9 @@ function strip(columns: readonly Column[], scale: TimeScale, options: LaneOption
   return shapes;
 }
 
-/** Text goes where there is room: left of the first bar, else right of the last; over a bar it has a rim. */
-function note_of(row: TimelineRow, scale: TimeScale, selected: boolean): SVGTextElement | null {
-  if (!row.note) return null;
+/** Text goes where there is room: left of the first bar, else right of the last; over bars it has a ground of its own. */
+function note_of(row: TimelineRow, scale: TimeScale, selected: boolean): SVGElement[] {
+  if (!row.note) return [];
   const room = row.note.length * 6 + 14;
   const bars = row.segments.filter((s) => s.kind !== "wait" || s.to - s.from > 0);
   const solid = bars.filter((s) => s.kind !== "wait");
@@ -118,7 +118,9 @@ function note_of(row: TimelineRow, scale: TimeScale, selected: boolean): SVGText
   const text = svg("text", {
     class: `tl-text${selected && row.attempts > 1 ? " em" : ""}${fits ? "" : " over"}`, x: at_left ? Math.max(room - 14, left) : right, y: 16, "text-anchor": at_left ? "end" : "start",
   }, document.createTextNode(row.note));
-  return text;
+  if (fits) return [text];
+  const width = row.note.length * 6 + 4, x = at_left ? Math.max(room - 14, left) - width + 2 : right - 2;
+  return [svg("rect", { class: "tl-ground", x, y: 4, width, height: 16, rx: 3 }), text];
 }
 
 /** Ticks with times; seconds alone where the minute is the same as before. */
