@@ -162,7 +162,8 @@ class Samples:
         if sample.calls_service:
             given["service_url"] = self._service_url()
         request = {"name": sample.workflow, "version": 1, "input": given}
-        return self._engine.service.start_workflow(request, f"sample:{sample.name}").result(_SECONDS)
+        starting = self._engine.service.start_workflow(request, f"sample:{sample.name}")
+        return starting.result(_SECONDS)
 
     def close(self) -> None:
         """Stop the web service that samples call. The engine goes on. Safe to call twice."""
