@@ -321,7 +321,22 @@ class Engine:
         """Rows of one read-only SELECT over the history as a pandas DataFrame.
 
         The views ``executions`` and ``tasks`` have a row per execution and per attempt of a
-        task, with ``input`` and ``output`` (``input_data``, ``output_data``) as JSON.
+        task, with ``input`` and ``output`` (``input_data``, ``output_data``) as JSON. An attempt
+        has its row once it has ended, those of HUMAN and WAIT from their start; what waits for a
+        worker, or is with one, is to be found among the events:
+
+        Example:
+            >>> engine.sql('''
+            ...     SELECT workflow_type, reference, count(*) AS open
+            ...     FROM executions JOIN (
+            ...       SELECT workflow_id, any_value(reference) AS reference,
+            ...         arg_max(kind, number) AS newest
+            ...       FROM events WHERE kind LIKE 'Task%' GROUP BY workflow_id, task_id
+            ...     ) USING (workflow_id)
+            ...     WHERE status IN ('RUNNING', 'PAUSED')
+            ...       AND newest IN ('TaskScheduled', 'TaskStarted', 'TaskUpdated', 'TaskReset')
+            ...     GROUP BY ALL ORDER BY ALL
+            ... ''')
         """
         return self.client.query_frame(sql, parameters)
 

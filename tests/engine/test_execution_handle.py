@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from engine import Engine, Execution, WorkflowDef, WorkflowTask, task
 from engine.functions import FunctionRegistry
+from engine.testing.definitions import workflow
 
 FUNCTIONS = FunctionRegistry()
 
@@ -127,3 +129,28 @@ def test_own_empty_registry_is_not_replaced_by_the_default_one():
     own = FunctionRegistry()
     with Engine(functions=own, http_tasks=False) as engine:
         assert engine.functions is own
+
+
+def test_what_waits_for_a_worker_is_found_as_the_documentation_says():
+    example = Engine.sql.__doc__.split("engine.sql('''")[1].split("'''")[0]
+    question = re.sub(r"^\s*\.\.\. ?", "", example, flags=re.M)
+    with Engine(threads=0, http_tasks=False) as engine:
+        engine.client.register_workflow_def(workflow("two", "a", "b"))
+        executions = [engine.start("two") for _ in range(3)]
+        for _ in range(2):
+            complete_one(engine, "a")
+        complete_one(engine, "b")
+        assert engine.sql(question).values.tolist() == [["two", "a", 1], ["two", "b", 1]]
+        # What a rerun takes back is not waited for any more.
+        halfway = [e for e in executions if len(engine.client.workflow(e).tasks) == 2]
+        halfway = [e for e in halfway if engine.client.workflow(e).status == "RUNNING"]
+        first = engine.client.workflow(halfway[0]).tasks[0]
+        engine.service.terminate(halfway[0], "").result(10)
+        engine.service.rerun(halfway[0], {"reRunFromTaskId": first.task_id}).result(10)
+        assert engine.sql(question).values.tolist() == [["two", "a", 2]]
+
+
+def complete_one(engine: Engine, task_type: str) -> None:
+    (task,) = engine.service.poll(task_type, "w", None, 1, 0).result(10)
+    ids = {key: task[key] for key in ("workflowInstanceId", "taskId")}
+    engine.service.update_task({**ids, "status": "COMPLETED"}).result(10)
