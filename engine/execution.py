@@ -14,12 +14,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import EngineError
 from .explanation import Answer, Origin, Why, input_words
 from .models.display import Drawn
 from .models.enums import WorkflowStatus
+from .models.problems import did_you_mean
 
 if TYPE_CHECKING:
     from .client.base import Client
@@ -124,6 +125,7 @@ class Execution(Drawn):
         iteration: int | None = None,
         *,
         set: Mapping[str, Any] | None = None,
+        add: Mapping[str, Any] | None = None,
         workflow_input: Mapping[str, Any] | None = None,
     ) -> ReplayPlan:
         """Plan a branch that begins at a task. Nothing runs before ``go()``.
@@ -131,15 +133,17 @@ class Execution(Drawn):
         Args:
             reference: Reference name of the task.
             iteration: Which one, in a loop; by default the newest failure.
-            set: Input keys of that task with their new values.
+            set: Input keys of that task with their new values; only keys that it has.
+            add: Input keys that it does not have so far.
             workflow_input: Another input for the whole branch; by default the same.
 
         Raises:
-            KeyError: No such task has been scheduled.
+            KeyError: No such task has been scheduled, or it has no such input to set; the message
+                names those that there are.
             InvalidRequestError: The task can't be begun at.
         """
         key = reference if iteration is None else (reference, iteration)
-        return ReplayPlan(self.client, self[key].task, set or {}, workflow_input)
+        return ReplayPlan(self.client, self[key].task, set or {}, workflow_input, add or {})
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same execution."""
@@ -217,8 +221,16 @@ class ExecutionTask(Drawn):
 
         Args:
             leaf: ``amount``, ``line.sku`` or ``items[2]``.
+
+        Raises:
+            KeyError: There is no such value; the message names the inputs.
         """
+        from .core.leaf_path import MISSING, parse_leaf, read_leaf
+
         task = self.task
+        is_here = not task.external_input_payload_storage_path
+        if is_here and read_leaf(task.input_data, parse_leaf(leaf)) is MISSING:
+            _refuse_input(task, leaf, task.input_data)
         return Origin(leaf, self.client.origin(task.workflow_instance_id, task.task_id, leaf))
 
     def __repr__(self) -> str:
@@ -240,26 +252,34 @@ class ReplayPlan(Answer):
         task: Task,
         edits: Mapping[str, Any],
         workflow_input: Mapping[str, Any] | None = None,
+        additions: Mapping[str, Any] | None = None,
     ) -> None:
         """Ask for the plan. The original execution is only read.
 
         Raises:
             InvalidRequestError: The task can't be begun at.
+            KeyError: ``edits`` has a key that is no input of the task.
         """
         self.client = client
         self.task = task
-        self.edits = dict(edits)
+        self.additions = dict(additions or {})
+        self.edits = {**edits, **self.additions}
         self.workflow_input = workflow_input
         self.plan: BranchPlan = client.plan_branch(task.workflow_instance_id, task.task_id)
+        for key in edits:
+            if key not in self.plan.input:
+                _refuse_input(task, key, self.plan.input, "A new one goes into add={…}.")
 
     @property
     def title(self) -> str:  # type: ignore[override]  # computed, where other answers fix it
         """The plan in one sentence, and the edits."""
         edits = [
-            f"{key}: {input_words(key, self.plan.input.get(key))} → {input_words(key, value)}"
+            f"Edited {key}: {input_words(key, self.plan.input[key])} → {input_words(key, value)}."
+            if key in self.plan.input
+            else f"Added {key}: {input_words(key, value)}."
             for key, value in self.edits.items()
         ]
-        return " ".join([self.plan.sentence, *(f"Edited {edit}." for edit in edits)])
+        return " ".join([self.plan.sentence, *edits])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -282,6 +302,17 @@ def _is(task: Task, reference: str, iteration: int | None) -> bool:
     if iteration is None:
         return reference in (_base(task), task.reference_task_name)
     return _base(task) == reference and task.iteration == iteration
+
+
+def _refuse_input(task: Task, key: str, inputs: Mapping[str, Any], way_on: str = "") -> NoReturn:
+    """Raise for an input that a task does not have.
+
+    Raises:
+        KeyError: Always; it names the inputs.
+    """
+    known = f"there are {', '.join(inputs)}" if inputs else "it has none"
+    parts = (f"{_base(task)} has no input {key}; {known}.", did_you_mean(key, inputs), way_on)
+    raise KeyError(" ".join(filter(None, parts)))
 
 
 def _base(task: Task) -> str:

@@ -395,6 +395,8 @@ def _constant_note(state: WorkflowState, task: TaskState, leaf: LeafPath) -> str
     template = node.settings.input_template if node is not None and node.settings else {}
     if leaf and read_leaf(template, leaf) is not MISSING:
         return "default of the task definition (inputTemplate)"
+    if read_leaf(task.input_data, leaf) is MISSING:
+        return "not among the inputs"
     return "set by the engine"
 
 

@@ -70,7 +70,7 @@ def test_copy_shows_the_same_and_can_be_brought_to_success(
     execution = Execution(target.client, workflow_id)
     cause = execution.why().report.chains[0].cause
     assert cause.path == f"parent_{names.flow}/sub_ref/second_ref"
-    again = execution.replay_from("second_ref", set={"n": 5}).go()
+    again = execution.replay_from("second_ref", add={"n": 5}).go()
     done(target.client, names.second)
     again.wait(20)
 

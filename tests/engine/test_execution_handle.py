@@ -103,6 +103,27 @@ def test_replay_runs_only_when_told_and_leaves_the_original(shop, failed):
     assert failed.branches() == [failed, branch]
 
 
+def test_an_input_that_a_task_does_not_have_is_named_beside_those_it_has(failed):
+    with pytest.raises(KeyError, match="refuse_many has no input nmber; there are number"):
+        failed.replay_from("refuse_many", set={"nmber": 4})
+    with pytest.raises(KeyError, match="Did you mean 'number'"):
+        failed["refuse_many"].origin("nmber")
+    with pytest.raises(KeyError, match="has no input number.digits"):
+        failed["refuse_many"].origin("number.digits")
+    task = failed["refuse_many"].task
+    told = failed.client.origin(task.workflow_instance_id, task.task_id, "nmber")
+    assert told[0]["note"] == "not among the inputs"
+
+
+def test_a_new_input_is_added_on_purpose(failed):
+    plan = failed.replay_from("refuse_many", set={"number": 4}, add={"note": "by hand"})
+    assert "Edited number: 10 → 4." in plan.title
+    assert 'Added note: "by hand".' in plan.title
+    branch = plan.go().wait(20)
+    assert branch["refuse_many"].input["note"] == "by hand"
+    assert next(iter(branch["refuse_many"].origin("note")))["note"] == "edited when branching"
+
+
 def test_waiting_gives_up_in_time_and_the_execution_goes_on(shop):
     run = shop.execution(shop.start("asking"))
     with pytest.raises(TimeoutError, match="still RUNNING after 0.1 seconds"):
