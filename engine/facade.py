@@ -424,15 +424,17 @@ def rebuild_history(db: str | Path) -> int:
 def connect(target: str | Path | None = None, **settings: Any) -> Client:
     """A client of an engine in this process, or of a server.
 
-    A file that a running studio owns gives a client of that studio.
+    A file that a running studio owns gives a client of that studio. A database that is not there
+    is an error and not made; ``Engine(path)`` makes one.
 
     Args:
-        target: A database file, None for one in memory, or the address of a server:
+        target: A database file that exists, None for one in memory, or the address of a server:
             ``http://host:8080/api`` of a Conductor cluster or of a Conductor Studio.
         settings: As for ``Engine``; for an address ``key`` and ``secret``, or ``token``.
 
     Raises:
         InvalidRequestError: The address is none, or a setting does not fit it.
+        NotFoundError: There is no such database.
     """
     from .client.remote import RemoteClient
 
@@ -445,6 +447,13 @@ def connect(target: str | Path | None = None, **settings: Any) -> Client:
                 f"{', '.join(sorted(unknown))}: settings of an engine, which {target} is not."
             )
         return RemoteClient(str(target), **settings)
+    if target is not None and str(target) != ":memory:" and not is_database(target):
+        from .errors import NotFoundError
+
+        raise NotFoundError(
+            f"There is no database {target}. Engine({str(target)!r}) makes a new one; for a server "
+            "write its address, as http://host:8080/api."
+        )
     from .client.local import LocalClient
 
     engine = Engine(target or ":memory:", **settings)

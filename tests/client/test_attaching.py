@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine
-from engine.errors import StoreLockedError
+from engine import Engine, connect
+from engine.errors import NotFoundError, StoreLockedError
 from engine.functions import FunctionRegistry
 from engine.http_api.server import serve_api
 
 OWNER = """
 import sys
-from engine import Engine
+from engine import Engine, connect
 from engine.http_api.server import serve_api
 
 with Engine(sys.argv[1], threads=0, attach=False) as engine:
@@ -153,3 +153,14 @@ def test_owner_that_does_not_answer_leaves_the_refusal(tmp_path: Path) -> None:
         )
     assert "StoreLockedError" in done.stderr
     assert "stop that process" in done.stderr
+
+
+def test_connecting_to_a_database_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "nope.duckdb"
+    with pytest.raises(NotFoundError, match=r"no database .*nope\.duckdb.* Engine\("):
+        connect(path)
+    assert list(tmp_path.iterdir()) == []
+    Engine(path, threads=0).close()
+    client = connect(path, threads=0)
+    assert client.counts() == {}
+    client.close()
