@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.errors import EngineError, InvalidRequestError, Problem
 
+from .arguments import Arguments
 from .option_conflicts import COMMAND_OPTIONS, check_options
 from .settings import PREFIX, Settings
 
@@ -22,9 +23,9 @@ USAGE_EXIT: Final = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 an execution failed, 2 not begun."""
-    arguments = vars(_parser().parse_args(argv))
-    command = arguments.pop("command", None)
     try:
+        arguments = vars(_parser().parse_args(sys.argv[1:] if argv is None else argv))
+        command = arguments.pop("command", None)
         settings = Settings.read(arguments)
         check_options(command, arguments, settings)
         if command == "run":
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="conductor-studio",
         description="Runs Conductor workflows on this machine and shows what they do.",
         epilog=f"Every option can be set in the environment: {PREFIX}PORT, {PREFIX}DB, …",

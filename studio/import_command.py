@@ -71,7 +71,10 @@ def read_executions(file: str) -> list[Workflow]:
     if size > MOST_BYTES:  # before a byte of it is read
         raise InvalidRequestError(f"{file} has {size:,} bytes; {MOST_BYTES:,} are the limit.")
     text = path.read_bytes()
-    body: Any = loads_untrusted(text, MOST_BYTES)
+    try:
+        body: Any = loads_untrusted(text, MOST_BYTES)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{file}: {error}") from None
     if isinstance(body, dict):
         body = next((body[key] for key in _LISTS if isinstance(body.get(key), list)), [body])
     found = [one for one in body if isinstance(one, dict) and one.get("workflowId")]

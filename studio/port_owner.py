@@ -30,10 +30,10 @@ def check_port(host: str, port: int) -> None:
 def _words(host: str, port: int, error: OSError) -> str:
     other = f"choose another one: --port {port + 1 if port < 65535 else 8081}"
     if error.errno == errno.EADDRINUSE:
-        if _is_studio(host, port):
+        if server := _server(host, port):
             name = "localhost" if host.startswith("127.") else host
             return (
-                f"Port {port} is taken by a Conductor server that is already running at "
+                f"Port {port} is taken by a {server} that is already running at "
                 f"http://{name}:{port}; open that, or {other}."
             )
         owner = _owner(port)
@@ -43,13 +43,23 @@ def _words(host: str, port: int, error: OSError) -> str:
     return f"Can't listen on {host}:{port}: {error.strerror or error}; see --host and --port."
 
 
-def _is_studio(host: str, port: int) -> bool:
+def _server(host: str, port: int) -> str:
+    """``Conductor Studio`` or ``Conductor server``; empty: something else, or it is silent."""
+    if b'"healthy"' not in _asked(host, port, "/health")[1]:
+        return ""
+    # A route of ours that no Conductor has; a studio with users asks for a log-in first.
+    is_studio = _asked(host, port, "/api/capabilities")[0] in (200, 401, 403)
+    return "Conductor Studio" if is_studio else "Conductor server"
+
+
+def _asked(host: str, port: int, path: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
-        connection.request("GET", "/health")
-        return b'"healthy"' in connection.getresponse().read(2000)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read(2000)
     except (OSError, http.client.HTTPException):
-        return False
+        return 0, b""
     finally:
         connection.close()
 

@@ -92,6 +92,8 @@ def _read(file: str) -> list[WorkflowDef]:
         body: Any = loads_untrusted(Path(file).expanduser().read_bytes())
     except FileNotFoundError:
         raise InvalidRequestError(f"{file}: there is no such file.") from None
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{file}: {error}") from None
     items = body if isinstance(body, list) else [body]
     if not all(isinstance(one, dict) and one.get("name") and "tasks" in one for one in items):
         raise InvalidRequestError(f"{file} holds no workflow definitions.")

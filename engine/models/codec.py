@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Final
 
 import msgspec
@@ -46,7 +47,20 @@ def loads_untrusted(data: bytes, max_bytes: int = MAX_BODY_BYTES) -> JsonValue:
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequestError(f"The body is not valid JSON: {error}") from None
+        place = _place(data, str(error))
+        raise InvalidRequestError(f"The body is not valid JSON: {error}{place}") from None
+
+
+def _place(data: bytes, words: str) -> str:
+    """Line and column of the byte that an error of the decoder names, for who edits text."""
+    found = re.search(r"\(byte (\d+)\)", words)
+    at = int(found[1]) if found else len(data) if "truncated" in words else -1
+    if at < 0:
+        return ""
+    before = data[:at]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    return f", line {line}, column {column}"
 
 
 def payload_hash(value: JsonValue) -> str:

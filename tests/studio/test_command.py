@@ -11,6 +11,8 @@ import threading
 
 import pytest
 
+from engine import Engine
+from engine.http_api import ApiServer
 from studio.command import main
 from studio.port_owner import check_port
 from studio.serve_command import check_exposure
@@ -65,6 +67,29 @@ def test_a_database_without_users_is_not_started_for_others(capsys, tmp_path):
     check_exposure(Settings(host="0.0.0.0", db=database))
 
 
+def test_a_port_taken_by_a_studio_is_said_to_be_a_studios(capsys):
+    with ApiServer(Engine(threads=0).service, port=0) as server:
+        error = refused(capsys, "--port", str(server.port), "--db", ":memory:", "--no-open")
+    assert f"Port {server.port} is taken by a Conductor Studio that is already running" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prot", "1"), "Unknown option --prot. Did you mean --port?"),
+        (("--prot=1",), "Unknown option --prot. Did you mean --port?"),
+        (("--db", "--x", "pubish", "a"), "Unknown command pubish. Did you mean publish?"),
+        (("run", "flow.json", "--imput", "{}"), "Unknown option --imput. Did you mean --input?"),
+        (("user", "ad", "ann"), "Unknown command ad. Did you mean add?"),
+        (("--zzzzz",), "Unknown option --zzzzz. See conductor-studio --help."),
+        (("--port", "abc"), "Argument --port: invalid int value: 'abc'."),
+        (("run",), "the following arguments are required: DEFINITION.json"),
+    ],
+)
+def test_a_slip_on_the_command_line_is_named_with_what_was_meant(capsys, arguments, said):
+    assert said.lower() in refused(capsys, *arguments).lower()
+
+
 def test_free_port_passes_the_check():
     check_port("127.0.0.1", 0)
 
@@ -83,6 +108,10 @@ def test_run_refuses_what_is_no_definition(capsys, tmp_path):
     assert "no such file" in refused(capsys, "run", str(file))
     file.write_text("[1, 2")
     assert "not valid JSON" in refused(capsys, "run", str(file))
+    file.write_text('{\n  "name": "flow",\n  tasks: []\n}')
+    assert "line 3, column 3" in refused(capsys, "run", str(file))
+    file.write_text('{"name": "flow",\n "tasks": [')
+    assert "line 2, column 12" in refused(capsys, "publish", str(file), "--connect", "http://x")
     file.write_text('{"tasks": []}')
     assert "no workflow definition" in refused(capsys, "run", str(file))
     file.write_text('{"name": "flow", "tasks": []}')
