@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from ...models.enums import TaskStatus, WorkflowStatus
+
 CLASSIFIER: Final = (
     "coalesce(nullif(trim(json_extract_string(body, '$.metadata.classifier')), ''), "
     "CASE WHEN json_exists(body, '$.metadata.agent_sdk') "
@@ -22,6 +24,8 @@ class Field(NamedTuple):
     sql: str
     kind: Literal["text", "time", "number", "list"] = "text"
     """``list``: compared with each of its texts."""
+    values: tuple[str, ...] = ()
+    """All that it can be; empty for any text."""
 
 
 class Area(NamedTuple):
@@ -57,7 +61,7 @@ WORKFLOWS: Final = Area(
         "executionTime": Field(
             "CASE WHEN c.end_time > 0 THEN c.end_time - c.create_time ELSE 0 END", "number"
         ),
-        "status": Field("c.status"),
+        "status": Field("c.status", values=tuple(one.value for one in WorkflowStatus)),
         "priority": Field("c.priority", "number"),
         "parentWorkflowId": Field("coalesce(c.parent_workflow_id, '')"),
         "failedReferenceTaskNames": Field("c.failed_reference_task_names", "list"),
@@ -93,7 +97,7 @@ TASKS: Final = Area(
         "referenceTaskName": Field("c.reference_task_name"),
         "workflowId": Field("c.workflow_id"),
         "workflowType": Field("c.workflow_type"),
-        "status": Field("c.status"),
+        "status": Field("c.status", values=tuple(one.value for one in TaskStatus)),
         "scheduledTime": Field("c.scheduled_time", "time"),
         "startTime": Field("c.start_time", "time"),
         "endTime": Field("c.end_time", "time"),

@@ -68,6 +68,10 @@ def order(sort: str, area: Area) -> list[tuple[str, str]]:
     return parts
 
 
+def _one_of(values: Sequence[str]) -> str:
+    return f"it is one of {', '.join(values)}"
+
+
 class _Compiler:
     def __init__(self, text: str, area: Area) -> None:
         self._text = text
@@ -119,6 +123,8 @@ class _Compiler:
 
     def _textual(self, tree: Comparison, field: Field) -> Condition:
         operator, texts = tree.operator, [value.text for value in tree.values]
+        if operator in ("=", "IN"):
+            self._refuse_values(tree, field)
         if operator in _ORDERED or operator == "BETWEEN":
             if field.kind == "list":
                 refuse(self._text, tree.at, f"{tree.field} can't be compared by order")
@@ -141,6 +147,14 @@ class _Compiler:
         if patterns:
             parts.append(_matching(field, patterns))
         return _joined("OR", parts)
+
+    def _refuse_values(self, tree: Comparison, field: Field) -> None:
+        """A status that nothing can ever have is a slip, not a search without hits."""
+        for value in tree.values if field.values else ():
+            if value.text and "*" not in value.text and value.text not in field.values:
+                near = get_close_matches(value.text.upper(), field.values, 1, 0.7)
+                hint = f"did you mean {near[0]!r}?" if near else _one_of(field.values)
+                refuse(self._text, value.at, f"no {tree.field} is {value.text[:40]!r}; {hint}")
 
     def _numeric(self, tree: Comparison, field: Field) -> Condition:
         operator = tree.operator
