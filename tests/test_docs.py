@@ -53,9 +53,9 @@ def test_worker_snippet_compiles_and_names_what_the_sdk_has() -> None:
 
 
 def test_question_to_the_history_runs_as_printed(tmp_path: Path) -> None:
-    code = "import engine\n" + block("query_frame")
-    run(code, tmp_path)
-    assert (tmp_path / "orders.duckdb").exists()
+    # The block before it in the README has made the database: conductor-studio --db orders.duckdb.
+    made = "import engine\nengine.Engine('orders.duckdb').close()\n"
+    run(made + block("query_frame"), tmp_path)
 
 
 def test_every_promise_names_tests_that_exist() -> None:
