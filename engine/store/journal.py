@@ -35,14 +35,13 @@ from .journal_events import (
     number_executions,
 )
 from .journal_file import check_seal, connect, damaged, prepare, seal, translated, verify
+from .journal_pruning import Pruner
 from .journal_reads import JournalReads
 from .migrations import Step
 from .migrations.journal_steps import JOURNAL_STEPS
 
 logger = logging.getLogger(__name__)
 
-PRUNE_RECORDS: Final = 200
-"""Records of one pruning transaction: well under a millisecond, which a commit may wait for."""
 _CHECKPOINT_BYTES: Final = 4 << 20
 _KEPT_WAL_BYTES: Final = 32 << 20
 """The write-ahead file is not cut shorter than this: a commit that writes over old bytes of it
@@ -109,6 +108,7 @@ class Journal:
                 self._writer.close()
                 raise
         self._janitor.execute("PRAGMA wal_autocheckpoint=0")
+        self._pruner = Pruner(self._janitor)
         self.schema_version = int(info["schema_version"])
         self.store_id = str(info["store_id"])
         self.last_position = int(info["last_position"])
@@ -202,6 +202,8 @@ class Journal:
                     "UPDATE info SET value = ? WHERE key = 'last_position'", (last,)
                 )
                 fault_point("journal.before_commit")
+            if commit.reopened or commit.removed:
+                self._pruner.start_afresh()
             self.last_position = last
             self._unchecked_bytes += _COMMIT_BYTES
             for workflow_id in opened:
@@ -374,28 +376,24 @@ class Journal:
         """
         with self._mutex, translated(self.path):
             self._check_open()
-            run = self._janitor.execute
-            due = run(
-                "SELECT workflow_id FROM ended_executions WHERE position <= ? LIMIT ?",
-                (fed, PRUNE_RECORDS),
-            ).fetchall()
-            others = self._has_prunable_records(fed)
-            if not due and not others and fed == self.fed_position:
+            has_work = self._pruner.has_work(fed)
+            if not has_work and fed == self.fed_position:
                 return False
-            with _Transaction(self._janitor):
-                room = PRUNE_RECORDS
-                for (workflow_id,) in due:
-                    room = self._prune_execution(workflow_id, room)
-                    if room <= 0:
-                        break
-                if others:
-                    self._prune_records(fed)
-                run("UPDATE info SET value = ? WHERE key = 'fed_position'", (fed,))
-                fault_point("journal.before_prune")
+            try:
+                with _Transaction(self._janitor):
+                    if has_work:
+                        self._pruner.delete_some(fed)
+                    self._janitor.execute(
+                        "UPDATE info SET value = ? WHERE key = 'fed_position'", (fed,)
+                    )
+                    fault_point("journal.before_prune")
+            except BaseException:
+                self._pruner.start_afresh()
+                raise
             self.fed_position = fed
             self._unchecked_bytes += _COMMIT_BYTES
         fault_point("journal.after_prune")
-        return bool(due) or others
+        return has_work
 
     def checkpoint(self) -> None:
         """Move what the write-ahead file has gathered into the journal; commits go on meanwhile."""
@@ -412,35 +410,6 @@ class Journal:
                     self._check_open()
                     self._janitor.execute(_CHECKPOINT).fetchone()
         fault_point("journal.after_checkpoint")
-
-    def _prune_execution(self, workflow_id: str, room: int) -> int:
-        run = self._janitor.execute
-        removed = delete_events(self._janitor, workflow_id, room)
-        if removed < room:
-            forget_execution(self._janitor, workflow_id)
-            run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
-        fault_point("journal.execution_pruned")
-        return room - removed
-
-    def _has_prunable_records(self, fed: int) -> bool:
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM logs WHERE position <= ?1) "
-            "OR EXISTS (SELECT 1 FROM removals WHERE position <= ?1) "
-            "OR EXISTS (SELECT 1 FROM metadata WHERE position <= ?1 AND body IS NULL)"
-        )
-        return bool(self._janitor.execute(query, (fed,)).fetchone()[0])
-
-    def _prune_records(self, fed: int) -> None:
-        for table, condition in (
-            ("logs", ""),
-            ("removals", ""),
-            ("metadata", "AND body IS NULL"),
-        ):
-            self._janitor.execute(
-                f"DELETE FROM {table} WHERE rowid IN ("
-                f"SELECT rowid FROM {table} WHERE position <= ? {condition} LIMIT ?)",
-                (fed, PRUNE_RECORDS),
-            )
 
     # -- ending --------------------------------------------------------------------------
 

@@ -89,13 +89,9 @@ def insert_events(
     return size
 
 
-def delete_events(connection: sqlite3.Connection, workflow_id: str, limit: int = -1) -> int:
-    """Delete an execution's oldest events, all of them without a limit; returns how many."""
-    return connection.execute(
-        "DELETE FROM events WHERE position IN (SELECT position FROM events "
-        f"WHERE execution = {EXECUTION_OF} ORDER BY number LIMIT ?)",
-        (workflow_id, limit),
-    ).rowcount
+def delete_events(connection: sqlite3.Connection, workflow_id: str) -> None:
+    """Delete all events of an execution."""
+    connection.execute(f"DELETE FROM events WHERE execution = {EXECUTION_OF}", (workflow_id,))
 
 
 def forget_execution(connection: sqlite3.Connection, workflow_id: str) -> None:
