@@ -89,7 +89,7 @@ def test_text_of_a_task_masks_what_is_secret(failed):
 def test_origin_ends_at_the_start_input(failed):
     hops = list(failed["refuse_many"].origin("number"))
     assert hops[0]["value"] == 10
-    assert hops[-1]["what"] == "start form, number"
+    assert hops[-1]["what"] == "start input, number"
 
 
 def test_replay_runs_only_when_told_and_leaves_the_original(shop, failed):
