@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_ten_lines_of_python_run_as_printed(tmp_path: Path) -> None:
     output = run("import runpy; runpy.run_path('quote.py')", tmp_path)
 
     assert output.split() == ["COMPLETED", "{'total':", "28.5}"]
+
+
+def test_questions_about_an_execution_run_as_printed(tmp_path: Path) -> None:
+    asked = textwrap.indent(block("replay_from"), "    ")
+    (tmp_path / "quote.py").write_text(block("engine.Engine") + asked)
+
+    output = run("import runpy; runpy.run_path('quote.py')", tmp_path)
+
+    assert "Nothing failed." in output
+    assert "start input, quantity" in output
+    assert output.splitlines()[-1] == "{'total': 38.0}"
 
 
 def test_worker_snippet_compiles_and_names_what_the_sdk_has() -> None:
