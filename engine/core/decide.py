@@ -77,26 +77,29 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
     Returns:
         Whether the turn stopped at ``MAX_EVENTS`` and has to be gone on with.
     """
+    state = turn.state
     try:
         if turn.is_over:
             return False
         check_workflow_timeout(turn)
         _check_attendance(turn)
-        if turn.state.rate_limited or _awaits_input(turn):
+        if state.rate_limited or _awaits_input(turn):
             return False
         _check_held_timeouts(turn)
         for task_id in due:
-            task = turn.state.tasks.get(task_id)
+            task = state.tasks.get(task_id)
             if task is not None and not task.status.is_terminal:
                 check_task_timeouts(turn, task, turn.node_of(task))
                 _act_when_due(turn, task)
-        if turn.state.status is WorkflowStatus.PAUSED:
+        if state.status is WorkflowStatus.PAUSED:
             _revisit_paused(turn)
-        while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:
-            before = turn.state.last_event
-            process_ended(turn)
-            _revisit_open(turn)
-            if turn.state.last_event == before and not _finish(turn):
+        while not state.status.is_terminal and state.status is not WorkflowStatus.PAUSED:
+            before = state.last_event
+            if state.unprocessed:
+                process_ended(turn)
+            if state.revisited or state.stirred_scripts:
+                _revisit_open(turn)
+            if state.last_event == before and not _finish(turn):
                 break
             if len(turn.events) > MAX_EVENTS:
                 return True
@@ -107,6 +110,8 @@ def advance(turn: Turn, due: Iterable[str] = ()) -> bool:
 
 def _awaits_input(turn: Turn) -> bool:
     """Whether nothing may begin yet because the input has not been checked."""
+    if not turn.state.unchecked_input:
+        return False
     try:
         check_workflow_input(turn)
     except NeedsEvaluation as need:

@@ -25,7 +25,9 @@ def successful_terminate(state: WorkflowState) -> TaskState | None:
 
     Of several in one round the last counts, as in Conductor.
     """
-    found = [state.tasks[i] for i in state.unprocessed if ends_execution(state.tasks[i])]
+    if not state.unprocessed:
+        return None
+    found = [task for i in state.unprocessed if ends_execution(task := state.tasks[i])]
     if not found:
         return None
     return max(found, key=lambda task: task.seq) if state.logic >= IN_ROUNDS else found[0]

@@ -58,7 +58,7 @@ WorkflowEnded        status, output, reason, failed_task_id
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -109,7 +109,7 @@ PAUSED_AS_CONDUCTOR: Final = 3
 """The first version that knows what goes on in a paused execution, and what waits."""
 
 
-class Moment(NamedTuple):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One reading of both clocks, taken by the runtime and handed to the core."""
 
     wall_ms: int

@@ -156,18 +156,16 @@ class _Expression(NamedTuple):
 
     text: str
     path: _Text
+    written: str | None
+    """The path, where no expression inside it lends it text."""
 
 
 class _Text(NamedTuple):
     """A text with expressions: literal pieces and expressions in turn."""
 
     parts: tuple[str | _Expression, ...]
-
-    @property
-    def only_expression(self) -> _Expression | None:
-        """The expression, if the text is nothing but it."""
-        part = self.parts[0] if len(self.parts) == 1 else None
-        return part if isinstance(part, _Expression) else None
+    only_expression: _Expression | None
+    """The expression, if the text is nothing but it."""
 
 
 @lru_cache(maxsize=4096)
@@ -187,11 +185,22 @@ def _parse(text: str, depth: int) -> _Text:
             break
         if start > literal_start:
             parts.append(text[literal_start:start])
-        parts.append(_Expression(text[start : end + 1], _parse(text[start + 2 : end], depth + 1)))
+        path = _parse(text[start + 2 : end], depth + 1)
+        parts.append(_Expression(text[start : end + 1], path, _written(path)))
         literal_start = position = end + 1
     if literal_start < len(text) or not parts:
         parts.append(text[literal_start:])
-    return _Text(tuple(parts))
+    only = parts[0] if len(parts) == 1 else None
+    return _Text(tuple(parts), only if isinstance(only, _Expression) else None)
+
+
+def _written(path: _Text) -> str | None:
+    pieces = [part for part in path.parts if isinstance(part, str)]
+    return _unescaped("".join(pieces)) if len(pieces) == len(path.parts) else None
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("$${", "${")
 
 
 def _closing_brace(text: str, position: int) -> int:
@@ -265,7 +274,7 @@ class _Resolver:
             else:
                 # Jayway's own list type, the result of an indefinite path, writes itself as JSON.
                 pieces.append(codec.dumps(value).decode())
-        return "".join(pieces).replace("$${", "${")
+        return _unescaped("".join(pieces))
 
     def _value(self, expression: _Expression, place: LeafPath) -> tuple[Any, bool]:
         """The value of an expression, and whether its path is definite.
@@ -276,7 +285,9 @@ class _Resolver:
             below = expression.text[2:-1].removeprefix("workflow.")
             self._note(expression, place, "workflow", (None, 0), below, found=True)
             return _LITERAL, True
-        path = self._text(expression.path, place)
+        path = expression.written
+        if path is None:
+            path = self._text(expression.path, place)
         if not path.strip():
             return "", True
         if path == TASK_ID_NAME:

@@ -16,8 +16,11 @@ from .turn import Draft, Placement, Turn
 def map_node(turn: Turn, node: Node, place: Placement) -> list[Draft]:
     """Draft ``node`` at ``place`` with its children; empty when it exists already."""
     reference = f"{node.reference}__{place.iteration}" if place.iteration else node.reference
-    if turn.existing(reference, node) is not None:
-        return []
+    return [] if turn.existing(reference, node) is not None else draft_node(turn, node, place)
+
+
+def draft_node(turn: Turn, node: Node, place: Placement) -> list[Draft]:
+    """Draft ``node`` at ``place`` with its children; it is known that it does not exist yet."""
     return list(turn.types[node.type].schedule(turn, node, place))
 
 
@@ -84,7 +87,7 @@ def successors(turn: Turn, task: TaskState, node: Node) -> list[Draft]:
             reference = f"{reference}__{place.iteration}"
         existing = turn.existing(reference, following)
         if existing is None:
-            return map_node(turn, following, place)
+            return draft_node(turn, following, place)
         if existing.status is not TaskStatus.SKIPPED:
             return []
         following = following.successor

@@ -45,18 +45,13 @@ def external_names(
     if about is None:
         return None
     owner, keys = about
+    most = limits.workflow_threshold_bytes if owner == _WORKFLOW else limits.task_threshold_bytes
     names = {}
     for key in keys:
         value = data.get(key)
-        if value and len(dumps(value)) > _threshold(owner, limits):
+        if value and len(dumps(value)) > most:
             names[key] = f"{owner}/{key}/{workflow_id}/{number}.json"
     return names or None
-
-
-def _threshold(owner: str, limits: SizeLimits) -> int:
-    if owner == _WORKFLOW:
-        return limits.workflow_threshold_bytes
-    return limits.task_threshold_bytes
 
 
 def taken_out(event: HistoryEvent, digests: dict[str, str]) -> HistoryEvent:

@@ -37,16 +37,21 @@ def process_ended(turn: Turn) -> None:
             check_goes_on(turn, task, turn.node_of(task), task_type_of(turn, task))
     if successful_terminate(turn.state) is not None and not script_at_work(turn):
         return
-    followed: list[tuple[TaskState, list[Draft]]] = []
+    followed: list[tuple[TaskState, list[Draft] | None]] = []
     for task in ended:
-        drafts: list[Draft] | None = []
-        if not is_retried(task, turn.node_of(task), task_type_of(turn, task)):
-            task = go_on(turn, task)
-            drafts = _drafts_after(turn, task)
+        if not task.status.is_successful and _is_retried(turn, task):
+            followed.append((task, None))
+            continue
+        task = go_on(turn, task)
+        drafts = _drafts_after(turn, task)
         if drafts is not None:
             followed.append((task, drafts))
     if len(followed) == len(ended):
         _record_round(turn, followed)
+
+
+def _is_retried(turn: Turn, task: TaskState) -> bool:
+    return is_retried(task, turn.node_of(task), task_type_of(turn, task))
 
 
 def _process_one_by_one(turn: Turn) -> None:
@@ -104,7 +109,7 @@ def _drafts_after(turn: Turn, task: TaskState) -> list[Draft] | None:
     node = turn.node_of(task)
     if node is None:
         return []
-    turn.begin_mapping(within_decision=not task_type_of(turn, task).acts_aside)
+    turn.begin_mapping(within_decision=not turn.types[node.type].acts_aside)
     try:
         return successors(turn, task, node)
     except NeedsEvaluation as need:
@@ -114,21 +119,22 @@ def _drafts_after(turn: Turn, task: TaskState) -> list[Draft] | None:
         turn.begin_mapping(within_decision=False)
 
 
-def _record_round(turn: Turn, followed: list[tuple[TaskState, list[Draft]]]) -> None:
-    """Record next attempts and successors in the order of the tasks they follow, then begin them.
+def _record_round(turn: Turn, followed: list[tuple[TaskState, list[Draft] | None]]) -> None:
+    """Record next attempts (of tasks without drafts) and successors, then begin them.
 
-    Two tasks may lead to the same one (the JOIN of a dynamic fork): it is recorded once.
+    In the order of the tasks they follow. Two may lead to the same one (the JOIN of a dynamic
+    fork): it is recorded once.
     """
     scheduled: list[tuple[Draft, TaskState]] = []
     taken: set[str] = set()
     for task, drafts in followed:
-        node = turn.node_of(task)
-        if is_retried(task, node, task_type_of(turn, task)):
-            schedule_retry(turn, task, node, task_type_of(turn, task))
+        if drafts is None:
+            schedule_retry(turn, task, turn.node_of(task), task_type_of(turn, task))
             continue
-        fresh = [draft for draft in drafts if draft.reference not in taken]
-        taken.update(draft.reference for draft in fresh)
-        scheduled += record_drafts(turn, fresh, task.last_event, [task.task_id])
+        if len(followed) > 1:
+            drafts = [draft for draft in drafts if draft.reference not in taken]
+            taken.update(draft.reference for draft in drafts)
+        scheduled += record_drafts(turn, drafts, task.last_event, [task.task_id])
     for draft, record in scheduled:
         turn.types[draft.node.type].begin(turn, record)
     for _, record in scheduled:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..models.enums import TaskStatus
+from ..models.enums import TASK_STATUS_OF, TaskStatus
 from .definition import SCRIPT_TYPES
 from .events import EventKind, HistoryEvent
 from .loop_output import LoopOutput
@@ -26,7 +26,6 @@ _ALIASES: Final = {
 }
 _FIELD_OF: Final = {name: name for name in TaskState.__struct_fields__} | _ALIASES
 """The field of ``TaskState`` that a key of ``event.data`` names."""
-_STATUS_OF: Final = {str(status): status for status in TaskStatus}
 _replace = msgspec.structs.replace
 
 
@@ -68,7 +67,7 @@ def _changes(event: HistoryEvent) -> dict[str, Any]:
                 external = value
             continue
         if name == "status":
-            value = _STATUS_OF.get(value) or TaskStatus(value)
+            value = TASK_STATUS_OF.get(value) or TaskStatus(value)
         elif name == "error" and value is not None and value.__class__ is dict:
             value = msgspec.convert(value, TaskError)
         changes[name] = value

@@ -42,22 +42,18 @@ itself only this much later, so that the attempt at work can still report (Condu
 
 def task_deadline_ms(state: WorkflowState, task: TaskState) -> int:
     """Earliest moment something is due for an open task, 0 for never."""
-    due = []
     if task.status.is_terminal:
         return 0
     node = node_of(state, task)
     settings = node.settings if node is not None else None
-    if task.wait_until_ms:
-        due.append(task.wait_until_ms)
-    if task.task_type in LAUNCHERS and task.not_before_ms and not task.sub_workflow_id:
+    due = [task.wait_until_ms] if task.wait_until_ms else []
+    if task.not_before_ms and task.task_type in LAUNCHERS and not task.sub_workflow_id:
         due.append(task.not_before_ms)
     if settings is not None and settings.has_timeout and not _holds_timeouts(state):
-        due += [
-            moment + TOTAL_GRACE_MS if which == "total" else moment
-            for moment, which, *_ in _timers(task, settings)
-            if _acts(settings, which)
-        ]
-    return min(due, default=0)
+        for moment, which, _, _ in _timers(task, settings):
+            if _acts(settings, which):
+                due.append(moment + TOTAL_GRACE_MS if which == "total" else moment)
+    return min(due) if due else 0
 
 
 def _holds_timeouts(state: WorkflowState) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ConflictError, InvalidRequestError
 from ..models.codec import dumps
-from ..models.enums import TaskStatus
+from ..models.enums import TASK_STATUS_OF, TaskStatus
 from .checks import OUTPUT, hold_output, output_schema
 from .events import EventKind
 from .limits import SIZE_LIMITS, output_refusal
@@ -59,7 +59,7 @@ def update_task(
     if result.get("extendLease"):
         turn.emit(EventKind.LEASE_EXTENDED, {}, task, actor=actor)
         return True
-    status = TaskStatus(result["status"])
+    status = TASK_STATUS_OF[result["status"]]
     data = _changes(task, result, merge)
     too_large = None
     if merge or not is_measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class WorkflowStatus(StrEnum):
@@ -65,6 +66,8 @@ for _attempt in TaskStatus:
     _attempt.is_terminal = _attempt not in _OPEN_TASK
     _attempt.is_successful = _attempt not in _BAD_TASK
     _attempt.is_retriable = _attempt not in _FINAL_TASK
+TASK_STATUS_OF: Final = {str(status): status for status in TaskStatus}
+"""Task statuses by their words: a look-up costs a fraction of ``TaskStatus(word)``."""
 
 
 class RetryLogic(StrEnum):

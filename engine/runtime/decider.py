@@ -268,7 +268,8 @@ class Decider:
 
     def _value(self, letter: _Letter, outbox: Outbox) -> Any:
         desk = self._desk
-        if letter.may_wait and letter.readings < MOST_READINGS:
+        # Where nothing is paged out, nothing has to be read.
+        if letter.may_wait and letter.readings < MOST_READINGS and desk.executions.paged_count:
             desk.untouched_at = outbox.size()
         try:
             return letter.command(desk)

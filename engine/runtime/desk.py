@@ -168,8 +168,10 @@ class Desk(Filing):
             ConflictError: It hasn't, and such starts are to be rejected.
         """
         state = turn.state
+        if not state.rate_limited or state.status is not WorkflowStatus.RUNNING:
+            return
         scope = scope_of(state)
-        if scope is None or not state.rate_limited or state.status is not WorkflowStatus.RUNNING:
+        if scope is None:
             return
         turn.actor = "engine"
         if self._is_below_holder(state, scope):

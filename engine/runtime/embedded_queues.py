@@ -45,7 +45,9 @@ class EmbeddedQueues:
     def push(self, entry: Entry, now_ms: int) -> None:
         """Add a task, or move it: a task is in at most one queue, once."""
         self.remove(entry.task_id)
-        queue = self._queues.setdefault(entry.queue, _Queue())
+        queue = self._queues.get(entry.queue)
+        if queue is None:
+            queue = self._queues[entry.queue] = _Queue()
         self._entries[entry.task_id] = entry
         self._sizes[entry.queue] = self._sizes.get(entry.queue, 0) + 1
         self._pushed += 1

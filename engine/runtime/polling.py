@@ -61,7 +61,7 @@ class Polling:
         desk.note_poll(task_type, domain, worker_id, now_ms)
         if count <= 0:
             return []
-        tasks = self._hand_over(desk, desk.queues.take(name, count, now_ms), worker_id)
+        tasks = self._hand_over(desk, desk.queues.take(name, count, now_ms), worker_id, now_ms)
         self._look_ahead(desk, name, now_ms)
         if tasks or timeout_ms <= 0:
             return tasks
@@ -92,7 +92,7 @@ class Polling:
         """Pair parked polls with tasks, and answer the polls whose time is up."""
         now_ms = desk.clock.now().wall_ms
         for waiter, entries in desk.queues.match(now_ms):
-            tasks = self._hand_over(desk, self._present(desk, entries), waiter.worker_id)
+            tasks = self._hand_over(desk, self._present(desk, entries), waiter.worker_id, now_ms)
             if tasks:
                 desk.outbox.answers.append((waiter.future, tasks))
             else:
@@ -112,7 +112,9 @@ class Polling:
             desk.retrieval.fetch(desk, entry.workflow_id, _released(desk, reason))
         return present
 
-    def _hand_over(self, desk: Desk, entries: list[Entry], worker_id: str | None) -> list[Wire]:
+    def _hand_over(
+        self, desk: Desk, entries: list[Entry], worker_id: str | None, now_ms: int
+    ) -> list[Wire]:
         tasks = []
         for entry in entries:
             try:
@@ -123,7 +125,7 @@ class Polling:
             task = None if state is None else state.tasks.get(entry.task_id)
             if state is None or task is None or task.status.is_terminal:
                 continue
-            if not self._may_go(desk, entry, state, task):
+            if not self._may_go(desk, entry, state, task, now_ms):
                 continue
             turn = desk.turn(state)
             task = start_task(turn, task, worker_id)
@@ -146,14 +148,15 @@ class Polling:
             turn.emit(EventKind.TASK_UPDATED, data, task)
             desk.go_on(turn)
 
-    def _may_go(self, desk: Desk, entry: Entry, state: WorkflowState, task: TaskState) -> bool:
+    def _may_go(
+        self, desk: Desk, entry: Entry, state: WorkflowState, task: TaskState, now_ms: int
+    ) -> bool:
         """Whether the limits of the task definition let the task go; else it waits on."""
         node = node_of(state, task)
         settings = node.settings if node is not None else None
         if not desk.limits.admits(task, settings):
             desk.queues.hold(entry, task.task_def_name)
             return False
-        now_ms = desk.clock.now().wall_ms
         wait_ms = desk.limits.wait_ms(task, settings, now_ms)
         if wait_ms > 0:
             later = msgspec.structs.replace(entry, visible_ms=now_ms + wait_ms)

@@ -135,14 +135,12 @@ class WorkerService(ExecutionService):
         is_worker = worker_id and self._caller.kind is not CallerKind.USER
         actor = f"worker:{worker_id}" if is_worker else self._actor
         task = self._runtime.polling.update(desk, result, error, merge, actor, fields)
-        # Only once the task is known to exist.
-        self._file_logs(desk, self._without_secrets(desk, result))
+        if result.get("logs"):  # only once the task is known to exist
+            self._file_logs(desk, self._without_secrets(desk, result))
         return task
 
     def _without_secrets(self, desk: Desk, result: Wire) -> Wire:
         """A result whose logs don't repeat the secrets that its task was handed."""
-        if not result.get("logs"):
-            return result
         state = desk.state(result["workflowInstanceId"])
         task = state.tasks.get(result["taskId"])
         handed = task is not None and has_secrets(task)
