@@ -181,7 +181,10 @@ class Turn:
     ) -> HistoryEvent:
         """Record one event and fold it; returns it."""
         state = self.state
-        data = self._with_names(kind, data or {})
+        data = data or {}
+        names = external_names(kind, data, state.workflow_id, state.last_event + 1)
+        if names is not None:
+            data = {**data, EXTERNAL: names}
         if task is None:
             event = HistoryEvent(
                 workflow_id=state.workflow_id,
@@ -213,12 +216,6 @@ class Turn:
         apply(state, event, self.definition_of)
         self.events.append(event)
         return event
-
-    def _with_names(self, kind: EventKind, data: dict[str, Any]) -> dict[str, Any]:
-        """An event's data with the names of those payloads that are kept outside."""
-        state = self.state
-        names = external_names(kind, data, state.workflow_id, state.last_event + 1)
-        return data if names is None else {**data, EXTERNAL: names}
 
     def emit_output(self, task: TaskState, output: dict[str, Any]) -> None:
         """Record what an open task has put out so far."""
@@ -268,10 +265,13 @@ class Turn:
     ) -> None:
         """Record a new task; ``identity`` is (reference, attempt, iteration)."""
         reference, attempt, iteration = identity
-        data = self._with_names(kind, data)
+        state = self.state
+        names = external_names(kind, data, state.workflow_id, state.last_event + 1)
+        if names is not None:
+            data = {**data, EXTERNAL: names}
         event = HistoryEvent(
-            workflow_id=self.state.workflow_id,
-            number=self.state.last_event + 1,
+            workflow_id=state.workflow_id,
+            number=state.last_event + 1,
             kind=kind,
             wall_ms=self.now.wall_ms,
             monotonic_ns=self.now.monotonic_ns,
@@ -284,7 +284,7 @@ class Turn:
             path=path,
             data=data,
         )
-        apply(self.state, event, self.definition_of)
+        apply(state, event, self.definition_of)
         self.events.append(event)
 
     # -- drafting ------------------------------------------------------------------------

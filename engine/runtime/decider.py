@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from ..errors import EngineError, StoreClosedError
 from ..store.faults import fault_point
+from .answers import Answer
 from .desk import Desk
 from .faults import COMMANDED, DECIDED, RUNG
 from .filing import due_task_ids
@@ -47,7 +48,7 @@ class _Letter:
     __slots__ = ("command", "future", "may_wait", "readings", "reads")
 
     def __init__(
-        self, command: Command, future: Future[Any], may_wait: bool, reads: bool = False
+        self, command: Command, future: Answer[Any], may_wait: bool, reads: bool = False
     ) -> None:
         self.command = command
         self.future = future
@@ -136,7 +137,7 @@ class Decider:
             StoreClosedError: (from the future) the engine is closed.
             UnavailableError: (from the future) nothing can be written at present; nothing was.
         """
-        future: Future[Any] = Future()
+        future: Answer[Any] = Answer()
         with self._entrance:
             if self._closing:
                 future.set_exception(StoreClosedError("The engine is closed."))
@@ -238,7 +239,7 @@ class Decider:
         return left_over
 
     def _execute(self, letter: _Letter, outbox: Outbox) -> None:
-        if letter.future.cancelled():
+        if letter.future.is_given_up:
             return
         try:
             failure = self._writer.failure

@@ -142,7 +142,7 @@ class EmbeddedQueues:
                 continue
             kept: deque[PollWaiter] = deque()
             for waiter in queue.waiters:
-                if waiter.deadline_ms <= now_ms or waiter.future.cancelled():
+                if waiter.deadline_ms <= now_ms or waiter.future.is_given_up:
                     yield waiter
                 else:
                     kept.append(waiter)
@@ -163,7 +163,7 @@ class EmbeddedQueues:
             queue = self._queues[name]
             while queue.waiters:
                 waiter = queue.waiters[0]
-                if waiter.future.cancelled():
+                if waiter.future.is_given_up:
                     queue.waiters.popleft()
                     continue
                 taken = self.take(name, waiter.count, now_ms)

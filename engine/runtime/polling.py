@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from ..core.wire import task_wire
 from ..errors import EngineError, NotFoundError
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
+from .answers import Answer
 from .desk import Desk
 from .faults import HANDED_OUT, RESULT_TAKEN
 from .queues import Entry, PollWaiter, queue_name
@@ -52,7 +52,7 @@ class Polling:
         domain: str | None,
         count: int,
         timeout_ms: int,
-        future: Future[list[Wire]],
+        future: Answer[list[Wire]],
     ) -> list[Wire] | None:
         """Tasks that can be handed out now; None after parking the poll."""
         now_ms = desk.clock.now().wall_ms

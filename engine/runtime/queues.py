@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any, Protocol
 
 import msgspec
+
+from .answers import Answer
 
 
 class Entry(msgspec.Struct, frozen=True, order=False, gc=False):
@@ -25,7 +26,7 @@ class PollWaiter:
     __slots__ = ("count", "deadline_ms", "future", "queue", "worker_id")
 
     def __init__(
-        self, queue: str, worker_id: str | None, count: int, deadline_ms: int, future: Future[Any]
+        self, queue: str, worker_id: str | None, count: int, deadline_ms: int, future: Answer[Any]
     ) -> None:
         self.queue = queue
         self.worker_id = worker_id

@@ -12,6 +12,7 @@ from ..core.limits import SIZE_LIMITS, least_size, output_refusal, output_too_la
 from ..core.state import TaskError, TaskState, WorkflowState
 from ..errors import InvalidRequestError, NotFoundError
 from ..models.requests import TaskResult
+from ..runtime.answers import Answer
 from ..runtime.decider import PARKED, Settled
 from ..runtime.desk import Desk
 from ..runtime.insistence import insistently
@@ -38,7 +39,7 @@ _STATUSES: Final = frozenset(
 )
 
 
-class PollFuture(Future[list[Wire]]):
+class PollFuture(Answer[list[Wire]]):
     """The answer of a poll; tasks that come after it was cancelled are given back."""
 
     def __init__(self, give_back: Callable[[list[Wire]], None]) -> None:
@@ -176,7 +177,7 @@ class WorkerService(ExecutionService):
             if checked.get("extendLease") or checked["status"] == "IN_PROGRESS":
                 return None
             polling = self._runtime.polling
-            nothing: Future[list[Wire]] = Future()
+            nothing: Answer[list[Wire]] = Answer()
             tasks = polling.poll(
                 desk, task.task_type, checked.get("workerId"), task.domain, 1, 0, nothing
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from engine.runtime.answers import Answer
 from engine.runtime.embedded_queues import EmbeddedQueues
 from engine.runtime.queues import Entry, PollWaiter, TaskQueues, queue_name
 
@@ -106,5 +106,5 @@ def test_what_lies_ahead_is_what_will_be_taken(queues: TaskQueues) -> None:
 
 
 def waiter(name: str) -> PollWaiter:
-    answer: Future[Any] = Future()
+    answer: Answer[Any] = Answer()
     return PollWaiter(name, "w", 1, 1_000, answer)
