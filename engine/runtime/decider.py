@@ -406,7 +406,7 @@ class Decider:
         logger.warning("The store can be written again; the engine goes on.")
         self._is_suspended, self._unwritten = False, None
         self._writer.go_on()
-        return [_Letter(go_on, Future(), may_wait=False)]
+        return [_Letter(go_on, Answer(), may_wait=False)]
 
     def _refuse_waiting(self) -> None:
         for waiting in self._waiting.values():
