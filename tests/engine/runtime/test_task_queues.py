@@ -108,3 +108,21 @@ def test_what_lies_ahead_is_what_will_be_taken(queues: TaskQueues) -> None:
 def waiter(name: str) -> PollWaiter:
     answer: Answer[Any] = Answer()
     return PollWaiter(name, "w", 1, 1_000, answer)
+
+
+def test_a_poll_that_was_given_up_gets_nothing(
+    queues: TaskQueues,
+) -> None:
+    gone, stays = waiter("job"), waiter("job")
+    queues.wait(gone)
+    queues.wait(stays)
+    assert not gone.future.is_given_up
+    assert gone.future.cancel()
+    assert gone.future.is_given_up
+    queues.push(entry("t1"), 0)
+    assert [(one, ids(found)) for one, found in queues.match(0)] == [(stays, ["t1"])]
+
+    answered = waiter("job")
+    answered.future.set_result([])
+    assert not answered.future.cancel()
+    assert not answered.future.is_given_up
