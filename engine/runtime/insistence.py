@@ -18,13 +18,16 @@ LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
 def insistently(
-    ask: Callable[[], Future[Any]], is_over: Callable[[], bool] | None = None
+    ask: Callable[[], Future[Any]],
+    is_over: Callable[[], bool] | None = None,
+    refused: UnavailableError | None = None,
 ) -> Future[Any]:
     """What ``ask`` resolves to, asked again with growing pauses while that is ``UnavailableError``.
 
     Args:
         ask: Called once at once on this thread, then on others.
         is_over: Whether nobody cares any more: the error is then passed on.
+        refused: What the caller's own first asking came to: it is then asked after a pause only.
 
     Raises:
         Exception: (from the future) whatever else ``ask`` raises or resolves to.
@@ -57,5 +60,8 @@ def insistently(
         else:
             answer.set_result(value)
 
-    attempt(FIRST_PAUSE_SECONDS)
+    if refused is None:
+        attempt(FIRST_PAUSE_SECONDS)
+    else:
+        tell(refused, None, FIRST_PAUSE_SECONDS)
     return answer

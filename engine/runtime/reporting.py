@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
-from ..errors import NonRetryableError
+from ..errors import NonRetryableError, UnavailableError
 from ..functions import TaskContext
 from .insistence import insistently
 from .user_frames import describe_exception
@@ -93,21 +93,26 @@ class Reporter:
         def ask() -> Future[Any]:
             return self._update(result, error)
 
-        try:
-            future = insistently(ask, self._is_over) if insists else ask()
-        except Exception as refused:
-            self._refused(result, refused)
-            if settled is not None:
-                settled()
-            return
-
-        def done(future: Future[Any]) -> None:
-            if not future.cancelled() and (refused := future.exception()) is not None:
+        def came_to(refused: BaseException | None) -> None:
+            if refused is not None:
                 self._refused(result, refused)
             if settled is not None:
                 settled()
 
-        future.add_done_callback(done)
+        def done(future: Future[Any]) -> None:
+            refused = None if future.cancelled() else future.exception()
+            if insists and isinstance(refused, UnavailableError):
+                again = insistently(ask, self._is_over, refused)
+                again.add_done_callback(lambda future: came_to(future.exception()))
+            else:
+                came_to(refused)
+
+        try:
+            future = ask()
+        except Exception as refused:
+            came_to(refused)
+        else:
+            future.add_done_callback(done)
 
     def _refused(self, result: Wire, refused: BaseException) -> None:
         # The task stays IN_PROGRESS; its response time-out brings it back.
