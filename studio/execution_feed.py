@@ -252,6 +252,9 @@ class ExecutionFeed:
         if action is None:
             raise InvalidRequestError(f"There is no action {question.get('action')!r}.")
         action().result(WAIT_SECONDS)
+        if Capability.EVENTS not in service.capabilities:
+            # A cluster tells nothing by itself, and one that has ended is looked at rarely.
+            service.tree(workflow_id).result(WAIT_SECONDS)
 
     # -- reading -------------------------------------------------------------------------
 

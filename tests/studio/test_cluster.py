@@ -163,6 +163,28 @@ def test_live_execution_is_pushed_by_polling(service: ClusterService, engine: En
         feed.close()
 
 
+def test_retry_of_an_ended_execution_is_shown_at_once(
+    service: ClusterService, engine: Engine
+) -> None:
+    failed = engine.client.search("workflowType='order_flow' AND status='FAILED'").results[0]
+    feed = ExecutionFeed(service, failed.workflow_id)  # type: ignore[arg-type]
+    try:
+        feed.open()
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:  # by now it is looked at every half a minute
+            feed.news()
+            time.sleep(0.1)
+        feed.answer({"what": "action", "action": "retry"})
+        seen, deadline = [], time.monotonic() + 5
+        while not seen and time.monotonic() < deadline:
+            push = feed.news()
+            seen += [] if push is None else push["events"]
+            time.sleep(0.05)
+        assert seen
+    finally:
+        feed.close()
+
+
 def test_another_studio_is_shown_exactly_and_live(engine: Engine) -> None:
     failed = engine.client.search("workflowType='order_flow' AND status='FAILED'").results[0]
     with serve_api(engine.service, port=0) as server:
