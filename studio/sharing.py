@@ -51,7 +51,20 @@ class Sharing:
         self._show({"error": str(error)})
 
 
-def may_share(service: Any) -> bool:
-    """Whether links are offered: to operators who had to log in, so that others may as well."""
+def why_not_to_share(service: Any) -> str:
+    """Why no links are offered, and what to do; empty: they are.
+
+    Operators who had to log in may make links: where nobody has to, everybody sees everything.
+    """
     caller = getattr(service, "caller", None)
-    return caller is not None and caller.is_known and caller.role.may(OPERATOR)
+    if caller is None:
+        return "Links are made by the studio that runs the executions, not by one that looks on."
+    if not caller.is_known:
+        return (
+            "Sharing needs users: so far nobody has to log in here, and nobody else reaches this "
+            "studio. Add one with `conductor-studio user add ann --role admin`, log in, and this "
+            "makes read-only links. `--host` lets others in (README, For more than yourself)."
+        )
+    if not caller.role.may(OPERATOR):
+        return f"Sharing takes the role operator; you are {caller.role}. An admin can change it."
+    return ""

@@ -12,7 +12,7 @@ from ..board_data import SPANS, load_board
 from ..live import Refresh
 from ..page import Page
 from ..session import Session
-from ..sharing import Sharing, may_share
+from ..sharing import Sharing, why_not_to_share
 from ..snippets import snippets
 from ..starts import Starts
 from ..views.board_view import BoardView
@@ -39,7 +39,7 @@ class BoardPage(Page):
                 "snippets": snippets(app.address, samples[0] if samples else "order_flow"),
                 "address": app.address,
             },
-            can_share=self._can_share(),
+            sharing=self._sharing_words(),
             sizing_mode="stretch_both",
             margin=0,
         )
@@ -56,8 +56,8 @@ class BoardPage(Page):
         """The view of this page."""
         return self.view
 
-    def _can_share(self) -> bool:
-        return may_share(self.app.service)
+    def _sharing_words(self) -> dict[str, Any]:
+        return {"share": True, "share_words": why_not_to_share(self.app.service)}
 
     def _load(self) -> dict[str, Any]:
         return load_board(self.app.service.query, self.session.span, int(time.time() * 1000))

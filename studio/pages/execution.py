@@ -14,7 +14,7 @@ from ..cluster_service import approximation
 from ..execution_link import ExecutionLink
 from ..page import Page
 from ..session import Session
-from ..sharing import Sharing, may_share
+from ..sharing import Sharing, why_not_to_share
 from ..views.execution_frame import ExecutionFrame, ServedExecutionView
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class ExecutionPage(Page):
             notice = approximation(self._service.capabilities)
             head |= {"badge": "Approximate", "notice": notice}
             head["copies"] = bool(notice) and self.app.copies is not None
-        head["can_share"] = self._can_share()
+        head |= self._sharing_words()
         self.view.show(head)
 
-    def _can_share(self) -> bool:
-        return may_share(self.app.service)
+    def _sharing_words(self) -> dict[str, Any]:
+        return {"share": True, "share_words": why_not_to_share(self.app.service)}
 
     def _asked(self, event: param.parameterized.Event) -> None:
         copies = self.app.copies

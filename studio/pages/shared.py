@@ -24,8 +24,8 @@ class SharedPage(ExecutionPage):
         session.workflow_id = service.caller.scope.workflow_id
         super().__init__(app, session, document)
 
-    def _can_share(self) -> bool:
-        return False
+    def _sharing_words(self) -> dict[str, Any]:
+        return {}
 
     def _failed(self, error: BaseException) -> None:
         self.view.show({"found": False, "id": "", "error": str(error)})

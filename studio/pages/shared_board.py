@@ -24,8 +24,8 @@ class SharedBoardPage(BoardPage):
         service: Any = self.app.service
         return {**service.board(self.session.span), "is_shared": True}
 
-    def _can_share(self) -> bool:
-        return False
+    def _sharing_words(self) -> dict[str, Any]:
+        return {}
 
     def _asked(self, event: param.parameterized.Event) -> None:
         span = event.new.get("span")

@@ -18,7 +18,10 @@ class BoardView(StartingView):
 
     data = param.Dict(default={}, doc="What ``load_board`` returned, or ``{error: text}``.")
     start = param.Dict(default={}, doc="For the empty Board: samples, snippets, address.")
-    can_share = param.Boolean(default=False, doc="Offer read-only links to the board.")
+    sharing = param.Dict(
+        default={},
+        doc="``{share: True, share_words}``: offer read-only links to the board, or say why not.",
+    )
     share = param.Dict(default={}, doc="Asked by the browser; see ``ExecutionFrame.share``.")
     shared = param.Dict(default={}, doc="The answer; see ``ExecutionFrame.shared``.")
     plot = Child(doc="Throughput, a Bokeh figure.")

@@ -29,7 +29,8 @@ class ExecutionFrame(BrowserView):
     head = param.Dict(
         default={},
         doc="``{found: True, title, badge, notice, copies, there}``: a notice stands above the "
-        "view; ``copies``: it can be copied here; ``there``: it is a copy. Or "
+        "view; ``copies``: it can be copied here; ``there``: it is a copy; ``share``: offer "
+        "links, or say the ``share_words`` why not. Or "
         "``{found: False, id, known | error}``.",
     )
     request = param.Dict(default={}, doc="Asked by the browser: ``{seq, what: copy}``.")

@@ -17,7 +17,7 @@ export function render({ model }) {
   const live = el("span", { class: "t2 s live" });
   const spans = el("span", { class: "seg", role: "group", "aria-label": "Time span" });
   const start = starting(model, ask);
-  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans, model.can_share ? sharing(model, "this board", "btn") : null, start.button);
+  const head = el("header", { class: "top" }, el("h1", {}, "Board"), el("span", { class: "grow" }), live, spans, model.sharing.share ? sharing(model, "this board", "btn", model.sharing.share_words) : null, start.button);
   const main = el("div", { class: "scroll" });
   const root = el("div", { class: "page board" }, head, main, start.dialog);
   const plot = el("div", { class: "plot" }, model.get_child("plot"));

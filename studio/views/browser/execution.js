@@ -19,7 +19,7 @@ export function render({ model }) {
       document.title = title;
       root.querySelector(".approximate")?.remove();
       if (notice) root.prepend(line(model));
-      if (model.head.can_share) offer_sharing(model);
+      if (model.head.share) offer_sharing(model);
     } else {
       view.hidden = true;
       root.querySelector(".notfound")?.remove();
@@ -51,7 +51,7 @@ function line(model) {
 /** An entry of the rail for links to this execution. @param {any} model */
 function offer_sharing(model) {
   const place = document.querySelector(".rail .status");
-  if (place && !place.querySelector(".share")) place.prepend(sharing(model, "this execution", "share"));
+  if (place && !place.querySelector(".share")) place.prepend(sharing(model, "this execution", "share", model.head.share_words));
 }
 
 /** @param {any} head */

@@ -6,8 +6,9 @@ import { ago, el, moment } from "./ui.js";
 const HOLDS = [[1, "1 day"], [7, "7 days"], [30, "30 days"], [90, "90 days"]];
 
 /** @param {any} model @param {string} what as in "this execution" @param {string} kind class of the button
+ *  @param {string} why_not why no links can be made and what to do; empty: they can
  *  @returns {HTMLButtonElement} */
-export function sharing(model, what, kind) {
+export function sharing(model, what, kind, why_not) {
   let sent = 0;
   const ask = (/** @type {any} */ request) => { model.share = { seq: ++sent, ...request }; };
   const days = el("select", { id: "share-days", "aria-label": "How long the link holds" }, ...HOLDS.map(([n, word]) => el("option", { value: n, selected: n === 7 }, word)));
@@ -17,7 +18,7 @@ export function sharing(model, what, kind) {
   const list = el("ul", { "aria-label": "Links that hold" });
   const dialog = el("dialog", { class: "shared", "aria-label": `Share ${what}` },
     el("h2", {}, `Share ${what}`), el("p", {}, `Whoever has a link sees ${what}, only to read, and nothing else, without a log-in.`),
-    el("div", { class: "row" }, days, make), wrong, made, list,
+    ...(why_not ? [el("p", {}, ...coded(why_not))] : [el("div", { class: "row" }, days, make), wrong, made, list]),
     el("div", { class: "row" }, el("button", { class: "btn", type: "button", click: () => dialog.close() }, "Close")));
 
   function show() {
@@ -50,5 +51,20 @@ export function sharing(model, what, kind) {
   document.body.append(dialog);
   model.on("shared", show);
   model.on("remove", () => dialog.remove());
-  return el("button", { class: kind, type: "button", click: () => { made.hidden = wrong.hidden = true; list.replaceChildren(); ask({ what: "list" }); dialog.showModal(); } }, `Share ${what}…`);
+  const open = () => { made.hidden = wrong.hidden = true; list.replaceChildren(); if (!why_not) ask({ what: "list" }); dialog.showModal(); };
+  offerToGo(`Share ${what}…`, open, model);
+  return el("button", { class: kind, type: "button", click: open }, `Share ${what}…`);
 }
+
+/** An entry of the go-to dialog. @param {string} words @param {() => void} open @param {any} model */
+function offerToGo(words, open, model) {
+  const places = document.querySelector("#go-places"), option = el("option", { value: words });
+  for (const old of places?.querySelectorAll("option") ?? []) if (old.value === words) old.remove();
+  places?.append(option);
+  const asked = (/** @type {any} */ event) => { if (event.detail === words) open(); };
+  window.addEventListener("studio-go", asked);
+  model.on("remove", () => { window.removeEventListener("studio-go", asked); option.remove(); });
+}
+
+/** Text with `code` in backticks. @param {string} text */
+const coded = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));

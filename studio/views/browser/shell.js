@@ -30,7 +30,12 @@
   find("dialog.go form").addEventListener("submit", () => {
     const text = input.value.trim();
     const place = [...document.querySelectorAll(".places a")].find((one) => one.firstChild?.textContent?.trim().toLowerCase() === text.toLowerCase());
-    if (place) location.href = /** @type {HTMLAnchorElement} */ (place).href;
+    const lower = text.toLowerCase();
+    // What a page offers beside the places, as "Share this execution…": its first letters do.
+    const offers = [...document.querySelectorAll("#go-places option")].map((one) => /** @type {HTMLOptionElement} */ (one).value);
+    const offer = lower.length > 2 ? offers.find((one) => one.endsWith("…") && one.toLowerCase().startsWith(lower)) : undefined;
+    if (offer) window.dispatchEvent(new CustomEvent("studio-go", { detail: offer }));
+    else if (place) location.href = /** @type {HTMLAnchorElement} */ (place).href;
     else if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(text)) location.href = `execution?id=${encodeURIComponent(text)}`;
     else if (text) location.href = `executions?text=${encodeURIComponent(text)}`;
   });
