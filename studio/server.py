@@ -32,6 +32,7 @@ from .contracts import Samples
 from .copies import Copies
 from .gate import Gate, page_handlers
 from .log_in import log_in_routes
+from .not_found import not_found_settings
 from .port_owner import check_port
 from .sign_on import sign_on_route
 from .sign_on_provider import Provider, SignOn
@@ -248,6 +249,7 @@ class StudioServer:
             self._lane = take_over(server._http, api[0][2]["door"])
         self.port = server.port
         self._tornado = server._tornado
+        self._tornado.settings.update(not_found_settings(f"{self._prefix}/", HEADERS))
         server.start()
         return server
 

@@ -91,3 +91,16 @@ def test_favicon_is_our_own(server):
 def test_taken_port_raises_in_the_caller(server):
     with pytest.raises(InvalidRequestError, match="already running"):
         StudioServer(None, port=server.port).start()
+
+
+def test_an_address_that_names_nothing_says_so_with_ways_back(server):
+    response, body = get(server, "/no<pe", Accept="text/html")
+    assert response.status == 404
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert b"There is no such page here." in body
+    assert b"/no&lt;pe" in body
+    assert b'href="/executions"' in body
+    assert get(server, f"/browser/{browser_files.edition()}/log_in.css")[0].status == 200
+    response, body = get(server, "/nope")
+    assert response.status == 404
+    assert response.headers["Content-Type"].startswith("text/plain")
