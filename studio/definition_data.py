@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from engine.client.service_client import ServiceClient
-from engine.errors import EngineError, InvalidRequestError
+from engine.errors import EngineError, InvalidRequestError, NotFoundError
 from engine.models.codec import loads_untrusted
 from engine.models.definitions import TaskDef, WorkflowDef
 from engine.publishing import Change, plan_publication, publish
@@ -20,6 +20,8 @@ from .graph.picture import definition_picture
 
 WORKFLOW: Final = "workflow"
 TASK: Final = "task"
+_NAMED: Final = 5
+"""Workflows named as users of a task, at most."""
 
 
 def load_definitions(service: Any) -> dict[str, Any]:
@@ -52,7 +54,8 @@ def load_definitions(service: Any) -> dict[str, Any]:
 def _common(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": str(body["name"]),
-        "description": str(body.get("description") or ""),
+        # Python docstrings become descriptions, and their marks of code are none here.
+        "description": str(body.get("description") or "").replace("``", ""),
         "owner": str(body.get("ownerEmail") or ""),
         "updated_ms": int(body.get("updateTime") or body.get("createTime") or 0),
     }
@@ -68,10 +71,37 @@ def load_definition(service: Any, kind: str, name: str, version: int | None) -> 
     Raises:
         NotFoundError: There is none of that name and version.
     """
-    body = service.workflow_def(name, version) if kind == WORKFLOW else service.task_def(name)
+    body = service.workflow_def(name, version) if kind == WORKFLOW else _task_def(service, name)
     found = int(body.get("version") or 1) if kind == WORKFLOW else None
     text = json.dumps(body, indent=2, ensure_ascii=False)
     return {"kind": kind, "name": name, "version": found, "text": text}
+
+
+def _task_def(service: Any, name: str) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = service.task_def(name)
+    except NotFoundError as error:
+        raise NotFoundError(_without_task_def(service, name)) from error
+    return found
+
+
+def _without_task_def(service: Any, name: str) -> str:
+    """What counts for a task that has no definition, and who uses it."""
+    users = list(
+        dict.fromkeys(
+            str(body["name"])
+            for body in service.workflow_defs()
+            if any(task.name == name for _, task in WorkflowDef.from_wire(body).walk())
+        )
+    )
+    rest = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+    used = f"It is used by {', '.join(users[:_NAMED])}{rest}." if users else "Nobody uses it."
+    default = TaskDef(name=name)
+    return (
+        f"There is no task definition {name!r}. {used} Without one Conductor's defaults count: "
+        f"{default.retry_count} retries after {default.retry_delay_seconds} s each. New… makes "
+        "one; Workers says how to connect a worker for it."
+    )
 
 
 def draw_definition(service: Any, name: str, version: int | None) -> dict[str, Any]:

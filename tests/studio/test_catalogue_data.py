@@ -220,3 +220,22 @@ def test_who_may_not_change_definitions_deletes_none(engine: Engine, name: str) 
     with pytest.raises(ForbiddenError):
         delete_definition(viewer, "workflow", name, 1, plan["text"])
     assert engine.client.workflow_def(name, 1).name == name
+
+
+def test_a_task_without_a_definition_says_what_counts_and_who_uses_it(
+    engine: Engine, service: Any
+) -> None:
+    engine.client.register_workflow_def(flow("lonely"))
+    with pytest.raises(NotFoundError) as refused:
+        definitions.load_definition(service, definitions.TASK, "lonely_task", None)
+    said = str(refused.value)
+    assert "It is used by lonely." in said
+    assert "3 retries after 60 s each" in said
+
+
+def test_descriptions_show_without_marks_of_code(engine: Engine) -> None:
+    engine.service.create_task_defs([{"name": "marked", "description": "Takes ``x`` off."}]).result(
+        10
+    )
+    found = definitions.load_definitions(engine.service)["tasks"]
+    assert next(one["description"] for one in found if one["name"] == "marked") == "Takes x off."
