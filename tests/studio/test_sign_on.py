@@ -455,8 +455,7 @@ def test_settings_are_read_and_the_secret_is_no_option(capsys: pytest.CaptureFix
         "preferred_username",
     )
     assert replace(gitlab, params={"url": "git.example"}).issuer_address() == "https://git.example"
-    with pytest.raises(SystemExit):
-        main(["--oauth-secret=shh"])
+    assert main(["--oauth-secret=shh"]) == 2
     assert "--oauth-secret" in capsys.readouterr().err
 
 

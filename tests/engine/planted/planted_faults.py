@@ -181,7 +181,7 @@ FAULTS = (
             (
                 "engine/core/tasks/join.py",
                 "        if not all_ended:\n",
-                "        if not any(ended):\n",
+                "        if all(still_open):\n",
             ),
             (
                 "engine/core/tasks/join.py",
@@ -373,8 +373,8 @@ FAULTS = (
         (
             (
                 "engine/core/decide.py",
-                "while not turn.is_over and turn.state.status is not WorkflowStatus.PAUSED:",
-                "while not turn.is_over:",
+                "while not state.status.is_terminal and state.status is not WorkflowStatus.PAUSED:",
+                "while not state.status.is_terminal:",
             ),
         ),
         ("tests/engine/core/test_operations.py",),
