@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..models import codec
-from .java_text import java_text
+from .java_text import java_text, path_list_text
 from .jsonpath import compiled, read
 from .leaf_path import LeafPath, format_leaf
 
@@ -98,7 +98,7 @@ def text_where_alone(template: Any, value: Any) -> str:
     if only is not None and isinstance(value, list):
         path = "".join(part if isinstance(part, str) else part.text for part in only.path.parts)
         if not compiled(path).definite:
-            return codec.dumps(value).decode()
+            return path_list_text(value)
     return java_text(value)
 
 
@@ -273,7 +273,7 @@ class _Resolver:
                 pieces.append(java_text(value))
             else:
                 # Jayway's own list type, the result of an indefinite path, writes itself as JSON.
-                pieces.append(codec.dumps(value).decode())
+                pieces.append(path_list_text(value))
         return _unescaped("".join(pieces))
 
     def _value(self, expression: _Expression, place: LeafPath) -> tuple[Any, bool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 
 def java_text(value: Any) -> str:
@@ -29,6 +30,34 @@ def java_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(java_text(item) for item in value) + "]"
     return str(value)
+
+
+_ESCAPED = re.compile(r'["\\/\x00-\x1f\x7f-\x9f\u2000-\u20ff]')
+_SHORT_ESCAPES: Final = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def path_list_text(value: Any) -> str:
+    """Return the JSON that the list of an indefinite path is written as inside a longer text.
+
+    It is json-smart's: slashes and some punctuation escaped, numbers as Java writes them.
+    """
+    if isinstance(value, Mapping):
+        members = (f"{_quoted(str(key))}:{path_list_text(item)}" for key, item in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(path_list_text(item) for item in value) + "]"
+    return _quoted(value) if isinstance(value, str) else java_text(value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + _ESCAPED.sub(_escape, text) + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    symbol = match.group()
+    if symbol in '"\\/':
+        return "\\" + symbol
+    return _SHORT_ESCAPES.get(symbol) or f"\\u{ord(symbol):04X}"
 
 
 def _double_text(value: float) -> str:

@@ -18,14 +18,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from .jsonpath_parser import PathError, parse
+from .jsonpath_cursor import PathError
+from .jsonpath_parser import parse
 from .jsonpath_steps import Names
 
 MAX_PATH_LENGTH: Final = 1_000
 
 _PLAIN = re.compile(
     r"""(?:\$\.)?(?P<root>[^\s.\[\]()$@'"*?,:\\]+)"""
-    r"""(?P<rest>(?:\.[^\s.\[\]()@'"*?,:\\]+|\[\d{1,9}\])*)\s*\Z"""
+    r"""(?P<rest>(?:\.[^\s.\[\]()@'"*?,:\\]+|\[\d{1,9}\])*) *\Z"""
 )
 _PLAIN_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 

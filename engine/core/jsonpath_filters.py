@@ -1,208 +1,217 @@
-"""The comparisons inside ``[?(…)]``, and which regular expressions may run there."""
+"""From the text inside ``[?…]`` to a test, as Jayway's compiler understands it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from .jsonpath_steps import MISSING, Argument, Reading, Test, is_number
+from .jsonpath_comparisons import COMPARISONS, JsonText, exists_as
+from .jsonpath_cursor import Cursor, PathError, unescaped_text
+from .jsonpath_pattern import FLAGS, Pattern
+from .jsonpath_reading import Evaluation
+from .jsonpath_steps import Path, Test
 
-MAX_SUBJECT_LENGTH: Final = 10_000
-_SUBJECT_LENGTH_BY_REPEATS: Final = (MAX_SUBJECT_LENGTH, MAX_SUBJECT_LENGTH, 5_000, 600, 150, 60)
+MAX_NESTING: Final = 20
 
+_OPERATOR_SYMBOLS: Final = "<>=~!"
+_NUMBER_SYMBOLS: Final = "0123456789-.Ee"
+_NUMBER = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]-?[0-9]{1,9})?")
 
-def exists(operand: Argument) -> Test:
-    """A test that holds where the operand leads somewhere."""
-    return lambda value, reading: operand(value, reading) is not MISSING
-
-
-def negated(test: Test) -> Test:
-    """A test that holds where another does not."""
-    return lambda value, reading: not test(value, reading)
-
-
-def both(left: Test, right: Test) -> Test:
-    """A test that holds where two do."""
-    return lambda value, reading: left(value, reading) and right(value, reading)
+_Operand = Callable[[Any, Evaluation], Any]
+_ReadPath = Callable[[str], Path]
 
 
-def either(left: Test, right: Test) -> Test:
-    """A test that holds where one of two does."""
-    return lambda value, reading: left(value, reading) or right(value, reading)
+def parse_filter(text: str, read_path: _ReadPath) -> Test:
+    """The test that a text in round brackets describes.
 
-
-def comparison(operator: str, left: Argument, right: Argument) -> Test:
-    """A test that compares two operands."""
-    compare = _COMPARISONS[operator]
-
-    def test(value: Any, reading: Reading) -> bool:
-        return compare(left(value, reading), right(value, reading))
-
-    return test
-
-
-class Pattern:
-    """A regular expression of a filter, with the longest text it is let loose on."""
-
-    __slots__ = ("_expression", "_longest")
-
-    def __init__(self, source: str, flags: int) -> None:
-        """Compile it.
-
-        Raises:
-            ValueError: It is not valid, or could take exponential time.
-        """
-        repeats = _unbounded_repeats(source)
-        if repeats >= len(_SUBJECT_LENGTH_BY_REPEATS):
-            raise ValueError("too many repetitions")
-        self._longest = _SUBJECT_LENGTH_BY_REPEATS[repeats]
-        try:
-            self._expression = re.compile(source, flags)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(str(error)) from None
-
-    def matches(self, text: Any) -> bool:
-        """Whether it fits a whole text; False for texts over the limit and for other values."""
-        if not isinstance(text, str) or len(text) > self._longest:
-            return False
-        return self._expression.fullmatch(text) is not None
-
-
-def _unbounded_repeats(source: str) -> int:
-    """How many repetitions a pattern has; time grows with text length to that power.
+    Args:
+        text: From the opening to the closing bracket.
+        read_path: Reads the paths within it.
 
     Raises:
-        ValueError: A repeated group holds a repetition or a choice, which can take time
-            exponential in the text.
+        PathError: It describes none.
     """
-    repeats = 0
-    groups: list[bool] = []
-    risky_group = False
-    previous = ""
-    position = 0
-    while position < len(source):
-        symbol = source[position]
-        width = 1
-        if symbol == "\\":
-            width = 2
-        elif symbol == "[":
-            width = _class_width(source, position)
-        elif symbol == "(":
-            groups.append(False)
-        elif symbol == ")":
-            risky_group = groups.pop() if groups else False
-            if risky_group and groups:
-                groups[-1] = True
-        elif symbol == "|" and groups:
-            groups[-1] = True
-        elif symbol in "*+{" or (symbol == "?" and previous not in "(*+?}"):
-            if previous == ")" and risky_group and symbol != "?":
-                raise ValueError("a repeated group holds a repetition or a choice")
-            repeats += symbol != "?"
-            if groups:
-                groups[-1] = True
-        previous = symbol if width == 1 else "a"
-        position += width
-    return repeats
-
-
-def _class_width(source: str, start: int) -> int:
-    position = start + 1
-    if source.startswith("^", position):
-        position += 1
-    if source.startswith("]", position):
-        position += 1
-    while position < len(source) and source[position] != "]":
-        position += 2 if source[position] == "\\" else 1
-    return position + 1 - start
-
-
-# -- comparisons: (left, right) -> bool, where either may be MISSING
-
-
-def _equal(left: Any, right: Any) -> bool:
-    if left is MISSING or isinstance(left, bool) != isinstance(right, bool):
-        return False
-    return bool(left == right)
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def test(left: Any, right: Any) -> bool:
-        texts = isinstance(left, str) and isinstance(right, str)
-        if texts or (is_number(left) and is_number(right)):
-            return compare(left, right)
-        return False
-
+    reader = _FilterReader(text, read_path)
+    test = reader.either()
+    reader.expect_end()
     return test
 
 
-def _among(value: Any, candidates: Any) -> bool:
-    return isinstance(candidates, list) and any(_equal(value, other) for other in candidates)
+class _FilterReader:
+    """A cursor over a filter; each method reads one construct and leaves the cursor behind it."""
 
+    def __init__(self, text: str, read_path: _ReadPath) -> None:
+        self._cursor = Cursor(text)
+        self._read_path = read_path
+        self._depth = 0
 
-def _not_among(value: Any, candidates: Any) -> bool:
-    return value is MISSING or not _among(value, candidates)
+    def either(self) -> Test:
+        """Tests with ``||`` between them."""
+        tests = [self._both()]
+        while self._cursor.take_if("||"):
+            tests.append(self._both())
+        if len(tests) == 1:
+            return tests[0]
+        return lambda value, evaluation: any(test(value, evaluation) for test in tests)
 
+    def expect_end(self) -> None:
+        """Raise unless everything has been read."""
+        if self._cursor.skip_blanks().inside:
+            raise self._cursor.error("unexpected text")
 
-def _contains(container: Any, value: Any) -> bool:
-    if isinstance(container, str):
-        return isinstance(value, str) and value in container
-    return _among(value, container)
+    def _both(self) -> Test:
+        tests = [self._single()]
+        while self._cursor.take_if("&&"):
+            tests.append(self._single())
+        if len(tests) == 1:
+            return tests[0]
+        return lambda value, evaluation: all(test(value, evaluation) for test in tests)
 
+    def _single(self) -> Test:
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise PathError("nested too deeply")
+        test = self._negated_or_grouped()
+        self._depth -= 1
+        return test
 
-def _has_size(value: Any, size: Any) -> bool:
-    if not isinstance(value, list | Mapping | str):
-        return False
-    if isinstance(size, list | Mapping | str):
-        return len(value) == len(size)
-    return is_number(size) and len(value) == size
+    def _negated_or_grouped(self) -> Test:
+        cursor = self._cursor
+        begin = cursor.skip_blanks().position
+        if cursor.peek() == "!":
+            cursor.position += 1
+            if cursor.skip_blanks().peek() not in "$@":
+                negated = self._single()
+                return lambda value, evaluation: not negated(value, evaluation)
+            cursor.position = begin
+        if cursor.skip_blanks().peek() == "(":
+            cursor.position += 1
+            test = self.either()
+            cursor.take(")")
+            return test
+        return self._comparison()
 
+    def _comparison(self) -> Test:
+        cursor = self._cursor
+        path, wanted, left = self._operand()
+        behind = cursor.position
+        try:
+            compare = COMPARISONS[self._operator()]
+            right = self._operand()[2]
+        except (KeyError, PathError):
+            cursor.position = behind
+        else:
+            return lambda value, evaluation: compare(
+                left(value, evaluation), right(value, evaluation), evaluation
+            )
+        if path is None:
+            raise cursor.error("a value alone is no test")
+        return exists_as(path, wanted)
 
-def _is_empty(value: Any, expected: Any) -> bool:
-    return isinstance(value, list | Mapping | str) and (len(value) == 0) == expected
+    def _operator(self) -> str:
+        cursor = self._cursor
+        begin = cursor.skip_blanks().position
+        if cursor.peek() in _OPERATOR_SYMBOLS:
+            while cursor.inside and cursor.peek() in _OPERATOR_SYMBOLS:
+                cursor.position += 1
+        else:
+            while cursor.inside and cursor.peek() != " ":
+                cursor.position += 1
+        return cursor.text[begin : cursor.position].upper()
 
+    def _operand(self) -> tuple[Path | None, bool, _Operand]:
+        """The path of an operand (if it is one), whether it should lead somewhere, its reading."""
+        cursor = self._cursor
+        wanted = True
+        if cursor.skip_blanks().peek() == "!":
+            wanted = False
+            cursor.position += 1
+            if cursor.skip_blanks().peek() not in "$@":
+                raise cursor.error("unexpected '!'")
+        if cursor.peek() in "$@":
+            path = self._read_path(self._path_text())
+            return path, wanted, path.operand
+        constant = self._constant()
+        return None, True, lambda value, evaluation: constant
 
-def _any_of(left: Any, right: Any) -> bool:
-    return isinstance(left, list) and any(_among(item, right) for item in left)
+    def _path_text(self) -> str:
+        cursor = self._cursor
+        begin = cursor.position
+        cursor.position += 1
+        while cursor.inside:
+            if cursor.peek() == "[":
+                close = cursor.closing(cursor.position, "]", patterns=False)
+                if close < 0:
+                    raise cursor.error("expected ']'")
+                cursor.position = close + 1
+            symbol = cursor.peek()
+            ends = symbol == " " or symbol in _OPERATOR_SYMBOLS
+            if not cursor.inside or ends or (symbol == ")" and not self._ends_call(begin)):
+                break
+            cursor.position += 1
+        return cursor.text[begin : cursor.position]
 
+    def _ends_call(self, begin: int) -> bool:
+        """Whether the bracket here ends the call of a function, one without arguments."""
+        text = self._cursor.text
+        position = self._cursor.position - 1
+        while position >= 0 and text[position] == " ":
+            position -= 1
+        if position < 0 or text[position] != "(":
+            return False
+        return "." in text[begin + 1 : position]
 
-def _none_of(left: Any, right: Any) -> bool:
-    if left is MISSING:
-        return True
-    return isinstance(left, list) and not _any_of(left, right)
+    def _constant(self) -> Any:
+        cursor = self._cursor
+        symbol = cursor.peek()
+        begin = cursor.position
+        if symbol in "'\"":
+            end = cursor.unescaped(begin, symbol)
+            if end < 0:
+                raise cursor.error("the text does not end")
+            cursor.position = end + 1
+            return unescaped_text(cursor.text[begin + 1 : end])
+        if symbol in "[{":
+            end = cursor.closing(begin, "]" if symbol == "[" else "}", patterns=False)
+            if end < 0:
+                raise cursor.error("the value does not end")
+            cursor.position = end + 1
+            return JsonText(cursor.text[begin : end + 1])
+        if symbol == "/":
+            return self._pattern()
+        for word, value in (("true", True), ("false", False), ("null", None)):
+            if symbol == word[0]:
+                if not cursor.text.startswith(word, begin) or begin + len(word) > cursor.end:
+                    raise cursor.error(f"expected {word!r}")
+                cursor.position = begin + len(word)
+                return value
+        while cursor.inside and cursor.peek() in _NUMBER_SYMBOLS:
+            cursor.position += 1
+        return self._number(cursor.text[begin : cursor.position])
 
+    def _number(self, digits: str) -> int | Decimal:
+        if not _NUMBER.fullmatch(digits):
+            raise self._cursor.error("not a value")
+        if digits.lstrip("-").isdigit():
+            return int(digits)
+        try:
+            return Decimal(digits)
+        except InvalidOperation:
+            raise self._cursor.error("not a number") from None
 
-def _subset_of(left: Any, right: Any) -> bool:
-    return isinstance(left, list) and all(_among(item, right) for item in left)
-
-
-def _all_of(left: Any, right: Any) -> bool:
-    return isinstance(right, list) and all(_among(item, left) for item in right)
-
-
-def _fits(left: Any, right: Any) -> bool:
-    return isinstance(right, Pattern) and right.matches(left)
-
-
-_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": _equal,
-    "===": _equal,
-    "!=": lambda left, right: not _equal(left, right),
-    "<": _ordered(lambda left, right: bool(left < right)),
-    "<=": _ordered(lambda left, right: bool(left <= right)),
-    ">": _ordered(lambda left, right: bool(left > right)),
-    ">=": _ordered(lambda left, right: bool(left >= right)),
-    "=~": _fits,
-    "in": _among,
-    "nin": _not_among,
-    "contains": _contains,
-    "size": _has_size,
-    "empty": _is_empty,
-    "anyof": _any_of,
-    "noneof": _none_of,
-    "subsetof": _subset_of,
-    "all": _all_of,
-}
-OPERATORS: Final = tuple(sorted(_COMPARISONS, key=lambda name: (-len(name), name)))
-"""Longest first, so that ``<=`` is not read as ``<``."""
+    def _pattern(self) -> Pattern:
+        cursor = self._cursor
+        begin = cursor.position
+        end = cursor.unescaped(begin, "/")
+        if end < 0:
+            raise cursor.error("the pattern does not end")
+        cursor.position = end + 1
+        while cursor.inside and cursor.peek() in FLAGS:
+            cursor.position += 1
+        source = cursor.text[begin + 1 : end]
+        try:
+            return Pattern(source, cursor.text[end + 1 : cursor.position])
+        except ValueError as error:
+            raise cursor.error(str(error)) from None

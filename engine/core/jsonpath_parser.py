@@ -1,19 +1,22 @@
-"""From the text of a JSONPath to its steps: a recursive descent over one string."""
+"""From the text of a JSONPath to its steps, as Jayway's compiler understands it.
+
+Rules of this file
+  1. What Jayway accepts is accepted, oddities included: ``a[0]b`` is ``a[0].b``, ``a.*b`` is
+     ``a.*.b``, and behind the brackets of a function without arguments stands a name ``)``.
+  2. A path is read from left to right without ever going back.
+  3. Filters are read by ``jsonpath_filters``; it calls back for the paths within them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from .jsonpath_filters import OPERATORS, Pattern, both, comparison, either, exists, negated
+from .jsonpath_cursor import Cursor, PathError, unescaped_text
+from .jsonpath_filters import parse_filter
+from .jsonpath_functions import Argument, Call, Constant
 from .jsonpath_steps import (
-    FUNCTION_NAMES,
-    MISSING,
-    Argument,
-    Call,
     Descend,
-    Fan,
     Filter,
     Index,
     Indexes,
@@ -21,306 +24,272 @@ from .jsonpath_steps import (
     Path,
     Slice,
     Step,
-    Test,
     Wildcard,
 )
 
-T = TypeVar("T")
-
 MAX_FILTER_NESTING: Final = 20
+MAX_STEPS: Final = 200
+"""Most steps of a path, those of the paths within it included."""
 
-_OPERAND_END: Final = " )=<>!&|,]~"
-_INTEGER = re.compile(r"-?\d{1,9}\Z")
-_INTEGERS = re.compile(r"-?\d{1,9}(\s*,\s*-?\d{1,9})+\Z")
-_SLICE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?(?::(?:-?\d{1,9})?)?\Z")
-"""A step behind a second colon is accepted and ignored, as Jayway does."""
-_LITERAL = re.compile(r"true\b|false\b|null\b|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
-_FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "u": 0, "d": 0}
-
-
-class PathError(ValueError):
-    """The text is not a path."""
+_INTEGER = re.compile(r"-?\d{1,10}")
+_COMMA = re.compile(r"\s*,\s*")
+_MAX_INDEX: Final = 2**31 - 1
 
 
 def parse(text: str) -> Path:
     """The path a text describes.
 
     Raises:
-        PathError: It describes none.
+        PathError: It describes none, or is too long or too deep.
     """
-    prefix = "" if text.startswith(("$", "@")) else "$."
-    parser = _Parser(prefix + text.rstrip())
-    parser.position = 1
-    steps = parser.steps("")
-    parser.expect_end()
-    return Path(steps, shift=len(prefix))
+    return _PathReader().read(text)
 
 
-class _Parser:
-    """A cursor over the text; each method reads one construct and leaves the cursor behind it."""
+class _PathReader:
+    """What the paths of one text have in common: how much may still be read."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.position = 0
-        self._nesting = 0
+    def __init__(self) -> None:
+        self._steps_left = MAX_STEPS
+        self._depth = 0
 
-    def steps(self, stop: str) -> list[Step]:
-        """The steps up to a character of ``stop``, or as far as steps go."""
+    def read(self, text: str) -> Path:
+        """A path, with or without ``$.``, blanks around it."""
+        shift = 0
+        if not text.startswith(("$", "@")):
+            text, shift = "$." + text, 2
+        cursor = Cursor(text)
+        cursor.trim()
+        if text[cursor.end - 1] == ".":
+            raise PathError("a path can't end with a dot")
+        return self._path(cursor, shift)
+
+    def _path(self, cursor: Cursor, shift: int = 0) -> Path:
+        self._depth += 1
+        if self._depth > MAX_FILTER_NESTING:
+            raise PathError("nested too deeply")
+        while cursor.inside and cursor.peek() in " \t\r\n":
+            cursor.position += 1
+        root = cursor.peek()
+        if root not in ("$", "@"):
+            raise cursor.error("expected '$' or '@'")
         steps: list[Step] = []
-        while (symbol := self._peek()) and symbol not in stop:
+        if not cursor.at_tail:
+            cursor.position += 1
+            if cursor.peek() not in ".[":
+                raise cursor.error("expected '.' or '['")
+            self._steps(cursor, steps)
+        self._depth -= 1
+        return Path(steps, from_root=root == "$", shift=shift)
+
+    def _steps(self, cursor: Cursor, steps: list[Step]) -> None:
+        while True:
+            symbol = cursor.peek()
             if symbol == ".":
-                self._dotted(steps, stop)
-            elif symbol == "[":
-                self._bracketed(steps)
+                self._dot(cursor, steps)
+                continue
+            if symbol == "[":
+                steps.append(self._bracket(cursor))
+            elif symbol == "*":
+                cursor.position += 1
+                steps.append(Wildcard())
             else:
-                break
-        # Several names give one map at the end of a path, but fan out on the way.
-        for number, step in enumerate(steps[:-1]):
-            behind = steps[number + 1]
-            if isinstance(step, Names) and len(step.names) > 1 and not isinstance(behind, Call):
-                steps[number] = Fan(step.names)
-        return steps
+                steps.append(self._name(cursor))
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                raise PathError("too many steps")
+            if cursor.at_tail:
+                return
 
-    def expect_end(self) -> None:
-        if self.position != len(self.text):
-            raise self._error("unexpected text")
-
-    # -- steps
-
-    def _dotted(self, steps: list[Step], stop: str) -> None:
-        self.position += 1
-        if self._peek() == ".":
-            self.position += 1
+    def _dot(self, cursor: Cursor, steps: list[Step]) -> None:
+        if cursor.text.startswith("..", cursor.position) and cursor.position + 1 < cursor.end:
+            cursor.position += 2
             steps.append(Descend())
-        symbol = self._peek()
-        if not symbol:
-            raise self._error("the path ends with a dot")
-        if symbol == "[":
-            return
-        if symbol == "*":
-            self.position += 1
-            steps.append(Wildcard())
-            return
-        name = self._until(".[(" + stop)
-        if not name or " " in name:
-            raise self._error("not a name")
-        if self._peek() == "(":
-            steps.append(self._call(name))
+        elif cursor.position + 1 >= cursor.end:
+            raise cursor.error("a path can't end with a dot")
         else:
-            steps.append(Names([name], end=self.position))
+            cursor.position += 1
+        if cursor.peek() == ".":
+            raise cursor.error("too many dots")
 
-    def _call(self, name: str) -> Step:
-        if name not in FUNCTION_NAMES:
-            raise self._error("unknown function")
-        self.position += 1
+    # -- names and functions
+
+    def _name(self, cursor: Cursor) -> Step:
+        if cursor.peek() == " ":
+            raise cursor.error("a blank in a name; write it as ['…']")
+        begin = end = cursor.position
+        while end < cursor.end and cursor.text[end] not in ".[( ":
+            end += 1
+        symbol = cursor.text[end] if end < cursor.end else ""
+        if symbol == " ":
+            raise cursor.error("a blank in a name; write it as ['…']")
+        name = cursor.text[begin:end]
+        if symbol != "(":
+            cursor.position = end
+            return Names([name], end=end)
+        self._expect_closed(cursor, end)
+        if cursor.at(end + 1) == ")":
+            # The bracket stays: what follows begins with it, unless nothing does.
+            cursor.position = end + 1
+            return Call(name, [])
+        cursor.position = end + 1
+        return Call(name, self._arguments(cursor))
+
+    @staticmethod
+    def _expect_closed(cursor: Cursor, opening: int) -> None:
+        depth = 0
+        for symbol in cursor.text[opening : cursor.end]:
+            depth += (symbol == "(") - (symbol == ")")
+            if depth == 0:
+                return
+        raise cursor.error("expected ')'")
+
+    def _arguments(self, cursor: Cursor) -> list[Argument]:
+        """Arguments up to the closing bracket: JSON, or paths; anything else is passed over."""
         arguments: list[Argument] = []
-        self._blanks()
-        while self._peek() != ")":
-            arguments.append(self._nested(self._operand))
-            self._blanks()
-            if self._peek() == ",":
-                self.position += 1
-                self._blanks()
-            elif self._peek() != ")":
-                raise self._error("expected ')'")
-        self.position += 1
-        return Call(name, [_none_if_missing(argument) for argument in arguments])
-
-    def _bracketed(self, steps: list[Step]) -> None:
-        self.position += 1
-        self._blanks()
-        symbol = self._peek()
-        if symbol in ("'", '"'):
-            names = self._list_of(self._quoted)
-            self._take("]")
-            steps.append(Names(names, end=self.position))
-        elif symbol == "?":
-            self._take("?(")
-            test = self._nested(self._either)
-            self._take(")]")
-            steps.append(Filter(test, bool(steps) and isinstance(steps[-1], Descend)))
-        else:
-            inside = self._until("]").strip()
-            self._take("]")
-            steps.append(self._subscript(inside))
-
-    def _subscript(self, inside: str) -> Step:
-        if inside == "*":
-            return Wildcard()
-        if _INTEGER.match(inside):
-            return Index(int(inside))
-        if _INTEGERS.match(inside):
-            return Indexes([int(part) for part in inside.split(",")])
-        bounds = _SLICE.match(inside)
-        start, stop = bounds.groups() if bounds else (None, None)
-        if not start and not stop:
-            raise self._error("not a subscript")
-        return Slice(int(start) if start else None, int(stop) if stop else None)
-
-    # -- filters
-
-    def _either(self) -> Test:
-        test = self._both()
-        while self._skip("||"):
-            test = either(test, self._both())
-        return test
-
-    def _both(self) -> Test:
-        test = self._single()
-        while self._skip("&&"):
-            test = both(test, self._single())
-        return test
-
-    def _single(self) -> Test:
-        self._blanks()
-        if self._peek() == "!":
-            self.position += 1
-            return negated(self._nested(self._single))
-        if self._peek() == "(":
-            self.position += 1
-            test = self._nested(self._either)
-            self._take(")")
-            return test
-        left = self._operand()
-        self._blanks()
-        operator = self._operator()
-        if operator is None:
-            return exists(left)
-        self._blanks()
-        return comparison(operator, left, self._operand())
-
-    def _operator(self) -> str | None:
-        for operator in OPERATORS:
-            end = self.position + len(operator)
-            if self.text.startswith(operator, self.position):
-                if operator.isalpha() and self.text[end : end + 1].isalnum():
-                    continue
-                self.position = end
-                return operator
-        return None
-
-    def _operand(self) -> Argument:
-        symbol = self._peek()
-        if symbol in ("$", "@"):
-            self.position += 1
-            path = Path(self._nested(lambda: self.steps(_OPERAND_END)))
-            if symbol == "$":
-                return lambda value, reading: path.within(reading.root, reading, MISSING)
-            return lambda value, reading: path.within(value, reading, MISSING)
-        constant = self._constant()
-        return lambda value, reading: constant
-
-    def _constant(self) -> Any:
-        symbol = self._peek()
-        if symbol in ("'", '"'):
-            return self._quoted()
-        if symbol == "/":
-            return self._pattern()
-        if symbol == "[":
-            self.position += 1
-            self._blanks()
-            if self._peek() == "]":
-                self.position += 1
-                return []
-            values = self._nested(lambda: self._list_of(self._constant))
-            self._take("]")
-            return values
-        literal = _LITERAL.match(self.text, self.position)
-        if literal is None:
-            raise self._error("not a value")
-        self.position = literal.end()
-        word = literal.group()
-        if word in _WORDS:
-            return _WORDS[word]
-        return int(word) if word.lstrip("-").isdecimal() else float(word)
-
-    def _pattern(self) -> Pattern:
-        end = self.position + 1
-        while self.text[end : end + 1] not in ("/", ""):
-            end += 2 if self.text[end] == "\\" else 1
-        source = self.text[self.position + 1 : end]
-        self.position = end
-        self._take("/")
-        flags = 0
-        while (flag := _FLAGS.get(self._peek())) is not None:
-            flags |= flag
-            self.position += 1
-        try:
-            return Pattern(source, flags)
-        except ValueError as error:
-            raise self._error(str(error)) from None
-
-    # -- text
-
-    def _quoted(self) -> str:
-        quote = self._peek()
-        if quote not in ("'", '"') or not quote:
-            raise self._error("expected a quoted text")
+        kind = ""
         read: list[str] = []
-        self.position += 1
-        while (symbol := self._peek()) != quote:
-            if symbol == "\\":
-                self.position += 1
-                symbol = self._peek()
-            if not symbol:
-                raise self._error("the text does not end")
-            read.append(symbol)
-            self.position += 1
-        self.position += 1
-        return "".join(read)
+        depth = {"(": 1, "[": 0, "{": 0}
+        quotes = 0
+        before = ""
+        ended = False
+        while cursor.inside and not ended:
+            symbol = cursor.peek()
+            cursor.position += 1
+            if not kind:
+                if symbol in " \t\r\n":
+                    continue
+                if symbol in '{"-' or symbol.isdigit():
+                    kind = "json"
+                elif symbol in "$@":
+                    kind = "path"
+            if symbol == '"':
+                quotes += -1 if before != "\\" and quotes > 0 else 1
+            elif symbol in "([{":
+                depth[symbol] += 1
+            elif symbol in "]}":
+                opening = "[" if symbol == "]" else "{"
+                if depth[opening] == 0:
+                    raise cursor.error(f"unexpected {symbol!r}")
+                depth[opening] -= 1
+            elif symbol in "),":
+                if symbol == ")":
+                    depth["("] -= 1
+                    if before == "(":
+                        read.append(symbol)
+                if quotes == depth["{"] == depth["["] == 0 and depth["("] in (0, 1):
+                    ended = depth["("] == 0
+                    if kind:
+                        arguments.append(self._argument(kind, "".join(read)))
+                        read.clear()
+                        kind = ""
+            if kind and not (symbol == "," and depth == {"(": 1, "[": 0, "{": 0}):
+                read.append(symbol)
+            before = symbol
+        if any(depth.values()):
+            raise cursor.error("expected ')'")
+        return arguments
 
-    def _list_of(self, item: Callable[[], T]) -> list[T]:
-        items = [item()]
-        self._blanks()
-        while self._peek() == ",":
-            self.position += 1
-            self._blanks()
-            items.append(item())
-            self._blanks()
-        return items
+    def _argument(self, kind: str, text: str) -> Argument:
+        return Constant(text) if kind == "json" else self._path(Cursor(text))
 
-    def _until(self, stop: str) -> str:
-        start = self.position
-        while self._peek() and self._peek() not in stop:
-            self.position += 1
-        return self.text[start : self.position]
+    # -- brackets
 
-    def _peek(self) -> str:
-        return self.text[self.position : self.position + 1]
+    def _bracket(self, cursor: Cursor) -> Step:
+        first = cursor.next_significant(cursor.position)
+        symbol = cursor.text[first] if first < cursor.end else " "
+        if symbol in ("'", '"'):
+            return self._quoted_names(cursor, symbol)
+        if symbol.isdigit() or symbol in "-:":
+            step = self._subscript(cursor)
+            if step is not None:
+                return step
+        if symbol == "*":
+            close = cursor.next_significant(first)
+            if cursor.at(close) != "]":
+                raise cursor.error("expected ']'")
+            cursor.position = close + 1
+            return Wildcard()
+        if symbol == "?":
+            opening = cursor.next_significant(first)
+            if opening < cursor.end and cursor.text[opening] == "(":
+                return self._filter(cursor, opening)
+        raise cursor.error("brackets hold a number, a slice, *, a quoted name or a filter")
 
-    def _blanks(self) -> None:
-        while self._peek() == " ":
-            self.position += 1
+    def _filter(self, cursor: Cursor, opening: int) -> Step:
+        close = cursor.closing(opening, ")", patterns=True)
+        if close < 0 or not cursor.is_next(close, "]"):
+            raise cursor.error("a filter is [?( … )]")
+        self._depth += 1
+        if self._depth > MAX_FILTER_NESTING:
+            raise PathError("nested too deeply")
+        test = parse_filter(cursor.text[opening : close + 1], self.read)
+        self._depth -= 1
+        cursor.position = cursor.next_significant(close) + 1
+        return Filter(test)
 
-    def _skip(self, token: str) -> bool:
-        self._blanks()
-        if not self.text.startswith(token, self.position):
-            return False
-        self.position += len(token)
-        return True
+    def _subscript(self, cursor: Cursor) -> Step | None:
+        end = cursor.text.find("]", cursor.position, cursor.end)
+        if end < 0:
+            return None
+        inside = cursor.text[cursor.position + 1 : end].strip(" \t\r\n")
+        if not all(symbol.isdigit() or symbol in ",-: " for symbol in inside):
+            return None
+        step: Step
+        if ":" in inside:
+            if " " in inside or "," in inside:
+                raise cursor.error("not a slice")
+            parts = [*inside.split(":"), ""][:2]
+            start, stop = (_integer(part) if part else None for part in parts)
+            if start is None and stop is None:
+                raise cursor.error("not a slice")
+            step = Slice(start, stop)
+        else:
+            indexes = [_integer(part) for part in _COMMA.split(inside)]
+            step = Index(indexes[0]) if len(indexes) == 1 else Indexes(indexes)
+        cursor.position = end + 1
+        return step
 
-    def _take(self, token: str) -> None:
-        self._blanks()
-        if not self.text.startswith(token, self.position):
-            raise self._error(f"expected {token!r}")
-        self.position += len(token)
+    @staticmethod
+    def _quoted_names(cursor: Cursor, quote: str) -> Step:
+        names: list[str] = []
+        text = cursor.text
+        position = begin = cursor.position + 1
+        last = 0
+        inside = escaped = comma = False
+        while position < cursor.end:
+            symbol = text[position]
+            if escaped:
+                escaped = False
+            elif symbol == "\\":
+                escaped = True
+            elif symbol == "]" and not inside:
+                break
+            elif symbol == quote:
+                if inside:
+                    behind = cursor.next_significant(position)
+                    if behind >= cursor.end or text[behind] not in "],":
+                        raise cursor.error("expected ',' or ']'")
+                    last = position
+                    names.append(unescaped_text(text[begin:position]))
+                else:
+                    begin = position + 1
+                    comma = False
+                inside = not inside
+            elif symbol == "," and not inside:
+                if comma:
+                    raise cursor.error("a name is missing")
+                comma = True
+            position += 1
+        if inside or comma or not names:
+            raise cursor.error("a quoted name does not end")
+        close = cursor.next_significant(last)
+        if cursor.at(close) != "]":
+            raise cursor.error("expected ']'")
+        cursor.position = close + 1
+        return Names(names, end=cursor.position)
 
-    def _nested(self, construct: Callable[[], T]) -> T:
-        self._nesting += 1
-        if self._nesting > MAX_FILTER_NESTING:
-            raise self._error("nested too deeply")
-        result = construct()
-        self._nesting -= 1
-        return result
 
-    def _error(self, message: str) -> PathError:
-        return PathError(f"{message} at position {self.position} of {self.text!r}")
-
-
-def _none_if_missing(argument: Argument) -> Argument:
-    def call(value: Any, reading: Any) -> Any:
-        result = argument(value, reading)
-        return None if result is MISSING else result
-
-    return call
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -_MAX_INDEX - 1 <= int(text) <= _MAX_INDEX:
+        raise PathError(f"not an index: {text!r}")
+    return int(text)

@@ -1,120 +1,141 @@
-"""What each step of a JSONPath selects, and how a whole path is read."""
+"""What each step of a JSONPath selects, and how a whole path is read.
+
+Rules of this file
+  1. Steps are read depth first: each hands what it selects to the next one, the last one adds it
+     to the results. So the results of a function in the middle stand before what follows it.
+  2. A compiled path is never changed by a reading. What Jayway's paths remember of one (how far
+     a scan was in a list) is remembered here until the reading ends, so each answers as the first.
+  3. A reading counts the values it looks at and gives up beyond a limit.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar
 
-MAX_NODES: Final = 100_000
-"""Most values that one step of a path may select."""
+from .jsonpath_reading import (
+    UNDEFINED,
+    BrokenError,
+    Evaluation,
+    Keys,
+    LimitError,
+    NotFoundError,
+    Reading,
+    RefusedError,
+)
 
-MAX_VISITS: Final = 1_000_000
-"""Most values that one reading may look at, filters included."""
-
-MISSING: Final = object()
-
-
-class LimitError(Exception):
-    """The reading touches more values than allowed."""
-
-
-class Reading:
-    """One reading of one document: its root and what may still be looked at."""
-
-    __slots__ = ("_visits_left", "root")
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-        self._visits_left = MAX_VISITS
-
-    def collect(self, values: Iterable[Any], into: list[Any], limit: int) -> None:
-        """Append values to a list, counting them.
-
-        Raises:
-            LimitError: There are too many.
-        """
-        before = len(into)
-        room = max(0, min(limit - before, self._visits_left))
-        into.extend(islice(values, room + 1))
-        self.visit(len(into) - before + 1)
-        if len(into) > limit:
-            raise LimitError
-
-    def visit(self, count: int = 1) -> None:
-        """Count values that are looked at.
-
-        Raises:
-            LimitError: There are too many.
-        """
-        self._visits_left -= count
-        if self._visits_left < 0:
-            raise LimitError
-
-
-class NotApplicableError(Exception):
-    """A function was called on a value it can't work on: the whole reading fails."""
+Test = Callable[[Any, Evaluation], bool]
 
 
 class Step:
     """One step: from one value to the values it selects there."""
 
-    definite: ClassVar[bool] = True
-    limit: ClassVar[int] = MAX_NODES
+    definite: bool = True
+    """Whether it selects one value at most."""
+    is_call: ClassVar[bool] = False
+    next: Step | None = None
+    upstream_definite: bool = True
+    """Whether all steps before it are definite."""
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The values selected below ``value``, in document order; none if the step does not fit."""
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Select values below ``value`` and hand them on."""
         raise NotImplementedError
+
+    def is_met(self, value: Any, evaluation: Evaluation) -> bool:
+        """Whether a scan that comes by a value applies this step to it."""
+        return False
+
+    def of(self, path: Path) -> Step:
+        """A function that works on what a path finds instead of on its arguments."""
+        raise NotImplementedError
+
+    def hand_on(self, value: Any, evaluation: Evaluation) -> None:
+        """Give a selected value to the next step, or to the results."""
+        evaluation.reading.visit()
+        if self.next is None:
+            evaluation.add(value)
+        else:
+            self.next.evaluate(value, evaluation)
+
+    def hand_on_member(self, value: Any, evaluation: Evaluation) -> None:
+        """The same for a member of a map.
+
+        At the end of a path that scanned a list before, only the element counts that an index
+        right before this step names; this is Jayway's rule.
+        """
+        if self.next is None:
+            position = evaluation.reading.list_positions.get(self, -1)
+            before = evaluation.before_last
+            if position >= 0 and not (isinstance(before, Index) and before.index == position):
+                return
+        self.hand_on(value, evaluation)
 
 
 class Names(Step):
-    """``.name`` or ``['a','b']`` as the last step, where several names give one smaller map."""
+    """``.name`` or ``['a','b']``; several names give one smaller map at the end of a path."""
 
     def __init__(self, names: Sequence[str], end: int = 0) -> None:
         self.names = names
         self.end = end
         """Position in the parsed text behind the step."""
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The value of the name, or a map of those names that exist."""
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Select the value of each name, or the map of those that exist."""
         if not isinstance(value, Mapping):
-            return ()
-        if len(self.names) > 1:
-            return ({name: value[name] for name in self.names if name in value},)
-        name = self.names[0]
-        return (value[name],) if name in value else ()
+            if evaluation.strict and self.upstream_definite:
+                raise NotFoundError
+            return
+        if len(self.names) == 1 or self.next is not None:
+            for name in self.names:
+                if name in value:
+                    self.hand_on_member(value[name], evaluation)
+                elif evaluation.strict:
+                    raise NotFoundError
+            return
+        if evaluation.strict and not all(name in value for name in self.names):
+            raise NotFoundError
+        self.hand_on({name: value[name] for name in self.names if name in value}, evaluation)
 
-
-class Fan(Step):
-    """``['a','b']`` with more steps behind it: each of the values."""
-
-    definite = False
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = names
-
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The values of those names that exist."""
+    def is_met(self, value: Any, evaluation: Evaluation) -> bool:
+        """Whether it is a map with all names; with any, if each is followed on its own."""
         if not isinstance(value, Mapping):
-            return ()
-        return [value[name] for name in self.names if name in value]
+            return False
+        return not self.definite or all(name in value for name in self.names)
 
 
-class Index(Step):
+class _ListStep(Step):
+    """A step that only lists have."""
+
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Select elements of a list."""
+        if isinstance(value, list):
+            for element in self.elements(value):
+                self.hand_on(element, evaluation)
+        elif evaluation.strict and self.upstream_definite:
+            raise NotFoundError
+
+    def elements(self, values: list[Any]) -> Iterable[Any]:
+        """The elements it selects."""
+        raise NotImplementedError
+
+    def is_met(self, value: Any, evaluation: Evaluation) -> bool:
+        """Whether it is a list."""
+        return isinstance(value, list)
+
+
+class Index(_ListStep):
     """``[2]`` or ``[-1]``."""
 
     def __init__(self, index: int) -> None:
         self.index = index
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
+    def elements(self, values: list[Any]) -> Iterable[Any]:
         """The element, counted from the end if negative."""
-        if isinstance(value, list) and -len(value) <= self.index < len(value):
-            return (value[self.index],)
-        return ()
+        return (values[self.index],) if -len(values) <= self.index < len(values) else ()
 
 
-class Indexes(Step):
+class Indexes(_ListStep):
     """``[0,2]``."""
 
     definite = False
@@ -122,25 +143,27 @@ class Indexes(Step):
     def __init__(self, indexes: Sequence[int]) -> None:
         self.indexes = indexes
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
+    def elements(self, values: list[Any]) -> Iterable[Any]:
         """The elements that exist, in the order asked for."""
-        if not isinstance(value, list):
-            return ()
-        size = len(value)
-        return [value[index] for index in self.indexes if -size <= index < size]
+        size = len(values)
+        return [values[index] for index in self.indexes if -size <= index < size]
 
 
-class Slice(Step):
-    """``[1:]``, ``[:-1]``, ``[0:2]``."""
+class Slice(_ListStep):
+    """``[1:]``, ``[:-1]``, ``[0:2]``; between two bounds negative positions count from the end."""
 
     definite = False
 
     def __init__(self, start: int | None, stop: int | None) -> None:
-        self.bounds = slice(start, stop)
+        self.start = start
+        self.stop = stop
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
+    def elements(self, values: list[Any]) -> Iterable[Any]:
         """The elements between the bounds."""
-        return value[self.bounds] if isinstance(value, list) else ()
+        if self.start is None or self.stop is None:
+            return values[self.start : self.stop]
+        first = max(self.start, -len(values))
+        return [values[position] for position in range(first, min(self.stop, len(values)))]
 
 
 class Wildcard(Step):
@@ -148,30 +171,59 @@ class Wildcard(Step):
 
     definite = False
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The values of a map or the elements of a list."""
-        return _members(value)
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Select the values of a map or the elements of a list."""
+        if isinstance(value, Mapping):
+            for member in value.values():
+                self.hand_on_member(member, evaluation)
+        elif isinstance(value, list):
+            for element in value:
+                self.hand_on(element, evaluation)
+
+    def is_met(self, value: Any, evaluation: Evaluation) -> bool:
+        """Always."""
+        return True
 
 
 class Descend(Step):
-    """``..``: the value and everything below it, parents first."""
+    """``..``: the next step, applied to everything below that it fits, parents first."""
 
     definite = False
-    limit = MAX_VISITS
 
-    def select(self, value: Any, reading: Reading) -> Iterator[Any]:
-        """All containers and values, depth first."""
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Walk over a value and hand what the next step fits to it.
+
+        Raises:
+            BrokenError: There is no next step.
+        """
+        following = self.next
+        if following is None:
+            raise BrokenError
         waiting = [iter((value,))]
         while waiting:
             for found in waiting[-1]:
-                yield found
-                waiting.append(iter(_members(found)))
+                members = found.values() if isinstance(found, Mapping) else found
+                if members is found and not isinstance(found, list):
+                    continue
+                evaluation.reading.visit()
+                if following.is_met(found, evaluation):
+                    _apply(following, found, evaluation)
+                waiting.append(iter(members))
                 break
             else:
                 waiting.pop()
 
 
-Test = Callable[[Any, Reading], bool]
+def _apply(step: Step, value: Any, evaluation: Evaluation) -> None:
+    behind = step.next
+    if behind is None or isinstance(value, Mapping):
+        step.evaluate(value, evaluation)
+        return
+    # Of a list that the step fits every element goes on, whichever the step would select.
+    for position, element in enumerate(value):
+        evaluation.reading.visit()
+        evaluation.reading.list_positions[behind] = position
+        behind.evaluate(element, evaluation)
 
 
 class Filter(Step):
@@ -179,187 +231,132 @@ class Filter(Step):
 
     definite = False
 
-    def __init__(self, test: Test, after_descent: bool) -> None:
-        self.test = test
-        self.after_descent = after_descent
+    def __init__(self, test: Test) -> None:
+        self._test = test
 
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """Elements of a list, or the map, for which the test holds."""
-        if isinstance(value, list):
-            # Behind '..' each map is met by itself; a list only counts if it passes as a whole.
-            if self.after_descent and not self.test(value, reading):
-                return ()
-            return self._passing(value, reading)
-        return (value,) if isinstance(value, Mapping) and self.test(value, reading) else ()
+    def evaluate(self, value: Any, evaluation: Evaluation) -> None:
+        """Select elements of a list, or the map, for which the test holds."""
+        if isinstance(value, Mapping):
+            if self.is_met(value, evaluation):
+                self.hand_on(value, evaluation)
+        elif isinstance(value, list):
+            for element in value:
+                if self.is_met(element, evaluation):
+                    self.hand_on(element, evaluation)
+        elif self.upstream_definite:
+            raise RefusedError
 
-    def _passing(self, values: list[Any], reading: Reading) -> Iterator[Any]:
-        for item in values:
-            reading.visit()
-            if self.test(item, reading):
-                yield item
-
-
-class Call(Step):
-    """``.length()``, ``.max()`` and the other functions."""
-
-    def __init__(self, name: str, arguments: Sequence[Argument]) -> None:
-        self.name = name
-        self.arguments = arguments
-
-    def select(self, value: Any, reading: Reading) -> Iterable[Any]:
-        """The result, which may be null.
-
-        Raises:
-            NotApplicableError: The value is not what the function works on.
-        """
-        arguments = [argument(value, reading) for argument in self.arguments]
-        return (_FUNCTIONS[self.name](value, arguments),)
-
-
-Argument = Callable[[Any, Reading], Any]
+    def is_met(self, value: Any, evaluation: Evaluation) -> bool:
+        """Whether the test holds for a value."""
+        evaluation.reading.visit()
+        try:
+            return self._test(value, evaluation)
+        except RefusedError:
+            return False
 
 
 class Path:
     """A parsed path."""
 
-    __slots__ = ("definite", "shift", "steps")
+    __slots__ = ("before_last", "definite", "from_root", "shift", "steps")
 
-    def __init__(self, steps: Sequence[Step], shift: int = 0) -> None:
-        # As in Jayway, whatever stands behind a function is not read.
-        end = next((n + 1 for n, step in enumerate(steps) if isinstance(step, Call)), len(steps))
-        self.steps = steps = steps[:end]
-        self.definite = all(step.definite for step in steps)
+    def __init__(self, steps: Sequence[Step], *, from_root: bool, shift: int = 0) -> None:
+        if len(steps) > 1 and isinstance(steps[0], Descend) and steps[-1].is_call:
+            steps = _of_all_found(steps)
+        self.steps = steps
+        self.from_root = from_root
+        """Whether it begins with ``$``; ``@`` is the value that a filter looks at."""
         self.shift = shift
         """Number of characters the parser put in front of the text."""
+        self.before_last = steps[-2] if len(steps) > 1 else None
+        _link(steps)
+        self.definite = all(step.definite for step in steps)
 
     def read(self, document: Any, default: Any) -> Any:
         """What the path names in a document; ``default`` if nothing, or beyond a limit."""
         try:
-            return self.within(document, Reading(document), default)
-        except (LimitError, NotApplicableError, RecursionError):
+            results = self._results(document, document, False, Reading())
+        except (LimitError, BrokenError, RefusedError, RecursionError):
             return default
-
-    def within(self, value: Any, reading: Reading, default: Any) -> Any:
-        """The same below some value of a document that is being read."""
-        steps = self.steps
-        if len(steps) > 1 and isinstance(steps[0], Descend) and isinstance(steps[-1], Call):
-            # As Jayway answers for a path that begins with '$..': it counts what it has not kept.
-            return 0 if steps[-1].name in ("length", "size") else None
-        nodes = self._select(steps, value, reading)
         if not self.definite:
-            return nodes
-        return nodes[0] if nodes else default
+            return [_as_list(result) for result in results]
+        return _as_list(results[-1]) if results else default
 
-    @staticmethod
-    def _select(steps: Sequence[Step], value: Any, reading: Reading) -> list[Any]:
-        nodes = [value]
-        for step in steps:
-            found: list[Any] = []
-            for node in nodes:
-                reading.collect(step.select(node, reading), found, step.limit)
-            if not found:
-                return found
-            nodes = found
-        return nodes
+    def value(self, start: Any, root: Any, strict: bool, reading: Reading) -> Any:
+        """What it names below a value of a document that is being read.
 
+        Raises:
+            NotFoundError: Nothing, and ``strict``.
+        """
+        return self._value(self._results(start, root, strict, reading), strict)
 
-def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number (true and false are not)."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _members(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-# -- functions: (value the function was called on, arguments) -> result. Sizes and keys of what has
-#    none are null; the others refuse what they can't work on.
-
-
-def _length(value: Any, arguments: list[Any]) -> int | None:
-    subject = arguments[0] if arguments else value
-    return len(subject) if isinstance(subject, list | Mapping) else None
-
-
-def _keys(value: Any, arguments: list[Any]) -> list[str] | None:
-    return list(value) if isinstance(value, Mapping) else None
-
-
-def _concat(value: Any, arguments: list[Any]) -> str:
-    parts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-    for argument in arguments:
-        parts.extend(argument if isinstance(argument, list) else [argument])
-    return "".join(str(part) for part in parts)
-
-
-def _append(value: Any, arguments: list[Any]) -> list[Any] | None:
-    # Jayway's own append changes the document it reads; ours gives a new list.
-    return [*value, *arguments] if isinstance(value, list) else None
-
-
-def _element(value: Any, position: Any) -> Any:
-    if not isinstance(value, list) or not isinstance(position, int):
-        raise NotApplicableError
-    if not -len(value) <= position < len(value):
-        raise NotApplicableError
-    return value[position]
-
-
-def _first(value: Any, arguments: list[Any]) -> Any:
-    return _element(value, 0)
-
-
-def _last(value: Any, arguments: list[Any]) -> Any:
-    return _element(value, -1)
-
-
-def _index(value: Any, arguments: list[Any]) -> Any:
-    return _element(value, arguments[0] if arguments else None)
-
-
-def _mean(numbers: list[float]) -> float:
-    return math.fsum(numbers) / len(numbers)
-
-
-def _deviation(numbers: list[float]) -> float:
-    # Jayway's formula, to the last digit.
-    count, total = len(numbers), sum(numbers)
-    squares = sum(number * number for number in numbers)
-    return math.sqrt(max(0.0, squares / count - total * total / count / count))
-
-
-def _over_numbers(compute: Callable[[list[float]], float]) -> Callable[[Any, list[Any]], Any]:
-    def call(value: Any, arguments: list[Any]) -> float:
-        candidates = list(value) if isinstance(value, list) else []
-        for argument in arguments:
-            candidates.extend(argument if isinstance(argument, list) else [argument])
+    def operand(self, value: Any, evaluation: Evaluation) -> Any:
+        """What it names, as an operand of a filter that looks at ``value``."""
+        reading, root, strict = evaluation.reading, evaluation.root, evaluation.strict
         try:
-            numbers = [float(number) for number in candidates if is_number(number)]
-        except OverflowError:
-            raise NotApplicableError from None
-        if not numbers:
-            raise NotApplicableError
-        return compute(numbers)
+            if not self.from_root:
+                found = self.value(value, root, strict, reading)
+            elif self in reading.values_from_root:
+                found = reading.values_from_root[self]
+            else:
+                found = self.value(root, root, strict, reading)
+                reading.values_from_root[self] = found
+        except NotFoundError:
+            return UNDEFINED
+        if isinstance(found, Keys):
+            raise BrokenError
+        return found
 
-    return call
+    def leads_somewhere(self, value: Any, evaluation: Evaluation) -> bool:
+        """Whether it names anything below a value, even where it begins with ``$``."""
+        try:
+            self.value(value, evaluation.root, True, evaluation.reading)
+        except NotFoundError:
+            return False
+        return True
+
+    def members(self, start: Any, strict: bool, reading: Reading) -> Any:
+        """What ``.*`` behind it would name; for a definite path the last of it."""
+        if not self.steps:
+            return self.value(start, start, strict, reading)
+        longer = Path([*map(copy, self.steps), Wildcard()], from_root=self.from_root)
+        return self._value(longer._results(start, start, strict, reading), strict)
+
+    def _value(self, results: list[Any], strict: bool) -> Any:
+        if not self.definite:
+            return results
+        if results:
+            return results[-1]
+        if strict:
+            raise NotFoundError
+        return None
+
+    def _results(self, start: Any, root: Any, strict: bool, reading: Reading) -> list[Any]:
+        evaluation = Evaluation(self, root, strict, reading)
+        if self.steps:
+            reading.visit()
+            self.steps[0].evaluate(start, evaluation)
+        else:
+            evaluation.add(start)
+        return evaluation.results
 
 
-_FUNCTIONS: Final[dict[str, Callable[[Any, list[Any]], Any]]] = {
-    "length": _length,
-    "size": _length,
-    "keys": _keys,
-    "concat": _concat,
-    "append": _append,
-    "first": _first,
-    "last": _last,
-    "index": _index,
-    "min": _over_numbers(min),
-    "max": _over_numbers(max),
-    "sum": _over_numbers(math.fsum),
-    "avg": _over_numbers(_mean),
-    "stddev": _over_numbers(_deviation),
-}
+def _link(steps: Sequence[Step]) -> None:
+    definite = True
+    for number, step in enumerate(steps):
+        step.next = steps[number + 1] if number + 1 < len(steps) else None
+        step.upstream_definite = definite
+        if isinstance(step, Names):
+            step.definite = len(step.names) == 1 or step.next is None
+        definite = definite and step.definite
 
-FUNCTION_NAMES: Final = frozenset(_FUNCTIONS)
+
+def _of_all_found(steps: Sequence[Step]) -> Sequence[Step]:
+    """``..x.sum()`` at the start of a path as ``sum(..x)``: of all that is found, not of each."""
+    number = next(number for number, step in enumerate(steps) if step.is_call)
+    found = Path(steps[:number], from_root=True)
+    return [steps[number].of(found), *steps[number + 1 :]]
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, Keys) else value

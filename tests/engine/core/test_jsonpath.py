@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.core.jsonpath import MAX_PATH_LENGTH, compiled, is_definite, read
-from engine.core.jsonpath_steps import MAX_NODES
+from engine.core.jsonpath_reading import MAX_NODES
 
 DOCUMENT: dict[str, Any] = {
     "workflow": {
@@ -71,14 +71,14 @@ DOCUMENT: dict[str, Any] = {
         ("workflow.input.order.lines[?(@.sku =~ /[A-B]/)].qty", []),
         ("workflow.input.tags[?(@ == 'y')]", ["y"]),
         ("workflow.input.tags[?(@ in ['z', 'x'])]", ["x", "z"]),
-        ("workflow.input.mixed[?(@ == 1)]", [1]),
+        ("workflow.input.mixed[?(@ == 1)]", [1, "1"]),
         ("workflow.input.mixed[?(@ == true)]", [True]),
         ("workflow.input.mixed[?(@ == null)]", [None]),
         ("workflow.input.mixed[?(@ == [1])]", [[1]]),
         ("workflow.input.mixed[?(@ > 0)]", [1]),
         ("workflow.input.mixed[?(@ contains 1)]", [[1]]),
         ("workflow.input.mixed[?(@.sku subsetof ['c'])]", []),
-        ("workflow.input[?(@.tags all ['x', 'z'])].text", ["hello"]),
+        ("workflow.input[?(@.tags all ['x', 'z'])].text", []),
         ("workflow.input[?(@.tags subsetof ['x', 'y', 'z', 'w'])].text", ["hello"]),
         ("workflow.input[?(@.tags noneof ['x'])].text", []),
         ("workflow.input[?(@.tags.length() >= 3)].text", ["hello"]),
@@ -95,9 +95,10 @@ DOCUMENT: dict[str, Any] = {
         ("workflow.input.tags.last()", "z"),
         ("workflow.input.tags.index(-1)", "z"),
         ("workflow.input.tags.index(9)", None),
-        ("workflow.input.tags.append('w')", ["x", "y", "z", "w"]),
+        ('workflow.input.tags.append("w")', ["x", "y", "z", "w"]),
+        ("workflow.input.tags.append('w')", ["x", "y", "z"]),
         ("workflow.input.order.keys()", ["id", "lines"]),
-        ("concat($.workflow.input.text, '-', $.workflow.input.order.id)", "hello-7"),
+        ('concat($.workflow.input.text, "-", $.workflow.input.order.id)', "hello-7"),
     ],
 )
 def test_path_reads(path: str, expected: Any) -> None:
@@ -116,7 +117,6 @@ def test_path_reads(path: str, expected: Any) -> None:
         "price.",
         "price..",
         "price...output",
-        "price.output[",
         "price.output[]",
         "price.output[:]",
         "price.output[::2]",
@@ -239,7 +239,7 @@ def test_results_are_limited_in_number() -> None:
 def test_a_filter_that_searches_everything_for_each_element_ends_soon() -> None:
     document = {"a": [{"b": number} for number in range(20_000)]}
     started = time.monotonic()
-    assert read("a[?($..b)]", document) is None
+    assert read("a[?(@.b in $..b)]", document) is None
     assert time.monotonic() - started < 5
 
 
@@ -266,6 +266,15 @@ def test_slow_patterns_get_shorter_texts() -> None:
     assert read(path, {"a": ["a" * 10_000, "a" * 99 + "x"]}) == ["a" * 99 + "x"]
     assert read(path, {"a": ["a" * 150]}) == []
     assert time.monotonic() - started < 2
+
+
+def test_what_a_filter_asks_of_every_element_is_bounded() -> None:
+    texts = ["$.a[?(" + "@.b && " * 100 + "@.c)]"] * 1_000
+    document = {"a": texts, "slow": ["ab" * 2_500] * 1_000}
+    for path in ("a[?(@ in $.a)]", "slow[?(@ =~ /.*a.*c/)]", "slow[?('x' in [" + "1," * 400 + "])]"):
+        started = time.process_time()
+        read(path, document)
+        assert time.process_time() - started < 5
 
 
 def _parity_fixture(shared_dir: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -302,7 +311,7 @@ def test_answers_agree_with_jayway(shared_dir: Path) -> None:
         ("a..name.length()", [None, None]),
         ("$..name.length()", 0),
         ("a.numbers.concat()", ""),
-        ("a.numbers.concat('x', 1)", "x1"),
+        ("a.numbers.concat('x', 1)", "1"),
         ("a.numbers.sum().anything[0]", 6.0),
         ("a.maps.length().x", 2),
         ("a.numbers.stddev()", 0.8164965809277263),
