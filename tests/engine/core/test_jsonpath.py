@@ -271,7 +271,8 @@ def test_slow_patterns_get_shorter_texts() -> None:
 def test_what_a_filter_asks_of_every_element_is_bounded() -> None:
     texts = ["$.a[?(" + "@.b && " * 100 + "@.c)]"] * 1_000
     document = {"a": texts, "slow": ["ab" * 2_500] * 1_000}
-    for path in ("a[?(@ in $.a)]", "slow[?(@ =~ /.*a.*c/)]", "slow[?('x' in [" + "1," * 400 + "])]"):
+    literal = "slow[?('x' in [" + "1," * 400 + "])]"
+    for path in ("a[?(@ in $.a)]", "slow[?(@ =~ /.*a.*c/)]", literal):
         started = time.process_time()
         read(path, document)
         assert time.process_time() - started < 5
