@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from . import lenient_json
 from .java_text import java_text
-from .jsonpath_reading import BrokenError, Evaluation, Keys, RefusedError
+from .jsonpath_reading import BrokenError, Evaluation, Keys, OutOfBoundsError, RefusedError
 from .jsonpath_steps import Path, Step
 
 
@@ -134,7 +134,9 @@ def _element(value: Any, position: Callable[[], int]) -> Any:
     if not isinstance(value, list):
         raise BrokenError
     number = position()
-    if not -len(value) <= number < len(value):
+    if number >= len(value):
+        raise OutOfBoundsError
+    if number < -len(value):
         raise BrokenError
     return value[number]
 
@@ -151,7 +153,7 @@ def _index(value: Any, arguments: _Arguments) -> Any:
     def position() -> int:
         numbers = [number for number in _flat(arguments) if _is_number(number)]
         if not numbers:
-            raise BrokenError
+            raise OutOfBoundsError
         return int(numbers[0])
 
     return _element(value, position)

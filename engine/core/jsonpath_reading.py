@@ -25,6 +25,10 @@ class BrokenError(Exception):
     """Something was asked of a value that it can't do: the whole reading fails."""
 
 
+class OutOfBoundsError(BrokenError):
+    """An element was asked for that a list lacks; behind an element of another list it is none."""
+
+
 class RefusedError(Exception):
     """A path does not fit a value: a filter around it does not hold, else the reading fails."""
 

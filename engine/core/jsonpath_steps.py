@@ -21,6 +21,7 @@ from .jsonpath_reading import (
     Keys,
     LimitError,
     NotFoundError,
+    OutOfBoundsError,
     Reading,
     RefusedError,
 )
@@ -57,6 +58,13 @@ class Step:
             evaluation.add(value)
         else:
             self.next.evaluate(value, evaluation)
+
+    def hand_on_element(self, value: Any, evaluation: Evaluation) -> None:
+        """The same for an element of a list; a function behind it may find nothing there."""
+        try:
+            self.hand_on(value, evaluation)
+        except OutOfBoundsError:
+            return
 
     def hand_on_member(self, value: Any, evaluation: Evaluation) -> None:
         """The same for a member of a map.
@@ -111,7 +119,7 @@ class _ListStep(Step):
         """Select elements of a list."""
         if isinstance(value, list):
             for element in self.elements(value):
-                self.hand_on(element, evaluation)
+                self.hand_on_element(element, evaluation)
         elif evaluation.strict and self.upstream_definite:
             raise NotFoundError
 
@@ -178,7 +186,7 @@ class Wildcard(Step):
                 self.hand_on_member(member, evaluation)
         elif isinstance(value, list):
             for element in value:
-                self.hand_on(element, evaluation)
+                self.hand_on_element(element, evaluation)
 
     def is_met(self, value: Any, evaluation: Evaluation) -> bool:
         """Always."""
@@ -242,7 +250,7 @@ class Filter(Step):
         elif isinstance(value, list):
             for element in value:
                 if self.is_met(element, evaluation):
-                    self.hand_on(element, evaluation)
+                    self.hand_on_element(element, evaluation)
         elif self.upstream_definite:
             raise RefusedError
 

@@ -2,7 +2,7 @@
 
 Most paths lead somewhere in their document; some are odd on purpose (spacing, quotes, escapes) and
 some are broken by a random edit. Left out is what a compiled path of Jayway's remembers or changes
-(``append`` inside a filter) and patterns that its engine could search for ever.
+(``append`` behind a scan, wildcards in arguments) and patterns that it could search for ever.
 """
 
 from __future__ import annotations
@@ -269,7 +269,9 @@ class _Maker:
                 elif argument == "path":
                     may_append, self._may_append = self._may_append, False
                     root = chance.choice(tuple(self.document))
-                    argument = f"$.{root}" + self._steps(self.document[root], 2, 0)
+                    argument = "*"
+                    while "*" in argument:
+                        argument = f"$.{root}" + self._steps(self.document[root], 2, 0)
                     self._may_append = may_append
                 arguments.append(argument)
             inside = chance.choice((",", ", ")).join(arguments)

@@ -308,6 +308,9 @@ def test_answers_agree_with_jayway(shared_dir: Path) -> None:
         ("a.maps[*].keys()", [["name"], ["name"]]),
         ("a.numbers[*].sum()", None),
         ("a.maps[*].name.first()", None),
+        ("a.lists[*].first()", [1, 3]),
+        ("a.lists[*].index(1)", [2]),
+        ("a.lists[1].first()", None),
         ("a..numbers.sum()", [6.0]),
         ("a..name.length()", [None, None]),
         ("$..name.length()", 0),
@@ -325,6 +328,7 @@ def test_functions_and_slices_answer_as_measured(path: str, answer: object) -> N
     document = {
         "a": {
             "numbers": [3, 1, 2],
+            "lists": [[1, 2], [], [3]],
             "maps": [{"name": "x"}, {"name": "y"}],
             "mixed": [1, [2], {"k": 1, "l": 2}],
         }

@@ -47,10 +47,12 @@ def differing(answered: Iterable[tuple[Batch, list[Any]]]) -> tuple[int, list[st
 
 
 def on_purpose(template: str, theirs: Any) -> bool:
-    """Whether a difference is one that was chosen: Jayway's own slips in two functions."""
+    """Whether a difference is one that was chosen: Jayway's own slips in three functions."""
     answer = json.dumps(theirs)
     if "max(" in template and ("5e-324" in answer or "4.9E-324" in answer):
         return True  # The greatest of numbers none of which is above zero.
+    if ".append(" in template and isinstance(theirs, list):
+        return True  # It appends to the document, which may be met again.
     return "last(" in template and "null" in answer  # The last of one element.
 
 
@@ -76,6 +78,7 @@ def test_slips_of_jayway_are_not_copied(template: str, here: Any) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_hundred_thousand_more_agree_with_the_server_itself() -> None:
     lacking = jayway.missing()
     if lacking is not None:
