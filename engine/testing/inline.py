@@ -6,6 +6,7 @@ stands until it is moved. Only the evaluator processes and the writer thread are
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
@@ -130,6 +131,8 @@ class InlineEngine:
         self.event_publishers = frozenset(event_publishers)
         self._task_types = task_types.extended([EventTask(event_publishers)])
         self._started = 0
+        self._stepping = threading.RLock()
+        """A reader's thread decides what it asks for: never beside another's turn."""
         self._open()
         self.clock.on_move(self.run_until_idle)
         self.register(*definitions, task_defs=task_defs)
@@ -193,20 +196,21 @@ class InlineEngine:
             EngineError: The store could not be written.
             RuntimeError: It never comes to rest: a loop without end.
         """
-        while True:
-            for _ in range(_MOST_BATCHES):
-                if not self.decider.step():
-                    break
-            else:
-                raise RuntimeError(f"The engine is still busy after {_MOST_BATCHES} batches.")
-            if self.writer.failure is not None:
-                if not self.goes_on_after_refusals or self.writer.is_ended:
-                    raise self.writer.failure
-                self.decider.writable()
-                continue
-            if self.hold_scripts or not self.waiting_scripts:
-                return
-            self._next_script()
+        with self._stepping:
+            while True:
+                for _ in range(_MOST_BATCHES):
+                    if not self.decider.step():
+                        break
+                else:
+                    raise RuntimeError(f"The engine is still busy after {_MOST_BATCHES} batches.")
+                if self.writer.failure is not None:
+                    if not self.goes_on_after_refusals or self.writer.is_ended:
+                        raise self.writer.failure
+                    self.decider.writable()
+                    continue
+                if self.hold_scripts or not self.waiting_scripts:
+                    return
+                self._next_script()
 
     def run_script(self) -> bool:
         """Run the script that waits longest, then go on; False when none waits."""
