@@ -20,48 +20,38 @@ LONGEST_PAUSE_SECONDS: Final = 10.0
 def insistently(
     ask: Callable[[], Future[Any]],
     is_over: Callable[[], bool] | None = None,
-    refused: UnavailableError | None = None,
-) -> Future[Any]:
-    """What ``ask`` resolves to, asked again with growing pauses while that is ``UnavailableError``.
+    settled: Callable[[BaseException | None], None] | None = None,
+) -> None:
+    """Have something done, asked for again with growing pauses while it is ``UnavailableError``.
+
+    Never raises.
 
     Args:
         ask: Called once at once on this thread, then on others.
-        is_over: Whether nobody cares any more: the error is then passed on.
-        refused: What the caller's own first asking came to: it is then asked after a pause only.
-
-    Raises:
-        Exception: (from the future) whatever else ``ask`` raises or resolves to.
+        is_over: Whether nobody cares any more: the error is then the last one.
+        settled: Called once, on any thread: with whatever else ``ask`` raised or resolved to, or
+            None when it has been done (or given up by whoever held its future).
     """
-    answer: Future[Any] = Future()
 
     def attempt(pause_seconds: float) -> None:
         try:
             asked = ask()
         except Exception as error:
-            tell(error, None, pause_seconds)
-            return
-        asked.add_done_callback(lambda finished: heard(finished, pause_seconds))
+            came_to(error, pause_seconds)
+        else:
+            asked.add_done_callback(lambda finished: came_to(_error_of(finished), pause_seconds))
 
-    def heard(finished: Future[Any], pause_seconds: float) -> None:
-        if finished.cancelled():
-            answer.cancel()
-            return
-        error = finished.exception()
-        tell(error, None if error is not None else finished.result(), pause_seconds)
-
-    def tell(error: BaseException | None, value: Any, pause_seconds: float) -> None:
+    def came_to(error: BaseException | None, pause_seconds: float) -> None:
         if isinstance(error, UnavailableError) and not (is_over is not None and is_over()):
             following = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
             again = threading.Timer(pause_seconds, attempt, [following])
             again.daemon = True
             again.start()
-        elif error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(value)
+        elif settled is not None:
+            settled(error)
 
-    if refused is None:
-        attempt(FIRST_PAUSE_SECONDS)
-    else:
-        tell(refused, None, FIRST_PAUSE_SECONDS)
-    return answer
+    attempt(FIRST_PAUSE_SECONDS)
+
+
+def _error_of(finished: Future[Any]) -> BaseException | None:
+    return None if finished.cancelled() else finished.exception()

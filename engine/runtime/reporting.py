@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
-from ..errors import NonRetryableError, UnavailableError
+from ..errors import NonRetryableError
 from ..functions import TaskContext
 from .insistence import insistently
 from .user_frames import describe_exception
@@ -74,7 +74,7 @@ class Reporter:
         """The function is still at work."""
         result = self._result(task, "IN_PROGRESS", None)
         result["extendLease"] = True
-        self._send(result, None, None, insists=False)  # the next one follows soon
+        self._send(result, None, None, insists=False)
 
     def _result(self, task: Wire, status: str, context: TaskContext | None) -> Wire:
         result: Wire = {
@@ -90,29 +90,14 @@ class Reporter:
     def _send(
         self, result: Wire, error: Wire | None, settled: Settled | None, insists: bool = True
     ) -> None:
-        def ask() -> Future[Any]:
-            return self._update(result, error)
-
         def came_to(refused: BaseException | None) -> None:
             if refused is not None:
                 self._refused(result, refused)
             if settled is not None:
                 settled()
 
-        def done(future: Future[Any]) -> None:
-            refused = None if future.cancelled() else future.exception()
-            if insists and isinstance(refused, UnavailableError):
-                again = insistently(ask, self._is_over, refused)
-                again.add_done_callback(lambda future: came_to(future.exception()))
-            else:
-                came_to(refused)
-
-        try:
-            future = ask()
-        except Exception as refused:
-            came_to(refused)
-        else:
-            future.add_done_callback(done)
+        is_over = self._is_over if insists else _once
+        insistently(lambda: self._update(result, error), is_over, came_to)
 
     def _refused(self, result: Wire, refused: BaseException) -> None:
         # The task stays IN_PROGRESS; its response time-out brings it back.
@@ -122,3 +107,8 @@ class Reporter:
             refused,
             extra={"task_id": result["taskId"], "workflow_id": result["workflowInstanceId"]},
         )
+
+
+def _once() -> bool:
+    """That what is refused is over: the next report follows soon."""
+    return True
