@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from jinja2 import Environment, Template
 from tornado.web import RequestHandler
 
 from engine.errors import EngineError, ForbiddenError, TooManyRequestsError
@@ -16,7 +14,7 @@ from engine.http_api.guard import Guard, is_same_origin
 from engine.http_api.identity import LINK_COOKIE, SESSION_COOKIE, cookie_value
 from engine.service.accounts import SESSION_SECONDS
 
-from . import browser_files
+from .bare_pages import bare_page
 
 LOG_IN_PATH: Final = "log-in"
 SIGN_ON_PATH: Final = "sign-on"
@@ -87,14 +85,14 @@ class AccountHandler(RequestHandler):
     def show_form(self, error: str, name: str = "", following: str = "") -> None:
         """Show where to log in, with what went wrong; ``following``: the page to go to then."""
         query = f"?next={quote(following)}" if following else ""
-        page = _template().render(
+        page = bare_page(
+            "log_in.html",
             error=error,
             name=name[:80],
             has_passwords=self._service.has_users(),
             log_in=f"./{LOG_IN_PATH}{query}",
             sign_on=f"./{SIGN_ON_PATH}{query}",
             sign_on_words=self._sign_on_words,
-            assets={one: browser_files.address(one) for one in ("tokens.css", "log_in.css")},
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(page)
@@ -150,12 +148,9 @@ class OpenLinkHandler(AccountHandler):
 
     def get(self) -> None:
         """The page whose script does so."""
-        page = (browser_files.FOLDER / "open_link.html").read_text("utf-8")
-        assets = {one: browser_files.address(one) for one in ("tokens.css", "log_in.css")}
-        assets["open_link.js"] = browser_files.address("open_link.js")
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(Environment(autoescape=True).from_string(page).render(assets=assets))
+        self.finish(bare_page("open_link.html"))
 
     def post(self) -> None:
         """Set the cookie, or say why the link is worth nothing."""
@@ -195,9 +190,3 @@ def log_in_routes(
         (r"/log-out", LogOutHandler, given),
         (r"/open-link", OpenLinkHandler, given),
     ]
-
-
-@cache
-def _template() -> Template:
-    text = (browser_files.FOLDER / "log_in.html").read_text("utf-8")
-    return Environment(autoescape=True).from_string(text)

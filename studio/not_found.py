@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, Template
 from tornado.web import RequestHandler
 
-from . import browser_files
+from .bare_pages import bare_page
 
 
 class NotFoundHandler(RequestHandler):
@@ -24,13 +22,7 @@ class NotFoundHandler(RequestHandler):
         for name, value in self._sent_with.items():
             self.set_header(name, value)
         if "text/html" in self.request.headers.get("Accept", ""):
-            assets = {
-                name: self._root + browser_files.address(name).removeprefix("./")
-                for name in _ASSETS
-            }
-            self.finish(
-                _template().render(assets=assets, root=self._root, path=self.request.path[:200])
-            )
+            self.finish(bare_page("not_found.html", self._root, path=self.request.path[:200]))
         else:
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(
@@ -41,18 +33,9 @@ class NotFoundHandler(RequestHandler):
         """Nothing is changed by asking for nothing."""
 
 
-_ASSETS = ("tokens.css", "log_in.css")
-
-
 def not_found_settings(root: str, headers: dict[str, str]) -> dict[str, Any]:
     """Settings of the web application that give such addresses to this handler."""
     return {
         "default_handler_class": NotFoundHandler,
         "default_handler_args": {"root": root, "headers": headers},
     }
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True)
-    return environment.from_string((browser_files.FOLDER / "not_found.html").read_text("utf-8"))

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from bokeh.document import Document
-from jinja2 import Environment, Template
+from jinja2 import Environment, FileSystemLoader, Template
 
 from . import browser_files
 from .page import Page, in_rail
@@ -83,6 +83,6 @@ def count_words(counts: Mapping[str, int]) -> dict[str, str]:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True)
+    environment = Environment(autoescape=True, loader=FileSystemLoader(browser_files.FOLDER))
     environment.filters["needed_scripts"] = lambda scripts: _UNNEEDED.sub("", str(scripts))
-    return environment.from_string((browser_files.FOLDER / "shell.html").read_text("utf-8"))
+    return environment.get_template("shell.html")
