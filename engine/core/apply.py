@@ -108,6 +108,7 @@ def _paused(state: WorkflowState, event: HistoryEvent, definition_of: Definition
 def _resumed(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:
     state.status = WorkflowStatus.RUNNING
     state.last_retried_time = event.wall_ms
+    state.resumed_event = event.number
 
 
 def _retried(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionOf) -> None:

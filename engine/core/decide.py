@@ -22,7 +22,7 @@ from .apply import DefinitionOf
 from .checks import check_workflow_input
 from .definition import CompiledDefinition
 from .ending import complete_workflow, end_workflow, permissive_failure, successful_terminate
-from .events import IN_ROUNDS, PAUSED_AS_CONDUCTOR, EventKind, HistoryEvent, Moment
+from .events import IN_ROUNDS, PAUSED_AS_CONDUCTOR, HistoryEvent, Moment
 from .limits import SIZE_LIMITS
 from .mapping import map_first
 from .retries import check_goes_on
@@ -149,9 +149,7 @@ def _check_held_timeouts(turn: Turn) -> None:
         Terminate: The execution ends with one of them.
     """
     state = turn.state
-    if state.logic < PAUSED_AS_CONDUCTOR:
-        return
-    if not any(event.kind is EventKind.WORKFLOW_RESUMED for event in turn.events):
+    if state.logic < PAUSED_AS_CONDUCTOR or state.resumed_event < turn.first_event:
         return
     looked_at = [state.tasks[task_id] for task_id in (*state.unprocessed, *state.open_task_ids)]
     for task in sorted(looked_at, key=lambda task: task.seq):

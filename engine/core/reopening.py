@@ -5,11 +5,12 @@ A rerun forgets what came after the task it goes on from; a revival keeps every 
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ..errors import ConflictError, InvalidRequestError
 from ..models.enums import TaskStatus
-from .definition import Node
 from .effects import EndChild, RetryChild, ReviveParent
 from .events import EventKind
 from .mapping import lacks_successor, placement_of
@@ -18,6 +19,9 @@ from .state import TaskState, WorkflowState
 from .tasks.base import task_type_of
 from .tasks.do_while import reopened_in
 from .turn import Turn, hold_for_check
+
+_ITERATION: Final = re.compile(r"\[(\d+)\](?=/)")
+"""What a run path has behind each loop, in front of what lies in it."""
 
 
 def rerun_from_start(turn: Turn, given: dict[str, Any] | None, correlation_id: str | None) -> None:
@@ -138,21 +142,27 @@ def _check_again(turn: Turn, task: TaskState, data: dict[str, Any]) -> None:
 
 
 def _reopen_loops(turn: Turn, target: TaskState) -> None:
-    """The loops around a task go on in the iteration that it lies in."""
-    node = turn.node_of(target)
-    parent = None if node is None else node.parent
-    while parent is not None:
-        if parent.type == "DO_WHILE":
-            around = [
-                t
-                for t in turn.state.tasks.values()
-                if t.node == parent.reference and target.path.startswith(f"{t.path}[")
-            ]
-            loop = max(around, key=lambda t: t.seq, default=None)
-            if loop is not None and loop.status.is_terminal:
-                data = reopened_in(turn, parent, loop, target.path)
-                turn.emit(EventKind.TASK_RESET, {**data, "executed": False}, loop)
-        parent = parent.parent
+    """The loops around a task go on in the iteration that it lies in, the innermost first."""
+    loops = _loops_by_path(turn.state)
+    for path, _ in reversed(_iterations_around(target.path)):
+        loop = loops.get(path)
+        node = None if loop is None else turn.node_of(loop)
+        if loop is not None and node is not None and loop.status.is_terminal:
+            data = reopened_in(turn, node, loop, target.path)
+            turn.emit(EventKind.TASK_RESET, {**data, "executed": False}, loop)
+
+
+def _loops_by_path(state: WorkflowState) -> dict[str, TaskState]:
+    """The newest record of every loop, by its run path."""
+    return {task.path: task for task in state.tasks.values() if task.task_type == "DO_WHILE"}
+
+
+def _iterations_around(path: str) -> list[tuple[str, int]]:
+    """Run path and iteration of each loop around a task, the outermost first.
+
+    By the path, since the branch of a dynamic fork has no place in the definition.
+    """
+    return [(path[: found.start()], int(found[1])) for found in _ITERATION.finditer(path)]
 
 
 def _reopen_others(turn: Turn, task_id: str) -> None:
@@ -180,24 +190,20 @@ def _reopen_others(turn: Turn, task_id: str) -> None:
 
 def _look_again(turn: Turn) -> None:
     """What lost its successor is looked at again, so that missing branches come back."""
+    loops = _loops_by_path(turn.state)
     for task in list(turn.state.tasks.values()):
         node = turn.node_of(task)
         if node is None or not task.executed or task.retried:
             continue
-        if _is_in_past_iteration(turn, task, node.loop()):
+        if _is_past(loops, _iterations_around(task.path)):
             continue  # what followed it may be gone (`keepLastN`)
         if lacks_successor(turn, task, node):
             turn.emit(EventKind.TASK_RESET, {"executed": False}, task)
 
 
-def _is_in_past_iteration(turn: Turn, task: TaskState, loop: Node | None) -> bool:
-    """Whether a loop, or one around it, has gone on to another iteration than a task's."""
-    while loop is not None:
-        around = turn.state.tasks.get(turn.state.latest_by_base.get(loop.reference, ""))
-        if around is not None and not task.path.startswith(f"{around.path}[{around.iteration}]/"):
-            return True
-        loop = loop.loop()
-    return False
+def _is_past(loops: Mapping[str, TaskState], around: Sequence[tuple[str, int]]) -> bool:
+    """Whether one of these loops has gone on to another iteration."""
+    return any(path in loops and loops[path].iteration != number for path, number in around)
 
 
 def revive(turn: Turn, task: TaskState, operation: str) -> bool:
@@ -229,9 +235,7 @@ def revive(turn: Turn, task: TaskState, operation: str) -> bool:
 
 def _is_given_up(turn: Turn, task: TaskState) -> bool:
     """Whether a loop around a task's loop has gone on, where its reference is another's now."""
-    node = turn.node_of(task)
-    loop = None if node is None else node.loop()
-    return loop is not None and _is_in_past_iteration(turn, task, loop.loop())
+    return _is_past(_loops_by_path(turn.state), _iterations_around(task.path)[:-1])
 
 
 def _revive_sibling(turn: Turn, task: TaskState) -> None:

@@ -170,6 +170,7 @@ class WorkflowState:
         "rate_limited",
         "reason_for_incompletion",
         "removed_variables",
+        "resumed_event",
         "revisited",
         "scratch",
         "scripts",
@@ -221,6 +222,8 @@ class WorkflowState:
         self.update_time = 0
         self.end_time = 0
         self.last_retried_time = 0
+        self.resumed_event = 0
+        """Number of the event that ended the last pause; 0: there was none."""
         self.reason_for_incompletion: str | None = None
         self.failed_reference_task_names: tuple[str, ...] = ()
         self.failed_task_names: tuple[str, ...] = ()

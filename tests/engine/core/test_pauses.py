@@ -9,7 +9,7 @@ import pytest
 from engine.core import starting
 from engine.core.tasks import join
 from engine.testing.audit import audit_history
-from engine.testing.definitions import fork, limited, workflow
+from engine.testing.definitions import fork, inline, limited, workflow
 from engine.testing.histories import replay
 from engine.testing.inline import InlineEngine
 
@@ -88,6 +88,19 @@ def test_beside_a_branch_that_is_tried_again_another_failure_counts() -> None:
     assert statuses(engine, execution)["f_join"] == "FAILED"
     assert reason(engine, execution, "f_join") == "busy broken"
     assert resume(engine, execution)[""] == "FAILED"
+
+
+def test_a_script_that_answered_meanwhile_does_not_come_before_the_failure() -> None:
+    engine = InlineEngine(workflow("w", *fork("f", [inline("i", "1")], [once("a")], [once("b")])))
+    engine.hold_scripts = True
+    execution = engine.start("w")
+    engine.service.pause(execution)  # answered once the script has
+    assert engine.run_script()
+    assert statuses(engine, execution)[""] == "PAUSED"
+    engine.fail("a", "broken")
+    assert statuses(engine, execution)["f_join"] == "FAILED"
+    after = resume(engine, execution)
+    assert (after["i"], after["b"], after[""]) == ("CANCELED", "CANCELED", "FAILED")
 
 
 def test_an_optional_failure_lets_the_join_complete() -> None:

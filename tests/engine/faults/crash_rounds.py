@@ -23,6 +23,8 @@ _FINISH_SECONDS = 90.0
 _AT_START = "recovery."
 """Points that a process passes before it says that it is ready, if it has something to take up."""
 _TRIES = 5
+_WORK_SECONDS = 0.3
+"""So long works a process that had nothing to take up, for the next one to have something."""
 _NUMBERS_PER_ROUND = 1000
 _FEED_SECONDS = (0.02, 0.05, 0.2, 0.5)
 """Rounds differ in how often the history is fed: much is fed when they die, or little."""
@@ -100,6 +102,8 @@ class CrashRounds:
                 process.give_up()
                 self._bury(process)
                 continue
+            if is_too_late:  # what it does now is there for the next one's start
+                time.sleep(_WORK_SECONDS)
             process.kill()
             self._bury(process)
             status = process.exit_status

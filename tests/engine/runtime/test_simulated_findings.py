@@ -63,24 +63,31 @@ def test_a_clock_set_back_does_not_use_a_rate_limit_up() -> None:
         engine.complete("work")
 
 
-@pytest.mark.parametrize("looped", [False, True])
-def test_a_rerun_in_a_dynamic_fork_brings_siblings_and_join_back(looped: bool) -> None:
-    tasks = [loop("round", *dynamic_fork(), times=1)] if looped else dynamic_fork()
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+def test_a_rerun_in_a_dynamic_fork_brings_siblings_and_join_back(rounds: int) -> None:
+    tasks = [loop("round", *dynamic_fork(), times=rounds)] if rounds else dynamic_fork()
+    branches = 3 * max(rounds, 1)
     with InlineEngine(workflow("wide", *tasks)) as engine:
         workflow_id = engine.start("wide")
-        for _ in range(3):
+        for _ in range(branches):
             engine.complete("branch")
         state = engine.state(workflow_id)
         assert state.status == "COMPLETED"
         first = next(t for t in state.tasks.values() if t.node == "branch_0")
         engine.service.rerun(workflow_id, {"reRunFromTaskId": first.task_id}).result(5)
-        for _ in range(3):
+        for _ in range(branches):
             audit_engine(engine)
-            engine.complete("branch")
+            engine.complete("branch", {"again": True})
         state = engine.state(workflow_id)
         assert state.status == "COMPLETED"
-        gathered = next(t for t in state.tasks.values() if t.node == "gather")
-        assert len(gathered.input_data["joinOn"]) == 3
+        for gathered in (t for t in state.tasks.values() if t.node == "gather"):
+            assert [part["again"] for part in gathered.output_data.values()] == [True] * 3
+        if rounds:
+            around = state.task("round")
+            assert around is not None
+            assert [f"gather__{n}" in state.latest for n in range(1, rounds + 1)] == [True] * rounds
+            assert around.output_data["iteration"] == rounds
+            assert len(around.output_data["1"]["gather"]) == 3
         audit_history(engine.events(workflow_id), engine.registry.definition_of)
 
 

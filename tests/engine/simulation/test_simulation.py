@@ -37,7 +37,10 @@ def test_two_thousand_worlds_keep_every_invariant() -> None:
     assert _play("--seeds", str(_GATE_SEEDS)) == _GATE_SEEDS
 
 
-_FOUND = (19189, 20202, 24017, 28462, 32933, 37016, 41257, 42143, 47499, 51818, 58234, 58844)
+_FOUND = (
+    19189, 20202, 24017, 28462, 32933, 37016, 41257, 42143, 47499, 51818, 58234, 58844,
+    200185, 200377, 204077,
+)  # fmt: skip
 """Seeds of worlds that something was once wrong in."""
 
 
