@@ -28,6 +28,8 @@ NumberedEvents = Sequence[tuple[int, HistoryEvent]]
 EXECUTION_OF: Final = "(SELECT execution FROM journalled WHERE workflow_id = ?)"
 """SQL for the number of an execution whose id is known."""
 _LARGEST_SLICE: Final = 128
+_FEW_ROWS: Final = 12
+"""So many rows at most go into one statement whatever their number: most commits are small."""
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -128,6 +130,9 @@ def _slices(total: int) -> Iterator[tuple[int, int]]:
     start = 0
     while start < total:
         left = total - start
-        count = _LARGEST_SLICE if left >= _LARGEST_SLICE else 1 << (left.bit_length() - 1)
+        if left <= _FEW_ROWS:
+            count = left
+        else:
+            count = min(_LARGEST_SLICE, 1 << (left.bit_length() - 1))
         yield start, count
         start += count
