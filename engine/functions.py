@@ -24,6 +24,7 @@ from typing import Any, Final, TypeVar, overload
 
 from .binding import Binder
 from .errors import InvalidRequestError
+from .models.codec import whole_characters
 from .models.enums import RetryLogic, TaskTimeoutPolicy
 
 __all__ = ["DEFAULT_REGISTRY", "FunctionRegistry", "TaskContext", "TaskFunction", "task"]
@@ -85,7 +86,10 @@ class TaskContext:
         """The lines logged so far in wire form, oldest first; they are handed out once."""
         lines, self._logs = self._logs, []
         task_id = self.task_id
-        return [{"log": text, "taskId": task_id, "createdTime": at} for at, text in lines]
+        return [
+            {"log": whole_characters(text), "taskId": task_id, "createdTime": at}
+            for at, text in lines
+        ]
 
 
 class TaskFunction:

@@ -9,6 +9,8 @@ import hashlib
 import re
 from typing import Final
 
+from ..models.codec import whole_characters
+
 LINE_LENGTH: Final = 300
 _HASH_BYTES: Final = 8
 _MESSAGE_LENGTH: Final = 2000
@@ -49,7 +51,9 @@ def fingerprint(error_type: str, place: str, message: str) -> str:
     if not error_type:
         error_type, message = split_reason(message)
     parts = (_short(error_type), _PLACES.sub("", place), masked(message))
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=_HASH_BYTES).hexdigest()
+    return hashlib.blake2b(
+        "\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES
+    ).hexdigest()
 
 
 def masked(message: str) -> str:

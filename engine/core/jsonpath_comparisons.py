@@ -20,7 +20,7 @@ from . import lenient_json
 from .java_text import java_text
 from .jsonpath_cursor import PathError, unescaped_text
 from .jsonpath_pattern import Pattern
-from .jsonpath_reading import BrokenError, Evaluation, RefusedError
+from .jsonpath_reading import BrokenError, Evaluation, RefusedError, whole_number
 from .jsonpath_steps import Path, Test
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,9})?")
@@ -76,7 +76,10 @@ def _parsed(value: Any) -> Any:
 
 
 def _decimal(value: Any) -> Decimal:
-    return Decimal(java_text(value)) if isinstance(value, float) else Decimal(value)
+    found = Decimal(java_text(value)) if isinstance(value, float) else Decimal(value)
+    if not found.is_finite():  # nor has Java's BigDecimal a word for it
+        raise BrokenError
+    return found
 
 
 def _number_text(value: Any) -> str:
@@ -126,7 +129,6 @@ def _is_path(text: str) -> bool:
 
 
 _LONGEST_PATH: Final = 1_000
-_LARGEST_SIZE_DIGITS: Final = 9
 
 
 def _list_of(value: Any, evaluation: Evaluation) -> list[Any] | None:
@@ -238,9 +240,10 @@ def _contains(left: Any, right: Any, evaluation: Evaluation) -> bool:
 def _has_size(left: Any, right: Any, evaluation: Evaluation) -> bool:
     if not _is_number(right):
         return False
-    if isinstance(right, Decimal) and right.adjusted() > _LARGEST_SIZE_DIGITS:
+    try:
+        size = whole_number(right)
+    except BrokenError:  # larger than anything
         return False
-    size = int(right)
     if isinstance(left, str):
         return len(_order_of(left)) // 2 == size
     if not _is_json(left):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ..models.codec import whole_characters
+
 _ESCAPES: Final = {"r": "\r", "f": "\f", "t": "\t", "n": "\n", "b": "\b"}
 _HEX = re.compile(r"[0-9a-fA-F]{4}|[-+][0-9a-fA-F]{3}")
 """With a sign, as Java reads numbers."""
@@ -173,4 +175,4 @@ def unescaped_text(text: str) -> str:
                 raise PathError(f"no hexadecimal number: {digits!r}")
             read.append(chr(int(digits, 16) & 0xFFFF))
         position += 4
-    return "".join(read)
+    return whole_characters("".join(read))

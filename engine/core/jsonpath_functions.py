@@ -10,7 +10,14 @@ from typing import Any, ClassVar, Final
 
 from . import lenient_json
 from .java_text import java_text
-from .jsonpath_reading import BrokenError, Evaluation, Keys, OutOfBoundsError, RefusedError
+from .jsonpath_reading import (
+    BrokenError,
+    Evaluation,
+    Keys,
+    OutOfBoundsError,
+    RefusedError,
+    whole_number,
+)
 from .jsonpath_steps import Path, Step
 
 
@@ -126,8 +133,20 @@ def _append(value: Any, arguments: _Arguments) -> Any:
     # Jayway's own append changes the document it reads; ours gives a new list.
     if not isinstance(value, list):
         return value
-    added = [argument() for argument in arguments]
-    return [*value, *(list(item) if isinstance(item, Keys) else item for item in added)]
+    return [*value, *(_recordable(argument()) for argument in arguments)]
+
+
+def _recordable(value: Any) -> Any:
+    """What is appended as a restart reads it from the record: JSON has neither NaN nor decimals."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | Keys):
+        return [_recordable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _recordable(item) for key, item in value.items()}
+    return value
 
 
 def _element(value: Any, position: Callable[[], int]) -> Any:
@@ -154,7 +173,7 @@ def _index(value: Any, arguments: _Arguments) -> Any:
         numbers = [number for number in _flat(arguments) if _is_number(number)]
         if not numbers:
             raise OutOfBoundsError
-        return int(numbers[0])
+        return whole_number(numbers[0])
 
     return _element(value, position)
 
@@ -175,7 +194,8 @@ def _deviation(numbers: list[float]) -> float:
     # Jayway's formula, to the last digit.
     count, total = len(numbers), _total(numbers)
     squares = _total([number * number for number in numbers])
-    return math.sqrt(max(0.0, squares / count - total * total / count / count))
+    variance = squares / count - total * total / count / count
+    return math.nan if math.isnan(variance) else math.sqrt(max(0.0, variance))
 
 
 def _over_numbers(compute: Callable[[list[float]], float]) -> Callable[[Any, _Arguments], float]:

@@ -10,6 +10,8 @@ FLAGS: Final = "dixmsuU"
 
 _SUBJECT_LENGTH_BY_REPEATS: Final = (MAX_SUBJECT_LENGTH, MAX_SUBJECT_LENGTH, 5_000, 600, 150, 60)
 _STEPS_A_VISIT: Final = 1_000
+_MOST_WAYS: Final = 10_000
+"""Most ways through a pattern's choices: ``a?`` and ``(a|b)`` double them, one behind the other."""
 _PYTHON_FLAGS: Final = {"i": re.I, "x": re.X, "m": re.M, "s": re.S}
 _LINE_ENDS: Final = r"\n\r\x85\u2028\u2029"
 _POSIX: Final = {
@@ -24,13 +26,14 @@ _POSIX: Final = {
 }
 _POSIX_CLASS = re.compile(r"\\p\{(\w+)\}")
 _GROUP_NAME = re.compile(r"\(\?<([a-zA-Z][a-zA-Z0-9]*)>")
+_EXTENDED = re.compile(r"\(\?[a-zA-Z]*x")
 _REPETITION = re.compile(r"\{\d+(,\d*)?\}")
 
 
 class Pattern:
     """A regular expression of a filter, with the longest text it is let loose on."""
 
-    __slots__ = ("_expression", "_longest", "_repeats")
+    __slots__ = ("_expression", "_longest", "_repeats", "_ways")
 
     def __init__(self, source: str, flags: str) -> None:
         """Compile it.
@@ -38,10 +41,15 @@ class Pattern:
         Raises:
             ValueError: It is not valid, or could take exponential time.
         """
-        repeats = _unbounded_repeats(source)
+        if "#" in source and ("x" in flags or _EXTENDED.search(source)):
+            raise ValueError("comments are not supported")
+        repeats, ways = _choices(source)
         if repeats >= len(_SUBJECT_LENGTH_BY_REPEATS):
             raise ValueError("too many repetitions")
+        if ways > _MOST_WAYS:
+            raise ValueError("too many choices")
         self._repeats = repeats
+        self._ways = ways
         self._longest = _SUBJECT_LENGTH_BY_REPEATS[repeats]
         compiled_flags = 0 if "U" in flags or "u" in flags else re.ASCII
         for flag in flags:
@@ -54,7 +62,7 @@ class Pattern:
     def cost(self, text: str) -> int:
         """How many values it is worth to look at, to let it loose on a text."""
         size = len(text)
-        return 1 if size > self._longest else size**self._repeats // _STEPS_A_VISIT
+        return 1 if size > self._longest else self._ways * size**self._repeats // _STEPS_A_VISIT
 
     def matches(self, text: str) -> bool:
         """Whether it fits a whole text; False for texts over the limit."""
@@ -118,45 +126,80 @@ def _escaped(pair: str) -> str:
     return pair
 
 
-def _unbounded_repeats(source: str) -> int:
-    """How many repetitions a pattern has; time grows with text length to that power.
+class _Group:
+    """What is known of a group, or of the whole pattern, up to the character at hand."""
+
+    __slots__ = ("has_choice", "last", "of_alternatives", "ways")
+
+    def __init__(self) -> None:
+        self.has_choice = False
+        """Whether it holds a repetition or a choice."""
+        self.of_alternatives = 0
+        """Ways through the alternatives before this one."""
+        self.ways = 1
+        """Ways through this one, without what was read last, which may turn out optional."""
+        self.last = 1
+
+    def add(self, ways: int) -> None:
+        """What has been read last is followed by something with so many ways through it."""
+        # Whatever is beyond the limit stays there: the numbers need not grow without end.
+        self.ways = min(self.ways * self.last, _MOST_WAYS + 1)
+        self.last = ways
+
+    def total(self) -> int:
+        """Ways through all its alternatives."""
+        return min(self.of_alternatives + self.ways * self.last, _MOST_WAYS + 1)
+
+
+def _choices(source: str) -> tuple[int, int]:
+    """How many repetitions a pattern has, and how many ways through all its other choices.
+
+    Time grows with the second, and with the length of a text to the power of the first.
 
     Raises:
         ValueError: A repeated group holds a repetition or a choice, which can take time
             exponential in the text.
     """
     repeats = 0
-    groups: list[bool] = []
+    groups = [_Group()]
     risky_group = False
     previous = ""
     position = 0
     while position < len(source):
         symbol = source[position]
+        group = groups[-1]
         width = 1
-        if symbol == "\\":
-            width = 2
-        elif symbol == "[":
-            width = _class_width(source, position)
-        elif symbol == "(":
-            groups.append(False)
+        if symbol == "(":
+            groups.append(_Group())
         elif symbol == ")":
-            risky_group = groups.pop() if groups else False
-            if risky_group and groups:
-                groups[-1] = True
-        elif symbol == "|" and groups:
-            groups[-1] = True
+            risky_group = group.has_choice
+            if len(groups) > 1:
+                groups.pop()
+                groups[-1].has_choice = groups[-1].has_choice or risky_group
+            groups[-1].add(group.total())
+        elif symbol == "|":
+            group.has_choice = True
+            group.of_alternatives = group.total()
+            group.ways = group.last = 1
         elif symbol in "*+{" or (symbol == "?" and previous not in "(*+?}"):
             if previous == ")" and risky_group and symbol != "?":
                 raise ValueError("a repeated group holds a repetition or a choice")
-            repeats += symbol != "?"
-            if groups:
-                groups[-1] = True
+            if symbol == "?":
+                group.last += 1
+            else:
+                repeats += 1
+            group.has_choice = True
+        elif symbol != "?":
+            width = 2 if symbol == "\\" else _class_width(source, position)
+            group.add(1)
         previous = symbol if width == 1 else "a"
         position += width
-    return repeats
+    return repeats, groups[0].total()
 
 
 def _class_width(source: str, start: int) -> int:
+    if source[start] != "[":
+        return 1
     position = start + 1
     if source.startswith("^", position):
         position += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -35,6 +37,23 @@ class RefusedError(Exception):
 
 class NotFoundError(RefusedError):
     """A path leads nowhere, where it was asked whether it does."""
+
+
+_MOST_DIGITS: Final = 18
+
+
+def whole_number(number: int | float | Decimal) -> int:
+    """A number without its fraction.
+
+    Raises:
+        BrokenError: It is larger than any list, or none at all.
+    """
+    if isinstance(number, int):
+        return number
+    # Before it is an int: one of a billion digits would take minutes.
+    if not math.isfinite(number) or Decimal(number).adjusted() > _MOST_DIGITS:
+        raise BrokenError
+    return int(number)
 
 
 class Keys(tuple[str, ...]):

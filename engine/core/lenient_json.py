@@ -6,8 +6,10 @@ Single quotes, names and texts without quotes, commas too many, anything behind 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+from ..models.codec import whole_characters
 
 MAX_DEPTH: Final = 50
 
@@ -105,7 +107,7 @@ class _Reader:
                     read.append(chr(int("".join(self._take() for _ in range(width)), 16)))
             elif symbol >= " ":
                 read.append(symbol)
-        return "".join(read)
+        return whole_characters("".join(read))
 
     def _number(self, stops: str) -> Any:
         begin = self._position
@@ -122,7 +124,12 @@ class _Reader:
             return int(digits)
         if digits == "-":
             return 0
-        return Decimal(digits) if len(digits) > _LONGEST_DOUBLE else float(digits)
+        if len(digits) <= _LONGEST_DOUBLE:
+            return float(digits)
+        try:
+            return Decimal(digits)
+        except InvalidOperation:
+            raise ValueError(f"no number: {digits!r}") from None
 
     def _bare(self, stops: str) -> str:
         begin = self._position

@@ -1,4 +1,4 @@
-"""The one way JSON comes in and goes out: bounded, exact for integers, never NaN."""
+"""The one way JSON comes in and goes out: bounded, exact for integers, no NaN, always Unicode."""
 
 from __future__ import annotations
 
@@ -23,8 +23,49 @@ _decoder = msgspec.json.Decoder()
 
 
 def dumps(value: JsonValue) -> bytes:
-    """Return compact UTF-8 JSON. NaN and infinities become null; foreign objects their text."""
-    return _encoder.encode(value)
+    """Return compact UTF-8 JSON. NaN and infinities become null; foreign objects their text.
+
+    Of half a surrogate pair, which UTF-8 has no bytes for, it says ``\N{REPLACEMENT CHARACTER}``.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(with_whole_characters(value))
+
+
+def whole_characters(text: str) -> str:
+    """A text whose surrogates are joined to characters; a half of a pair alone is U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def with_whole_characters(value: Any) -> Any:
+    """A JSON value, or records with such, whose texts have no half of a surrogate pair.
+
+    Python's file names and messages about them may have some. What is whole is shared.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else whole_characters(value)
+    if isinstance(value, dict):
+        return {
+            with_whole_characters(key): with_whole_characters(item) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [with_whole_characters(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(map(with_whole_characters, value))
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        changes = {
+            name: whole
+            for name, old in fields.items()
+            if (whole := with_whole_characters(old)) != old
+        }
+        return msgspec.structs.replace(value, **changes) if changes else value
+    return value
 
 
 def loads(data: bytes | str) -> JsonValue:
@@ -65,7 +106,11 @@ def _place(data: bytes, words: str) -> str:
 
 def payload_hash(value: JsonValue) -> str:
     """Return the content address of a JSON value: 32 hex digits, the same for equal values."""
-    return hashlib.blake2b(_canonical.encode(value), digest_size=16).hexdigest()
+    try:
+        text = _canonical.encode(value)
+    except UnicodeEncodeError:
+        text = _canonical.encode(with_whole_characters(value))
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _depth_exceeds(data: bytes, limit: int) -> bool:

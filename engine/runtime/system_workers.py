@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
+from ..models.codec import whole_characters
 from ..workers.outcome import TaskOutcome
 from .insistence import insistently
 from .polling import IN_PROCESS_PREFIX
@@ -144,7 +145,7 @@ class SystemWorkers:
             "workerId": self._worker_id,
             "status": str(outcome.status),
             "outputData": outcome.output or {},
-            "reasonForIncompletion": (outcome.reason or "")[:_REASON_LENGTH] or None,
+            "reasonForIncompletion": _reason(outcome),
             "callbackAfterSeconds": outcome.callback_after_seconds,
         }
         if outcome.logs:
@@ -153,3 +154,7 @@ class SystemWorkers:
             lambda: self._source.update_task(result, outcome.error, outcome.fields or None),
             lambda: self._closed,
         )
+
+
+def _reason(outcome: TaskOutcome) -> str | None:
+    return whole_characters((outcome.reason or "")[:_REASON_LENGTH]) or None

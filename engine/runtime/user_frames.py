@@ -10,6 +10,8 @@ import traceback
 from types import TracebackType
 from typing import Any, Final
 
+from ..models.codec import with_whole_characters
+
 _ENGINE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MAX_FRAMES: Final = 20
 _MAX_MESSAGE: Final = 20_000
@@ -24,11 +26,13 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
     packages are left out, unless nothing else is there. What caused the exception follows in
     the message on lines of its own. Local variables are never included.
     """
-    return {
+    told = {
         "type": type(error).__qualname__.rpartition(".")[2],
         "message": _message(error),
         "frames": _frames(error.__traceback__),
     }
+    described: dict[str, Any] = with_whole_characters(told)  # messages may quote names of files
+    return described
 
 
 def _message(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from ..errors import (
     StoreCorruptError,
     UnavailableError,
 )
+from ..models.codec import with_whole_characters
 from ..store.base import Commit, Store
 from ..store.faults import fault_point
 from .encoded import EncodedExecutions
@@ -212,7 +213,11 @@ class Writer:
                 self._encoded.changing(changed.union(commit.removed))
                 fault_point(COMMITTING)
                 begun = perf_counter()
-                self._store.commit(commit)
+                try:
+                    self._store.commit(commit)
+                except UnicodeEncodeError:  # half a surrogate pair: no fault of the disk
+                    commit = with_whole_characters(commit)
+                    self._store.commit(commit)
                 self.committing.add(perf_counter() - begun)
                 self._encoded.changed()
                 self.commit_count += 1

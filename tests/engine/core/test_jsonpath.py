@@ -13,6 +13,7 @@ import pytest
 
 from engine.core.jsonpath import MAX_PATH_LENGTH, compiled, is_definite, read
 from engine.core.jsonpath_reading import MAX_NODES
+from engine.models.codec import dumps, loads
 
 DOCUMENT: dict[str, Any] = {
     "workflow": {
@@ -251,6 +252,75 @@ def test_patterns_that_could_run_for_ever_are_refused(pattern: str) -> None:
     started = time.monotonic()
     assert read(f"a[?(@ =~ /{pattern}/)]", {"a": ["a" * 5_000]}) is None
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a?" * 40 + "a" * 40,
+        "(a|a)" * 40 + "b",
+        "(a|ab|b)" * 30,
+        "((a|b)(c|d)?)?" * 12,
+        "(?x)(a*#)\n)*b",
+    ],
+)
+def test_patterns_with_many_choices_in_a_row_are_refused(pattern: str) -> None:
+    assert read(f"a[?(@ =~ /{pattern}/)]", {"a": ["a" * 40 + "c"]}) is None
+
+
+def test_comments_that_hide_a_bracket_are_refused() -> None:
+    assert read("a[?(@ =~ /(a*#)\n)*b/x)]", {"a": ["a" * 40 + "c"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"https?:\/\/(www\.)?(one|two|three)\.org(:\d+)?(\/.*)?", "https://two.org:80/x"),
+        ("(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(uary)?", "January"),
+        ("a??b?c+?|d", "abc"),
+    ],
+)
+def test_a_few_choices_are_fine(pattern: str, text: str) -> None:
+    assert read(f"a[?(@ =~ /{pattern}/)]", {"a": [text, "x"]}) == [text]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("n[?(@ == [1111111111111111111e])]", []),
+        ("n[?(@ in [NaN])]", None),
+        ("n[?(@ in [1e999])]", None),
+        ("n[?(@ size 1.0000000000000000e999999999)]", []),
+        ("n.index(1e999)", None),
+        ("n.index(1.0000000000000000e999999999)", None),
+        ("n.append(1111111111111111111e)", None),
+        ("n.stddev(1e200, 1e200, 2e200)", None),
+    ],
+)
+def test_numbers_that_are_none_or_huge_raise_nothing(path: str, found: Any) -> None:
+    assert read(path, {"n": [1, 2.5]}) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "appended"),
+    [
+        ("1e999", None),
+        ("{a: [NaN], b: NaN}", {"a": [None], "b": None}),
+        ("1.00000000000000000000000001", 1.0),
+        ("99999999999999999999999", 99999999999999999999999),
+        (r'"\ud83d\ude00\ud800"', "😀\ufffd"),
+    ],
+)
+def test_what_is_appended_is_read_again_from_a_record_as_it_is(given: str, appended: Any) -> None:
+    found = read(f"n.append({given})", {"n": []})
+    assert found == [appended]
+    assert loads(dumps(found)) == found
+
+
+def test_surrogates_of_a_path_are_joined_to_characters() -> None:
+    assert read(r"$['\ud83d\ude00']", {"😀": 5}) == 5
+    assert read(r"$[?(@.t == '\ud83d\ude00')].t", {"a": {"t": "😀"}, "t": "😀"}) == ["😀"]
+    assert read(r'$.t.concat("\ud800")', {"t": "x"}) == "\ufffd"
 
 
 @pytest.mark.parametrize("pattern", [".*", "a*", "[ab+*]+", r"\(a+\)|a+", "(?:ab|a)a*?", "a{3,}"])

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from engine.core import decide
+from engine.core.apply import fold
 from engine.core.limits import SIZE_LIMITS, least_size
 from engine.facade import Engine
-from engine.functions import FunctionRegistry, task
+from engine.functions import FunctionRegistry, TaskContext, task
 from engine.models.codec import dumps
 from engine.testing.definitions import fork, inline, loop, node, set_variable, simple, sub, workflow
 from engine.testing.inline import InlineEngine
@@ -118,6 +119,52 @@ def test_a_loop_that_rests_may_go_on_for_ever(monkeypatch: pytest.MonkeyPatch) -
             engine.clock.move(seconds=1)
         assert engine.state(workflow_id).last_event > 200
         assert str(engine.state(workflow_id).status) == "RUNNING"
+
+
+def test_half_a_surrogate_pair_in_what_a_function_says_stops_nobody(tmp_path: Any) -> None:
+    functions = FunctionRegistry()
+
+    def read_folder(context: TaskContext) -> None:
+        name = b"r\xe9sum\xe9".decode("utf-8", "surrogateescape")  # as os.listdir gives it
+        context.log(f"reading {name}")
+        raise OSError(f"cannot read {name}")
+
+    task("read_folder", registry=functions, retry_count=0)(read_folder)
+    with Engine(tmp_path / "names.duckdb", functions=functions) as engine:
+        definition = workflow("names", simple("read_folder"))
+        engine.service.create_workflow_def(definition, overwrite=True).result(30)
+        failed = engine.run("names", {}, timeout_seconds=10)
+        task_id = failed.tasks[0].task_id
+        assert failed.tasks[0].reason_for_incompletion == "OSError: cannot read r\ufffdsum\ufffd"
+        assert engine.service.logs(task_id)[0]["log"] == "reading r\ufffdsum\ufffd"
+        state = engine.service._runtime.desk.state(failed.workflow_id)
+        again = fold(engine.service._runtime.store.events(failed.workflow_id), lambda _: None)  # type: ignore[arg-type,return-value]
+        assert again.tasks == state.tasks
+
+
+def test_no_text_at_all_keeps_others_from_being_recorded(tmp_path: Any) -> None:
+    with Engine(tmp_path / "texts.duckdb") as engine:
+        service = engine.service
+        service.create_workflow_def(workflow("waits", simple("elsewhere"))).result(30)
+        workflow_id = service.start_workflow({"name": "waits", "input": {"a\ud800": "\ud83d"}})
+        (polled,) = service.poll("elsewhere", "w", None, 1, 1000).result(30)
+        service.add_log(polled["taskId"], "half \udc00").result(10)
+        update = {
+            "workflowInstanceId": workflow_id.result(10),
+            "taskId": polled["taskId"],
+            "status": "FAILED_WITH_TERMINAL_ERROR",
+            "reasonForIncompletion": "no \udcff",
+            "outputData": {"\udcff": ["\udcff"]},
+        }
+        service.update_task(update).result(10)
+        shown = service.workflow(update["workflowInstanceId"]).result(10)
+        assert dumps(shown)
+        assert service.logs(polled["taskId"])[0]["log"] == "half \ufffd"
+        events = service._runtime.store.events(update["workflowInstanceId"])
+        assert events[0].data["input"] == {"a\ufffd": "\ufffd"}
+        found = service._runtime.store.query("SELECT reason_for_incompletion AS why FROM tasks")
+        assert found == [{"why": "no \ufffd"}]
+        assert service._runtime.writer.failure is None
 
 
 def test_a_workflow_that_starts_itself_comes_to_an_end() -> None:
