@@ -51,9 +51,8 @@ def fingerprint(error_type: str, place: str, message: str) -> str:
     if not error_type:
         error_type, message = split_reason(message)
     parts = (_short(error_type), _PLACES.sub("", place), masked(message))
-    return hashlib.blake2b(
-        "\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES
-    ).hexdigest()
+    text = whole_characters("\0".join(parts)).encode()
+    return hashlib.blake2b(text, digest_size=_HASH_BYTES).hexdigest()
 
 
 def masked(message: str) -> str:
