@@ -16,6 +16,7 @@ from engine.models.codec import loads_untrusted
 from engine.models.definitions import TaskDef, WorkflowDef
 from engine.publishing import Change, plan_publication, publish
 
+from .definition_hints import hints_of
 from .graph.picture import definition_picture
 
 WORKFLOW: Final = "workflow"
@@ -125,16 +126,22 @@ def draw_definition(service: Any, name: str, version: int | None) -> dict[str, A
     return {"name": name, "version": int(body.get("version") or 1), "picture": picture}
 
 
-def check(service: Any, kind: str, text: str) -> list[dict[str, str]]:
-    """Return what is wrong with a definition: ``{path, message}`` each; empty: it can be saved."""
+def check(service: Any, kind: str, text: str) -> dict[str, list[dict[str, str]]]:
+    """Return what is to be said of a definition, ``{path, message}`` each.
+
+    Returns:
+        ``problems``: what is wrong with it; empty: it can be saved. ``hints``: what looks like a
+        typing error and refuses nothing.
+    """
     try:
         body = _body(text)
         if kind == WORKFLOW:
             service.validate_workflow_def(body)
-        _definition(kind, body)
+        definition = _definition(kind, body)
     except EngineError as error:
-        return problems_of(error)
-    return []
+        return {"problems": problems_of(error), "hints": []}
+    hints = hints_of(definition) if isinstance(definition, WorkflowDef) else []
+    return {"problems": [], "hints": hints}
 
 
 def problems_of(error: BaseException) -> list[dict[str, str]]:

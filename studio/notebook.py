@@ -13,6 +13,7 @@ picture of the moment. ``view`` gives the live view as a Panel object anywhere.
 from __future__ import annotations
 
 import sys
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from engine.execution import Execution, ExecutionTask
@@ -20,6 +21,7 @@ from engine.explanation import Answer
 from engine.models import Workflow, WorkflowDef
 from engine.models.display import Bundle, Shown, set_display
 
+from .definition_hints import hints_of
 from .words import last_task, short_id
 
 if TYPE_CHECKING:
@@ -63,13 +65,19 @@ class NotebookDisplay:
 
 
 def definition_bundle(definition: WorkflowDef) -> Bundle:
-    """Picture and text of a workflow definition, by media type."""
+    """Picture and text of a workflow definition, by media type; below it what looks mistyped."""
     from .graph.picture import definition_picture
 
-    return {
-        "image/svg+xml": definition_picture(definition.to_wire()),
-        "text/plain": definition_words(definition),
+    picture, hints = definition_picture(definition.to_wire()), hints_of(definition)
+    lines = [f"{hint['path']}: {hint['message']}" for hint in hints]
+    bundle: Bundle = {
+        "image/svg+xml": picture,
+        "text/plain": "\n  ".join([definition_words(definition), *lines]),
     }
+    if lines:  # a notebook shows this one where it can
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        bundle["text/html"] = f"{picture}<p>Perhaps mistyped:</p><ul>{items}</ul>"
+    return bundle
 
 
 def workflow_bundle(workflow: Workflow) -> Bundle:

@@ -14,6 +14,7 @@ from engine.core.events import EventKind, HistoryEvent
 from engine.errors import InvalidRequestError
 from engine.models.codec import dumps, loads_untrusted
 
+from .definition_hints import hints_of
 from .local_engine import open_engine
 from .settings import MEMORY, Settings
 
@@ -33,7 +34,7 @@ _ENDED = (
 def run(settings: Settings, definition_file: str, input_text: str) -> int:
     """Run a definition and print its output as JSON; 1 when the execution failed.
 
-    Progress and the cause of a failure go to stderr, so that stdout can be piped on. Without
+    Progress, hints and the cause of a failure go to stderr, so that stdout can be piped on. Without
     ``--db`` nothing is kept.
 
     Raises:
@@ -47,6 +48,8 @@ def run(settings: Settings, definition_file: str, input_text: str) -> int:
     )
     if not isinstance(workflow_input, dict):
         raise InvalidRequestError("--input is not a JSON object.")
+    for hint in hints_of(definition):
+        sys.stderr.write(f"hint: {hint['path']}: {hint['message']}\n")
     with open_engine(_kept_or_not(settings)) as engine:
         client = engine.client
         workflow_id = _run(client, definition, workflow_input)

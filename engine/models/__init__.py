@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from .task_rules import is_duration, is_moment
     from .validation import (
         NamingRules,
-        definition_hints,
         task_def_problems,
         validate_task_def,
         validate_task_defs,
@@ -148,6 +147,7 @@ _HOMES = {
         "Workflow",
         "WorkflowSummary",
     ),
+    "hints": ("definition_hints",),
     "problems": ("VALIDATION_FAILED", "validation_errors"),
     "requests": (
         "RerunWorkflowRequest",
@@ -163,7 +163,6 @@ _HOMES = {
     "task_rules": ("is_duration", "is_moment"),
     "validation": (
         "NamingRules",
-        "definition_hints",
         "task_def_problems",
         "validate_task_def",
         "validate_task_defs",

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from ..errors import Problem
-from .base import wire_names
 from .definitions import TaskDef, WorkflowTask
 from .problems import did_you_mean, found, nested
 
@@ -283,12 +282,3 @@ _RULES: Final[dict[str, Callable[[WorkflowTask, Registry], Iterator[Problem]]]] 
     "TERMINATE": _terminate,
     "WAIT": _wait,
 }
-
-
-def key_hints(task: WorkflowTask, path: str) -> Iterator[Problem]:
-    """Yield a note on each key of a step that nothing reads but that resembles one that counts."""
-    known = [alias for _, alias in wire_names(type(task))]
-    for key in task.unknown_keys:
-        hint = did_you_mean(key, known)
-        if hint:
-            yield from nested(path, [Problem(key, "This key is kept but has no effect.", hint)])

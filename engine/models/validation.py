@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ..errors import InvalidDefinitionError, Problem
-from .base import wire_names
 from .definitions import TaskDef, WorkflowDef, WorkflowTask
 from .input_rules import Place, input_problems
-from .problems import VALIDATION_FAILED, child, did_you_mean, nested
-from .task_rules import CheckJavaScript, Registry, TaskDefOf, key_hints, task_problems
+from .problems import VALIDATION_FAILED, child, nested
+from .task_rules import CheckJavaScript, Registry, TaskDefOf, task_problems
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_<>{}#\s-]+")
 
@@ -134,25 +133,6 @@ def task_def_problems(
 ) -> list[Problem]:
     """Return why a task definition is refused, in the order of its fields."""
     return [*_task_def_fields(definition, naming), *_task_def_times(definition)]
-
-
-def definition_hints(definition: WorkflowDef) -> list[Problem]:
-    """Return notes that refuse nothing: keys and joinOn names that look like typing errors."""
-    known = [alias for _, alias in wire_names(WorkflowDef)]
-    references = {task.task_reference_name for _, task in definition.walk()}
-    hints = [
-        Problem(key, "This key is kept but has no effect.", hint)
-        for key in definition.unknown_keys
-        if (hint := did_you_mean(key, known))
-    ]
-    for path, task in definition.walk():
-        hints += key_hints(task, path)
-        for index, name in enumerate(task.join_on):
-            if name not in references:
-                message = f"The JOIN waits for '{name}', which no task is called."
-                hint = did_you_mean(name, references)
-                hints.append(Problem(f"{path}.joinOn[{index}]", message, hint))
-    return hints
 
 
 def _field_problems(definition: WorkflowDef, naming: NamingRules) -> Iterator[Problem]:

@@ -100,6 +100,7 @@ class Journal:
                 info = prepare(path, self._writer, steps)
                 if is_small and has_lost_executions(self._writer):
                     raise damaged(path, "executions are missing")
+                self._check_removals()
                 self._open = self._read_open()
                 """Numbers of open executions; 0 where the journal has no event."""
                 # Pruning need not be durable: a lost one is done again. So it skips the fsync.
@@ -135,6 +136,12 @@ class Journal:
             check_seal(self.path, "an execution's number", kept_number, execution, workflow_id)
             found[workflow_id] = execution or 0
         return found
+
+    def _check_removals(self) -> None:
+        """One that is not found by its id would let an execution come back."""
+        query = "SELECT position, workflow_id, seal FROM removals"
+        for position, workflow_id, kept in self._writer.execute(query):
+            check_seal(self.path, "a removal", kept, position, workflow_id)
 
     # -- writing -------------------------------------------------------------------------
 
@@ -266,7 +273,8 @@ class Journal:
             forget_execution(self._writer, workflow_id)
             run("DELETE FROM logs WHERE workflow_id = ?", (workflow_id,))
             run("DELETE FROM ended_executions WHERE workflow_id = ?", (workflow_id,))
-            run("INSERT INTO removals VALUES (?, ?)", (position, workflow_id))
+            removal = (position, workflow_id)
+            run("INSERT INTO removals VALUES (?, ?, ?)", (*removal, seal(*removal)))
             position += 1
 
     def _insert_apart(self, commit: Commit) -> None:

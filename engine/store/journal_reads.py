@@ -137,7 +137,7 @@ class JournalReads:
                 (collection,),
             ).fetchall()
         for row in rows:
-            check_seal(self.path, f"an entry of {collection}", row[-1], *row[:-1])
+            check_seal(self.path, f"an entry of {collection}", row[-1], *row[:-1], blobs=1)
         return [self._row(of, key, 0, wall_ms, body) for of, key, wall_ms, body, _ in rows]
 
     def audit(
@@ -159,7 +159,7 @@ class JournalReads:
                 (before, actor, operation, object, *between, max(limit, 0)),
             ).fetchall()
         for row in rows:
-            check_seal(self.path, f"audit entry {row[0]}", row[-1], *row[1:-1])
+            check_seal(self.path, f"audit entry {row[0]}", row[-1], *row[1:-1], blobs=2)
         names = AuditRow.__struct_fields__
         return [
             AuditRow(**dict(zip(names, (*row[:7], *map(_value, row[7:-1])), strict=True)))
@@ -231,8 +231,10 @@ class JournalReads:
             span,
         ):
             batch.metadata.append((row[3], self._metadata_row(*row)))
-        query = f"SELECT workflow_id FROM removals {within}"
-        batch.removed += [row[0] for row in reader.execute(query, span)]
+        query = f"SELECT position, workflow_id, seal FROM removals {within}"
+        for position, workflow_id, kept in reader.execute(query, span):
+            check_seal(self.path, "a removal", kept, position, workflow_id)
+            batch.removed.append(workflow_id)
         return batch
 
     def _summary(self, crc: int, body: bytes | None) -> bytes | None:
@@ -249,8 +251,8 @@ class JournalReads:
             raise damaged(self.path, f"an event can't be read: {error}") from None
 
     def _definition(self, key: str, position: int, body: bytes, kept: int | None) -> bytes:
-        check_seal(self.path, f"definition {key}", kept, key, position, body)
-        return bytes(body)
+        check_seal(self.path, f"definition {key}", kept, key, position, body, blobs=1)
+        return body
 
     def _log(
         self, at: int, workflow_id: str, task_id: str, created: int, log: str, kept: int | None
@@ -269,7 +271,7 @@ class JournalReads:
         kept: int | None,
     ) -> MetadataRow:
         values = (collection, key, version, position, wall_ms, body)
-        check_seal(self.path, f"{collection} {key!r}", kept, *values)
+        check_seal(self.path, f"{collection} {key!r}", kept, *values, blobs=1)
         return self._row(collection, key, version, wall_ms, body)
 
     def _row(

@@ -103,7 +103,7 @@ class DefinitionsPage(Page):
         return delete_definition(self.app.service, *_which(request), _text(request))
 
     def _check(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return {"problems": data.check(self.app.service, _kind(request), _text(request))}
+        return data.check(self.app.service, _kind(request), _text(request))
 
     def _plan(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return data.plan(self.app.service, _kind(request), _text(request))

@@ -24,7 +24,8 @@ class DefinitionsView(BrowserView):
         "delete | refresh, kind, name, version, text, agreed}``.",
     )
     answer = param.Dict(
-        default={}, doc="``{seq, what, …}`` with what was found, or with ``problems``."
+        default={},
+        doc="``{seq, what, …}`` with what was found, ``problems``, or ``hints``.",
     )
 
     _bundle = module("definitions.js")

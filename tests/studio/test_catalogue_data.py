@@ -76,14 +76,24 @@ def test_versions_of_a_workflow_are_one_line(engine: Engine, service: Any, name:
 def test_what_is_wrong_is_told_with_its_place(service: Any, name: str) -> None:
     broken = flow(name)
     del broken["tasks"][0]["taskReferenceName"]
-    [problem, *_] = definitions.check(service, "workflow", json.dumps(broken))
+    [problem, *_] = definitions.check(service, "workflow", json.dumps(broken))["problems"]
     assert "taskReferenceName" in problem["path"] + problem["message"]
-    assert definitions.check(service, "workflow", json.dumps(flow(name))) == []
-    [problem] = definitions.check(service, "workflow", "[]")
+    fine = {"problems": [], "hints": []}
+    assert definitions.check(service, "workflow", json.dumps(flow(name))) == fine
+    [problem] = definitions.check(service, "workflow", "[]")["problems"]
     assert "one JSON object" in problem["message"]
-    assert definitions.check(service, "task", "{")
-    [problem] = definitions.check(service, "task", "{}")
+    assert definitions.check(service, "task", "{")["problems"]
+    [problem] = definitions.check(service, "task", "{}")["problems"]
     assert "name" in problem["message"]
+
+
+def test_what_looks_mistyped_is_hinted_at_and_refused_by_nobody(service: Any, name: str) -> None:
+    slip = flow(name, outputParameters={"total": "${onne.output.total}"})
+    found = definitions.check(service, "workflow", json.dumps(slip))
+    [hint] = found["hints"]
+    assert not found["problems"]
+    assert hint["path"] == "outputParameters.total"
+    assert hint["message"].endswith("Did you mean 'one'?")
 
 
 def test_saving_takes_the_difference_that_was_shown(

@@ -203,6 +203,15 @@ def test_run_names_the_cause_of_a_failure_and_exits_with_1(flow):
     assert "Traceback" not in done.stderr
 
 
+def test_run_hints_at_what_looks_mistyped_and_runs_it(flow):
+    slip = {**FLOW, "outputParameters": {"total": "${prise.output.total}"}}
+    (flow / "flow.json").write_text(json.dumps(slip))
+    done = run_flow(flow, "tea")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"total": None})
+    assert done.stderr.startswith("hint: outputParameters.total: '${prise…}' names no task")
+    assert "Did you mean 'price'?" in done.stderr
+
+
 def test_run_says_which_task_waits_for_a_worker_that_nobody_is(flow):
     command = [sys.executable, "-m", "studio.command", "run", str(flow / "flow.json")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:

@@ -37,6 +37,19 @@ def test_definition_shows_as_picture_and_text_and_escapes_what_it_names():
     assert "price<b>" not in bundle["image/svg+xml"]
 
 
+def test_definition_shows_below_it_what_looks_mistyped():
+    slip = {
+        **DEFINITION["tasks"][0],
+        "inputParameter": {},
+        "inputParameters": {"x": "${pr1ce<b>.x}"},
+    }
+    bundle = definition_bundle(WorkflowDef.from_wire({**DEFINITION, "tasks": [slip]}))
+    assert "tasks[0].inputParameter: This key is kept" in bundle["text/plain"]
+    assert "Did you mean &#x27;inputParameters&#x27;?" in bundle["text/html"]
+    assert "pr1ce<b>" not in bundle["text/html"]
+    assert bundle["text/html"].startswith(bundle["image/svg+xml"])
+
+
 def test_execution_shows_its_state_in_one_line():
     workflow = Workflow.from_wire(
         {

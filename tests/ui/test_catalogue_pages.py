@@ -71,6 +71,10 @@ def test_definition_is_changed_checked_compared_and_saved(
     area.fill(written.replace('"taskReferenceName": "load"', '"taskReferenceName": ""'))
     expect(problems.get_by_text("taskReferenceName").first).to_be_visible()
     expect(review).to_be_disabled()
+    named = '"taskReferenceName": "load"'
+    area.fill(written.replace(named, f'{named}, "optionl": true'))
+    expect(problems.get_by_text("Did you mean 'optional'?")).to_be_visible()
+    expect(review).to_be_enabled()
     area.fill(written.replace("nightly", "<b>hourly</b>"))
     review.click()
     dialog = page.get_by_role("dialog")

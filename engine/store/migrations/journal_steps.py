@@ -170,4 +170,5 @@ JOURNAL_STEPS: Final = (
             "DROP TABLE events_by_id",
         ),
     ),
+    Step(7, "checksums of removals", ("ALTER TABLE removals ADD COLUMN seal INTEGER",)),
 )

@@ -66,10 +66,11 @@ export function definitionEditor(about, ask, host) {
     runs.hidden = !reading || kind !== "workflow";
     if (!editing) problems([]);
   }
-  /** @param {{path: string, message: string}[]} found */
-  function problems(found) {
-    list.hidden = !found.length;
-    list.replaceChildren(...found.map(({ path, message }) => el("li", {}, glyph("failure", "failure"), path ? el("code", {}, path) : null, el("span", {}, message))));
+  /** @param {{path: string, message: string}[]} found @param {{path: string, message: string}[]} [hints] what refuses nothing */
+  function problems(found, hints = []) {
+    list.hidden = !found.length && !hints.length;
+    const line = (/** @type {Node} */ mark, /** @type {{path: string, message: string}} */ { path, message }) => el("li", {}, mark, path ? el("code", {}, path) : null, el("span", {}, message));
+    list.replaceChildren(...found.map((one) => line(glyph("failure", "failure"), one)), ...hints.map((one) => line(el("strong", {}, "Hint"), one)));
   }
   /** It could not be read: nothing to look at, to change or to delete. @param {{path: string, message: string}[]} found */
   function unread(found) {
@@ -133,7 +134,7 @@ export function definitionEditor(about, ask, host) {
       if (answer.deleted) host.deleted(answer);
     } else if (answer.what === "check") {
       if (mode !== "edit" || answer.seq !== checking) return;
-      problems(found); review.disabled = found.length > 0;
+      problems(found, answer.hints); review.disabled = found.length > 0;
     } else if (answer.what === "plan" || (answer.what === "save" && !answer.saved)) {
       review.disabled = go.disabled = false;
       if (found.length) { dialog.close(); problems(found); return; }

@@ -391,6 +391,25 @@ def test_hints_name_probable_typing_errors_that_refuse_nothing() -> None:
     ]
 
 
+def test_hints_name_types_and_expressions_that_resemble_known_ones() -> None:
+    given = {"a": ["${rr.output.x} and ${r.output.y}"], "b": "$${rr.output}", "c": "${elsewhere.x}"}
+    definition = WorkflowDef.from_wire(
+        {
+            "name": "w",
+            "tasks": [
+                step("Simple", inputParameters=given),
+                step("own_type", taskReferenceName="rrr"),
+            ],
+            "outputParameters": {"deep": {"odd key": "${worklow.input.x}"}},
+        }
+    )
+    assert [(hint.path, hint.suggestion) for hint in definition_hints(definition, ["SIMPLE"])] == [
+        ("tasks[0].type", "Did you mean 'SIMPLE'?"),
+        ("tasks[0].inputParameters.a[0]", "Did you mean 'rrr'?"),
+        ("outputParameters.deep['odd key']", "Did you mean 'workflow'?"),
+    ]
+
+
 def test_refusal_carries_conductors_message_and_wire_errors() -> None:
     definition = WorkflowDef.from_wire({"name": "w", "tasks": [step("EVENT"), step(startDelay=-1)]})
     with pytest.raises(InvalidDefinitionError) as refusal:

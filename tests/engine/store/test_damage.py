@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from damaged_files import harmed
 from recorded_writes import Recorder
 from test_power_loss import needs_cpython
 
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError, StoreCorruptError, StoreError
 from engine.store.base import AuditRow, Commit, LogRow, MetadataRow
 from engine.store.journal import Journal
 from engine.store.local import LocalStore
@@ -104,6 +106,57 @@ def test_no_damage_to_a_journal_changes_an_answer(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_no_damage_of_five_thousand_changes_an_answer(tmp_path: Path) -> None:
     _damage_journals(tmp_path, range(1000, 6000))
+
+
+_KINDS = {
+    "open_executions": "workflow_id = CAST(workflow_id AS BLOB)",
+    "journalled": "workflow_id = CAST(workflow_id AS BLOB)",
+    "definitions": "body = CAST(body AS TEXT)",
+    "metadata": "body = CAST(body AS TEXT)",
+    "logs": "log = CAST(log AS BLOB)",
+    "protected": "key = CAST(key AS BLOB)",
+    "audit": "after = CAST(after AS TEXT)",
+    "removals": "workflow_id = CAST(workflow_id AS BLOB)",
+    "events": "body = CAST(body AS TEXT)",
+}
+"""By table: what one flipped bit makes of a row, whose content is the same."""
+
+
+def _everything(journal: Journal) -> None:
+    journal.reads.open_executions()
+    journal.reads.events("open")
+    journal.reads.unfed(0, journal.last_position, 1000)
+    journal.reads.protected("users")
+    journal.reads.audit(0, 10, "", "", "", (0, 0))
+
+
+@pytest.mark.parametrize("table", _KINDS)
+def test_a_text_that_became_bytes_on_disk_is_never_answered(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "x.journal"
+    user = MetadataRow(collection="users", key="ada", version=0, wall_ms=1, body={"role": "admin"})
+    entry = AuditRow(
+        number=0, wall_ms=1, actor="ada", kind="user", address="", operation="put",
+        object="flow", before=None, after={"name": "flow"},
+    )  # fmt: skip
+    with closing(Journal(path)) as journal:
+        journal.commit(Commit(events=history("gone")))
+        journal.commit(
+            Commit(
+                events=history("open", ended=False),
+                definitions={"hash": b"{}"},
+                logs=[LogRow(workflow_id="open", task_id="t", created_time=1, log="line")],
+                metadata=[msgspec.structs.replace(user, collection="workflow_defs")],
+                removed=["gone"],
+                protected=[user],
+                audit=[entry],
+            )
+        )
+        _everything(journal)
+    with closing(sqlite3.connect(path)) as changed, changed:
+        changed.execute("DROP TRIGGER audit_is_not_changed")
+        assert changed.execute(f"UPDATE {table} SET {_KINDS[table]}").rowcount
+    with pytest.raises(StoreCorruptError), closing(Journal(path)) as journal:
+        _everything(journal)
 
 
 def _store_questions(store: LocalStore) -> Questions:
