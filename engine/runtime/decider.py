@@ -216,6 +216,25 @@ class Decider:
                 return False
         begun = perf_counter()
         outbox = desk.outbox = Outbox(desk.clock.now().wall_ms)
+        try:
+            left_over = self._decide(letters, outbox)
+        except Exception as error:
+            # What memory has may be half done. It is forgotten and made from the store again.
+            logger.exception("A batch failed.")
+            self._writer.fail(error)
+            left_over = False
+        desk.measures.deciding.add(perf_counter() - begun)
+        if not outbox.is_empty():
+            self._submitted += 1
+            fault_point(DECIDED)
+            self._writer.submit(outbox)
+        elif self._submitted == self._writer.settled_count:
+            self._all_durable_ms = outbox.begun_ms
+        return left_over
+
+    def _decide(self, letters: list[_Letter], outbox: Outbox) -> bool:
+        """Everything that one batch does; whether something is left for the next one."""
+        desk = self._desk
         for letter in letters:
             self._execute(letter, outbox)
             while self._come_again:
@@ -229,22 +248,15 @@ class Decider:
         self._hand_out(desk)
         self._answer_settled(outbox)
         page_out(desk, self._submitted + 1, self._writer.settled_count)
-        desk.measures.deciding.add(perf_counter() - begun)
-        if not outbox.is_empty():
-            self._submitted += 1
-            fault_point(DECIDED)
-            self._writer.submit(outbox)
-        elif self._submitted == self._writer.settled_count:
-            self._all_durable_ms = outbox.begun_ms
         return left_over
 
     def _execute(self, letter: _Letter, outbox: Outbox) -> None:
         if letter.future.is_given_up:
             return
         try:
-            failure = self._writer.failure
-            if failure is not None and not (letter.reads and self._unwritten is not None):
-                raise failure
+            refusal = self._writer.refusal()
+            if refusal is not None and not (letter.reads and self._unwritten is not None):
+                raise refusal
             value = self._value(letter, outbox)
             self._desk.carry_out_effects()
             fault_point(COMMANDED)
@@ -309,8 +321,13 @@ class Decider:
             # One that never comes to rest must not keep its callers waiting for ever.
             if is_settled or self._waiting[workflow_id][0][2] < time.monotonic():
                 for future, value, *_ in self._waiting.pop(workflow_id):
-                    told = value(self._desk) if callable(value) else value
-                    outbox.answers.append((future, told))
+                    outbox.answers.append((future, self._told(value)))
+
+    def _told(self, value: Any) -> Any:
+        try:
+            return value(self._desk) if callable(value) else value
+        except EngineError as error:  # the execution has been removed meanwhile
+            return error
 
     def _ring(self) -> None:
         desk = self._desk
@@ -362,16 +379,15 @@ class Decider:
 
     def _suspend(self) -> None:
         """Forget what was decided and not written."""
-        failure = self._writer.failure
         self._writer.drain()
         self._is_suspended = True
         self._submitted = self._writer.settled_count
         for waiter in self._desk.queues.expired(2**62):
-            answer(waiter.future, failure)
+            answer(waiter.future, self._writer.refusal())
         for workflow_id, waiting in list(self._waiting.items()):
             durable = [one for one in waiting if one[3] <= self._submitted]
             for future, *_ in waiting[len(durable) :]:  # they are in order
-                answer(future, failure)
+                answer(future, self._writer.refusal())
             self._waiting[workflow_id] = durable
             if not durable:
                 del self._waiting[workflow_id]

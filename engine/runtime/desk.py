@@ -141,7 +141,7 @@ class Desk(Filing):
         try:
             self._admit(turn, refuse=True)
             self._advance(turn, (), refuse=True)
-        except (InvalidRequestError, ConflictError):
+        except BaseException:
             # What can't even begin is refused to its caller and leaves nothing behind.
             del self.executions[workflow_id]
             self.pass_slot_on(state)
@@ -156,9 +156,11 @@ class Desk(Filing):
 
     def go_on(self, turn: Turn, due: Sequence[str] = ()) -> None:
         """Let the decider finish a turn and file what came of it."""
-        self._admit(turn)
-        self._advance(turn, due)
-        self.file(turn)
+        try:
+            self._admit(turn)  # may have to read those above it
+            self._advance(turn, due)
+        finally:
+            self.file(turn)  # what has been folded stays recorded
         self.offer_slot(turn.state)
 
     def _admit(self, turn: Turn, refuse: bool = False) -> None:
@@ -281,8 +283,23 @@ class Desk(Filing):
         """Give turns that had to stop early their next share."""
         for _ in range(len(self.unfinished)):
             workflow_id = self.unfinished.popleft()
-            if workflow_id in self.executions:
-                self.act(workflow_id)
+            if self.executions.page(workflow_id) is not None:
+                self._go_on_when_read(workflow_id)
+            elif workflow_id in self.executions:
+                try:
+                    self.act(workflow_id)
+                except EngineError as error:
+                    logger.error("Execution %s can't go on: %s", workflow_id, error)
+
+    def _go_on_when_read(self, workflow_id: str) -> None:
+        """Give an execution that is paged out its share once it is back, as one with a new slot."""
+        unfinished = self.unfinished  # those of now: after a refused commit there are others
+
+        def then(error: Exception | None) -> None:
+            if error is None and workflow_id not in unfinished:
+                unfinished.append(workflow_id)
+
+        self.retrieval.fetch(self, workflow_id, then)
 
     # -- scripts -------------------------------------------------------------------------
 

@@ -230,7 +230,10 @@ class Filing:
             self.unfinished.append(following)
 
     def may_go(self, workflow_id: str) -> bool:
-        """Whether an execution could go on if it had a slot."""
+        """Whether an execution could go on if it had a slot. Reads nothing from the store."""
+        page = self.executions.page(workflow_id)
+        if page is not None:
+            return not page.is_paused
         state = self.executions.get(workflow_id)
         return state is not None and state.status is WorkflowStatus.RUNNING
 

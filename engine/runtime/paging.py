@@ -21,6 +21,7 @@ import msgspec
 
 from ..core.state import WorkflowState
 from ..errors import StoreCorruptError
+from ..models.enums import WorkflowStatus
 from .weight import is_light
 
 RESIDENT_EXECUTIONS: Final = 2_000
@@ -51,6 +52,8 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     """Type and scheduling time of each open task."""
     is_light: bool = False
     """Whether it is read and folded in a blink, as far as is known."""
+    is_paused: bool = False
+    """Whether it could not go on if it were given a slot of its rate limit."""
 
 
 class Running(NamedTuple):
@@ -241,7 +244,8 @@ def page_of(state: WorkflowState) -> Page:
     """What memory keeps of a state."""
     open_tasks = tuple((sys.intern(t.task_type), t.scheduled_time) for t in state.open_tasks())
     name = sys.intern(state.definition.name)
-    return Page(name, state.create_time, state.last_event, open_tasks, is_light(state))
+    is_paused = state.status is not WorkflowStatus.RUNNING
+    return Page(name, state.create_time, state.last_event, open_tasks, is_light(state), is_paused)
 
 
 def lost_events(workflow_id: str, known: int, stored: int) -> StoreCorruptError:

@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 from time import perf_counter
 from typing import Any, Final
 
@@ -133,6 +134,14 @@ class Writer:
     def is_ended(self) -> bool:
         """Whether the failure is for good: what is damaged is not written any further."""
         return isinstance(self.failure, StoreCorruptError | StoreClosedError)
+
+    def refusal(self) -> EngineError | None:
+        """Why nothing can be written at present, None where it can.
+
+        A new error for each who is told: one that is raised keeps the frames that it came through.
+        """
+        failure = self.failure
+        return None if failure is None else copy(failure)
 
     def drain(self) -> None:
         """Return when everything handed over is durable or refused. The decider thread only."""
@@ -312,4 +321,4 @@ def answer(future: Future[Any], value: Any) -> None:
 def _refuse(batch: list[Outbox], error: EngineError) -> None:
     for outbox in batch:
         for future, _ in outbox.answers:
-            answer(future, error)
+            answer(future, copy(error))

@@ -169,7 +169,16 @@ class ServiceBase:
                 if not answer.done():  # a caller may have given up meanwhile
                     answer.set_exception(error)
 
-        self._readers.submit(work)
+        def ended(_: Any) -> None:
+            if not answer.done():
+                answer.set_exception(StoreClosedError("The engine is closed."))
+
+        try:
+            reading = self._readers.submit(work)
+        except RuntimeError:  # its threads have ended
+            ended(None)
+            return
+        reading.add_done_callback(lambda finished: ended(None) if finished.cancelled() else None)
 
     def _compose(self, work: Callable[[], Any]) -> Future[Any]:
         """The value of a function that waits for other answers of this service.

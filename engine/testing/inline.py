@@ -61,6 +61,10 @@ class _InlineWriter(Writer):
     def drain(self) -> None:
         """Nothing waits."""
 
+    def fail(self, error: Exception) -> None:
+        """Refuse everything from now on."""
+        self._failed(error)
+
     def close(self) -> None:
         """Nothing waits."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from engine import task as worker_function
 from engine.core.events import EventKind, HistoryEvent
 from engine.errors import StoreClosedError, UnavailableError
 from engine.functions import FunctionRegistry
+from engine.runtime.desk import Desk
 from engine.runtime.runtime import Runtime
 from engine.service import Service
 from engine.store.base import Commit
@@ -178,6 +180,40 @@ def test_what_a_registry_took_and_the_disk_refused_is_forgotten(running: Running
         running.service.set_environment_variable("PLACE", "here").result(10)
     until(lambda: "other" not in {d["name"] for d in running.service.workflow_defs()})
     assert "PLACE" not in running.service.environment()
+
+
+def test_everybody_refused_gets_an_error_of_their_own(running: Running) -> None:
+    # One that is raised again and again would keep the frames of all who were told.
+    running.register(linear("a"))
+    running.store.broken = True
+    asked = [running.service.start_workflow({"name": "linear", "input": {}}) for _ in range(20)]
+    errors = [answer.exception(10) for answer in asked]
+    assert all(isinstance(error, UnavailableError) for error in errors)
+    assert len({id(error) for error in errors}) == 20
+    assert max(len(traceback.extract_tb(e.__traceback__)) for e in errors if e is not None) < 5
+    running.store.broken = False
+
+
+def test_a_fault_of_the_decider_is_forgotten_with_what_it_left_half_done(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.register(linear("a"))
+    before = running.start("linear")
+    decider = running.runtime.decider
+    hand_out = decider._hand_out
+
+    def fails(desk: Desk) -> None:
+        monkeypatch.setattr(decider, "_hand_out", hand_out)
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(decider, "_hand_out", fails)
+    refused = running.service.start_workflow({"name": "linear", "input": {}})
+    with pytest.raises(UnavailableError, match="ZeroDivisionError: a fault"):
+        refused.result(10)
+    until(lambda: running.runtime.writer.failure is None)
+    (task,) = running.service.poll("a", "w1", None, 1, 1000).result(10)
+    assert task["workflowInstanceId"] == before
+    assert running.service.running("linear") == [before]
 
 
 def test_a_closed_engine_says_so() -> None:

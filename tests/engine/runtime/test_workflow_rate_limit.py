@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ConflictError
+from engine.core.events import HistoryEvent
+from engine.errors import ConflictError, UnavailableError
+from engine.store.memory import MemoryStore
 from engine.testing.histories import Recording, replay
 from engine.testing.inline import InlineEngine
 
@@ -42,6 +44,48 @@ def test_slots_are_given_in_order_of_start() -> None:
         ids = [engine.start("flow", {"k": 1, "n": n}) for n in range(4)]
         order = [engine.complete("work")["workflowInstanceId"] for _ in ids]
         assert order == ids
+
+
+class FarStore(MemoryStore):
+    """Can't give the events of one execution, whose payloads lie in a bucket that is away."""
+
+    away = ""
+
+    def events(self, workflow_id: str, after: int = 0) -> list[HistoryEvent]:
+        if workflow_id == self.away:
+            raise UnavailableError("The bucket can't be reached.")
+        return super().events(workflow_id, after)
+
+
+def page_out_all(engine: InlineEngine) -> None:
+    engine.desk.executions.resident_limit = 0
+    for _ in range(3):
+        engine.decider.submit(lambda desk: None).result(0)
+    assert engine.desk.executions.paged_count == len(engine.desk.executions)
+
+
+def test_an_execution_that_ends_needs_nothing_of_those_that_wait_behind_it() -> None:
+    store = FarStore()
+    with InlineEngine(flow(), store=store) as engine:
+        first, second, third = [engine.start("flow", {"k": 1}) for _ in range(3)]
+        page_out_all(engine)
+        store.away = second
+        engine.complete("work")
+        assert str(engine.state(first).status) == "COMPLETED"
+        assert store.open_executions() == [second, third]
+        store.away = ""
+        engine.service.terminate(second, "can't be read").result(5)
+        engine.complete("work")
+        assert str(engine.state(third).status) == "COMPLETED"
+
+
+def test_a_slot_passes_by_what_is_paused_and_not_in_memory() -> None:
+    with InlineEngine(flow()) as engine:
+        _, second, third = [engine.start("flow", {"k": 1}) for _ in range(3)]
+        engine.service.pause(second).result(5)
+        page_out_all(engine)
+        engine.complete("work")
+        assert [len(engine.state(i).tasks) for i in (second, third)] == [0, 1]
 
 
 def test_each_value_of_the_key_has_its_own_limit() -> None:

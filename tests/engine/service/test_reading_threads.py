@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from engine import Engine
 from engine.core.events import HistoryEvent
-from engine.errors import NotFoundError
+from engine.errors import NotFoundError, StoreClosedError
 from engine.functions import FunctionRegistry
 from engine.service import Service
 from engine.service import base as service_base
@@ -131,3 +132,23 @@ def test_a_removed_child_leaves_the_rest_of_its_tree(service: Service) -> None:
     parent, child, _ = failed_family(service)
     service.remove(child).result(10)
     assert list(service.tree(parent).result(10)) == [parent]
+
+
+def test_who_waits_for_a_reading_is_told_that_the_engine_closes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(service._runtime.store, "events", lambda *_: [] if gate.wait(20) else [])
+    asked = [service.terminate(f"long ago {n}", "") for n in range(8)]
+    closing = threading.Thread(target=service.close)
+    closing.start()
+    for _ in range(500):
+        if asked[-1].done():
+            break
+        time.sleep(0.01)
+    gate.set()
+    closing.join(20)
+    asked.append(service.terminate("later", ""))
+    errors = [answer.exception(5) for answer in asked]
+    assert {type(error) for error in errors} == {NotFoundError, StoreClosedError}
+    assert isinstance(errors[-1], StoreClosedError)
