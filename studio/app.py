@@ -15,16 +15,19 @@ from bokeh.document import Document
 from engine.service.access import AUTHOR, VIEWER
 
 from .board_data import rail_counts
+from .condition import Condition
 from .contracts import Samples, StudioService
 from .copies import Copies
 from .gate import Gate, opening
+from .health_watch import HealthWatch
 from .live import Refresh
 from .page import Page
 from .pages import PAGES
 from .session import Session
 from .shell import Place, dress
+from .turns import next_turn
 from .views.greeted_view import GreetedView
-from .views.rail_view import RailView
+from .views.shell_view import ShellView
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ RAIL_REST_SECONDS = 1.0
 class StudioApp:
     """Pages over one service. Page functions run on the event loop, queries never do.
 
-    ``service`` and ``samples`` stay the caller's; ``close`` ends only the readers.
+    ``service`` and ``samples`` stay the caller's; ``close`` ends only its own threads.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class StudioApp:
         self.engine_words = f"Server {urlsplit(remote).netloc}" if remote else "Local engine"
         self.readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="studio-reader")
         self._counts: dict[str, int] = {}
+        self._health = HealthWatch(service, self.engine_words if remote else "")
 
     def pages(self) -> dict[str, Callable[[], Any]]:
         """Page functions by path, as ``panel.serve`` takes them."""
@@ -88,7 +92,8 @@ class StudioApp:
         return f"{caller.name}, {caller.role}" if caller is not None and caller.is_known else ""
 
     def close(self) -> None:
-        """End the reader threads; queries under way are let run out."""
+        """End the threads; queries under way are let run out."""
+        self._health.close()
         self.readers.shutdown(wait=True, cancel_futures=True)
 
     def _opener(self, kind: type[Page]) -> Callable[[], Any]:
@@ -98,7 +103,7 @@ class StudioApp:
             session = Session.from_address(pn.state.session_args or {})
             app = self._admit(document)
             page = kind(app, session, document)
-            rail = None if kind.is_shared else app._rail(session, document, page)
+            frame = app._frame(session, document, page)
             document.on_session_destroyed(lambda _: page.close())
             places = [] if kind.is_shared else Place.of(filter(app.offers, PAGES), kind)
             dress(
@@ -109,16 +114,16 @@ class StudioApp:
                 {} if kind.is_shared else self._counts,
                 self.engine_words,
                 app.caller_words,
+                app._condition(page),
             )
             view = pn.panel(page)
             view.server_doc(document, title=page.title, location=False)
-            if rail is not None:
-                rail.server_doc(document, title=page.title, location=False)
-            self._open_when_heard(page, view)
+            frame.server_doc(document, title=page.title, location=False)
+            self._open_when_heard(page, view, lambda: app._keep_condition(document, page, frame))
 
         return open_page
 
-    def _open_when_heard(self, page: Page, view: Any) -> None:
+    def _open_when_heard(self, page: Page, view: Any, opened: Callable[[], None]) -> None:
         """Open a page once the browser has the document and what draws it listens.
 
         Both: Panel keeps back what changes before the document is ready, and a view hears nothing
@@ -127,9 +132,11 @@ class StudioApp:
         missing = {"document"}
 
         def arrived(what: str) -> None:
+            is_last = missing == {what}
             missing.discard(what)
-            if not missing:
+            if is_last:
                 page.begin()
+                opened()
 
         if isinstance(view, GreetedView) and view.whole:
             missing.add("view")
@@ -153,13 +160,18 @@ class StudioApp:
             document.on_session_destroyed(lambda _: gate.forget(session_id))
         return self.acting_for(service)
 
-    def _rail(self, session: Session, document: Document, page: Page) -> RailView:
-        rail = RailView(counts=self._counts, theme=session.theme)
-        rail.link(session, theme="theme")
+    def _frame(self, session: Session, document: Document, page: Page) -> ShellView:
+        """The changing part of the frame. What a share link opens has no numbers."""
+        frame = ShellView({} if page.is_shared else self._counts, theme=session.theme)
+        frame.link(session, theme="theme")
+        if not page.is_shared:
+            self._keep_counts(document, page, frame)
+        return frame
 
+    def _keep_counts(self, document: Document, page: Page, frame: ShellView) -> None:
         def show(counts: dict[str, int]) -> None:
             self._counts = counts
-            rail.show(counts)
+            frame.show_counts(counts)
 
         refresh = Refresh(
             document,
@@ -169,4 +181,19 @@ class StudioApp:
             rest_seconds=RAIL_REST_SECONDS,
         )
         page.keep_fresh(refresh)
-        return rail
+
+    def _keep_condition(self, document: Document, page: Page, frame: ShellView) -> None:
+        def show() -> None:
+            was_well, now = frame.condition.is_well, self._condition(page)
+            if now != frame.condition:
+                frame.show_condition(now)
+            if now.is_well and not was_well:
+                page.look_again()
+
+        end = self._health.watch(lambda: next_turn(document, show))
+        document.on_session_destroyed(lambda _: end())
+        show()
+
+    def _condition(self, page: Page) -> Condition:
+        condition = self._health.condition
+        return condition.without_reason() if page.is_shared else condition

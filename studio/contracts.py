@@ -35,6 +35,10 @@ class StudioService(Protocol):
         """Hear committed events, on the notifier's thread."""
         ...
 
+    def health(self) -> dict[str, Any]:
+        """Whether commands are taken and searches answered, in Conductor's shape. Blocking."""
+        ...
+
     def workflow_defs(self) -> list[dict[str, Any]]:
         """Every version of every registered definition."""
         ...

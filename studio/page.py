@@ -70,6 +70,10 @@ class Page(pn.viewable.Viewer):
 
     def open(self) -> None:
         """Ask for the first data and start hearing news."""
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Ask for everything anew: what could not be read may be readable by now."""
         for refresh in self._refreshes:
             refresh.request()
 

@@ -1,4 +1,4 @@
-"""The frame around every page: rail, theme, title. Plain HTML, there before any script runs."""
+"""The frame around every page: rail, theme, title, notice. Plain HTML, there before any script."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bokeh.document import Document
 from jinja2 import Environment, FileSystemLoader, Template
 
 from . import browser_files
+from .condition import WELL, Condition
 from .page import Page, in_rail
 
 _UNNEEDED = re.compile(r'<script[^>]*\bsrc="[^"]*/bokeh-gl(\.min)?\.js[^"]*"[^>]*></script>')
@@ -43,6 +44,7 @@ def dress(
     counts: Mapping[str, int],
     engine_words: str = "Local engine",
     caller_words: str = "",
+    condition: Condition = WELL,
 ) -> None:
     """Give a document the frame.
 
@@ -51,9 +53,10 @@ def dress(
         places: The rail.
         title: Title of the browser tab.
         heading: First heading, replaced by the page's own once that is drawn.
-        counts: What the rail knew last; brought up to date by ``RailView``.
+        counts: What the rail knew last; brought up to date by ``ShellView``.
         engine_words: What the pages are about: the engine here, or a server's name.
         caller_words: Who has logged in and may log out; empty: nobody had to.
+        condition: What is the matter with the engine; brought up to date like the counts.
     """
     document.template = _template()
     document.title = title
@@ -63,12 +66,13 @@ def dress(
         counts=count_words(counts),
         engine_words=engine_words,
         caller_words=caller_words,
+        condition=condition,
         assets={name: browser_files.address(name) for name in browser_files.browser_files()},
     )
 
 
 def count_words(counts: Mapping[str, int]) -> dict[str, str]:
-    """Texts of the rail's numbers; the same words as ``rail.js`` writes."""
+    """Texts of the rail's numbers; the same words as ``shell_view.js`` writes."""
     if not counts:
         return {"failing": "", "live": "", "known": ""}
     failing, live, parts = counts["failing"], counts["live"], counts["parts"]

@@ -54,7 +54,7 @@ def error_of(response: httpx.Response, url: str) -> EngineError:
         response: The answer, read to its end.
         url: Root of the API, for the message.
     """
-    body = _body(response)
+    body = body_of(response)
     message = str(body.get("message") or "").strip()
     status = response.status_code
     if not message:
@@ -91,7 +91,8 @@ def _of_500(message: str, retryable: bool) -> EngineError:
     return UnavailableError(message) if retryable else IllegalStateError(message)
 
 
-def _body(response: httpx.Response) -> dict[str, Any]:
+def body_of(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object that an answer holds; empty when it holds something else."""
     try:
         body = loads(response.content)
     except ValueError:

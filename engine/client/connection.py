@@ -19,13 +19,15 @@ from urllib.parse import quote
 
 import httpx
 
-from ..errors import EngineError, InvalidRequestError, UnavailableError
+from ..errors import EngineError, InvalidRequestError, UnavailableError, UnsupportedError
 from ..models.codec import dumps, loads
-from .answers import error_of, is_stale_token
+from .answers import body_of, error_of, is_stale_token
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
 """How long a server may take for an answer, beyond what it was asked to wait."""
+REPORT_SECONDS: Final = 10.0
+"""How long it may take to say how it is."""
 ATTEMPTS: Final = 4
 _FIRST_REST_SECONDS: Final = 0.2
 _LONGEST_REST_SECONDS: Final = 5.0
@@ -148,6 +150,31 @@ class Connection:
                 continue
             self._rest(attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def report(self, *segments: str, mark: str) -> dict[str, Any]:
+        """The JSON object of a GET that a server which is unwell answers with 503. Asked once.
+
+        Args:
+            segments: Path below the root.
+            mark: A field by which the report is known from an error's body.
+
+        Raises:
+            UnavailableError: Nobody answers, or a proxy without a server behind it.
+            UnsupportedError: The server is there and has no such report.
+        """
+        path = "/".join(quote(segment, safe="") for segment in segments)
+        try:
+            response = self._http.get(
+                f"{self.url}/{path}", headers=self._headers(), timeout=_timeout(REPORT_SECONDS)
+            )
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+        report = body_of(response)
+        if mark in report and response.status_code in (200, 503):
+            return report
+        if response.status_code in _BUSY:
+            raise error_of(response, self.url)
+        raise UnsupportedError(f"{response.request.url} answers {response.status_code}, no report.")
 
     @contextmanager
     def stream(self, *segments: str, **query: Any) -> Iterator[Iterator[str]]:

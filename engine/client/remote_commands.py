@@ -273,5 +273,10 @@ class RemoteCommands:
     # -- the server ----------------------------------------------------------------------
 
     def health(self) -> Wire:
-        """Whether the server takes commands, in Conductor's shape."""
-        return dict(self._connection.get("health"))
+        """Whether the server takes commands, in Conductor's shape. Asked once, at once.
+
+        Raises:
+            UnavailableError: It can't be reached.
+            UnsupportedError: It does not tell.
+        """
+        return self._connection.report("health", mark="healthy")

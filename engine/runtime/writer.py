@@ -90,6 +90,8 @@ class Writer:
     """When the newest durable outbox was begun, epoch milliseconds; 0: there was none yet."""
     failure: EngineError | None = None
     """Why nothing can be written at present."""
+    reason = ""
+    """The same in short: what the store said, without what callers are told to do."""
     on_writable: Callable[[], None] | None = None
     """Called by the thread when the store can be written again; then ``go_on`` has to be."""
     _pause_seconds = FIRST_PAUSE_SECONDS
@@ -166,7 +168,8 @@ class Writer:
 
     def _failed(self, error: Exception) -> None:
         self._is_told = False
-        self.failure = _as_failure(error)
+        self.reason = _reason(error)
+        self.failure = _as_failure(error, self.reason)
 
     def close(self) -> None:
         """Commit what waits, then end the thread."""
@@ -254,13 +257,16 @@ class Writer:
             fault_point(TOLD)
 
 
-def _as_failure(error: Exception) -> EngineError:
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+
+
+def _as_failure(error: Exception, reason: str) -> EngineError:
     """What callers are told of a failed commit: it went wrong here, and may be sent again."""
     if isinstance(error, StoreCorruptError | StoreClosedError):
         return error
-    why = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
     return UnavailableError(
-        f"Nothing can be recorded at present, and nothing of this was: {why.rstrip('.')}. "
+        f"Nothing can be recorded at present, and nothing of this was: {reason.rstrip('.')}. "
         "The engine tries again by itself and goes on without a restart; then send this again."
     )
 

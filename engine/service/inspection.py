@@ -294,12 +294,30 @@ class InspectionService(MessageService):
         return dict(self._desk.environment)
 
     def health(self) -> Wire:
-        """Whether the engine takes commands and answers searches, in Conductor's shape."""
-        failure = self._runtime.writer.failure
-        lagging = self._runtime.store.health()["error"]
-        wrong = [str(reason) for reason in (failure, lagging) if reason is not None]
+        """Whether the engine takes commands and answers searches, in Conductor's shape.
+
+        ``details`` of each result: ``message`` as callers are told it, ``reason`` in short,
+        ``affects`` (``recording``, ``searching``) and ``isForGood``: it does not go on by itself.
+        """
+        writer = self._runtime.writer
+        failure, lagging = writer.failure, self._runtime.store.health()["error"]
+        wrong: list[Wire] = []
+        if failure is not None:
+            wrong.append(
+                {
+                    "message": str(failure),
+                    "reason": writer.reason,
+                    "affects": "recording",
+                    "isForGood": writer.is_ended,
+                }
+            )
+        if lagging is not None:
+            told = str(lagging)
+            wrong.append(
+                {"message": told, "reason": told, "affects": "searching", "isForGood": False}
+            )
         return {
-            "healthResults": [{"details": {"message": reason}} for reason in wrong],
+            "healthResults": [{"details": details} for details in wrong],
             "suppressedHealthResults": [],
             "healthy": not wrong,
         }

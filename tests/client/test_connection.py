@@ -137,6 +137,36 @@ def test_refusals_are_the_errors_of_the_engine(
     assert len(server.asked) == 1
 
 
+def test_a_report_of_a_server_that_is_unwell_is_an_answer_and_asked_for_once(
+    server: Server, connection: Connection
+) -> None:
+    report = {"healthy": False, "healthResults": []}
+    server.answer = lambda asked: (503, report)
+    assert connection.report("health", mark="healthy") == report
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, {"message": "No static resource api/health."}, UnsupportedError),
+        (401, {"message": "who are you"}, UnsupportedError),
+        (429, {"message": "too many"}, UnsupportedError),
+        (200, ["healthy"], UnsupportedError),
+        (502, {"message": "nobody behind"}, UnavailableError),
+        (503, {"message": "nobody behind"}, UnavailableError),
+    ],
+)
+def test_what_is_no_report_says_whether_the_server_is_there(
+    server: Server, connection: Connection, status: int, body: Any, kind: type[EngineError]
+) -> None:
+    server.answer = lambda asked: (status, body)
+    with pytest.raises(kind) as refusal:
+        connection.report("health", mark="healthy")
+    assert type(refusal.value) is kind
+    assert len(server.asked) == 1
+
+
 def test_problems_of_a_definition_are_told_with_their_places(
     server: Server, connection: Connection
 ) -> None:

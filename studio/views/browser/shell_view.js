@@ -1,7 +1,8 @@
 // @ts-check
-/** Keeps the rail's numbers and the theme of the page in step with Python. Draws nothing. */
+/** Keeps the rail's numbers, the notice strip and the theme of the page in step with Python. Draws
+ *  nothing of its own: the frame is there before any script. */
 import { greet } from "./hello.js";
-import { count } from "./ui.js";
+import { count, el } from "./ui.js";
 
 /** @param {{model: any}} context */
 export function render({ model }) {
@@ -10,22 +11,33 @@ export function render({ model }) {
     if (place && place.textContent !== text) place.textContent = text;
   };
   const numbers = () => {
-    const { known, parts, live, failing } = model.counts;
+    const { known, parts, live, failing } = model.frame.counts ?? {};
     if (known === undefined) return;
     put("failing", failing ? `${count(failing)} failing` : "");
     put("live", live ? `${count(live)} live` : "");
     const own = known - parts;
     put("known", `${count(own)} execution${own === 1 ? "" : "s"}${parts ? ` and ${count(parts)} sub-workflow${parts === 1 ? "" : "s"}` : ""}`);
   };
+  const condition = () => {
+    const now = model.frame.condition;
+    if (now === undefined) return;
+    put("engine", now.word);
+    const strip = document.querySelector(".notice");
+    const said = [now.headline, now.reason, now.words].filter(Boolean);
+    // Only what is new is read out, so a strip that says it already is left alone.
+    if (strip && [...strip.children].map((one) => one.textContent).join() !== said.join())
+      strip.replaceChildren(...said.map((text, at) => el(at ? "span" : "b", {}, text)));
+  };
   const theme = () => {
     const now = document.documentElement.dataset.theme ?? "light";
     if (model.theme !== now) model.theme = now;
   };
-  model.on("counts", numbers);
+  const draw = () => { numbers(); condition(); };
+  model.on("frame", draw);
   window.addEventListener("studio-theme", theme);
   model.on("remove", () => window.removeEventListener("studio-theme", theme));
-  numbers();
+  draw();
   theme();
-  greet(model, () => model.counts.version ?? 0);
+  greet(model, () => model.frame.version ?? 0);
   return document.createElement("span");
 }
