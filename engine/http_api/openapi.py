@@ -18,8 +18,8 @@ from ..models.codec import dumps
 from .answers import JSON, Answer, status_answer
 from .call import Call
 from .describing import Document, Parameter
+from .documents import DOCUMENTS
 from .health import installed_version
-from .route_documents import DOCUMENTS
 from .routing import Route
 
 MODELS: Final = {

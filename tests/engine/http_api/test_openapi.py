@@ -14,8 +14,8 @@ import pytest
 from door_client import Send
 
 from engine.http_api import ROUTES
+from engine.http_api.documents import DOCUMENTS
 from engine.http_api.openapi import document
-from engine.http_api.route_documents import DOCUMENTS
 from engine.http_api.routing import Route
 
 _READS = {
