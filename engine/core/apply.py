@@ -161,8 +161,9 @@ def _rerun(state: WorkflowState, event: HistoryEvent, definition_of: DefinitionO
 
 
 def _clear_tasks(state: WorkflowState) -> None:
-    for table in (state.tasks, state.latest, state.latest_by_base, state.unprocessed):
+    for table in (state.tasks, state.latest, state.latest_by_base, state.latest_loops):
         table.clear()
+    state.unprocessed.clear()
     state.open_task_ids.clear()
     state.revisited.clear()
     state.scripts.clear()

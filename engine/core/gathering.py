@@ -33,7 +33,10 @@ def joined_suffix(state: WorkflowState, task: TaskState) -> str:
 def joined_records(state: WorkflowState, references: list[str]) -> list[TaskState | None]:
     """The newest attempt of each full reference, None where there is no record yet."""
     nodes = state.definition.nodes
-    return [existing(state, ref, nodes.get(ref.split("__", 1)[0])) for ref in references]
+    return [
+        existing(state, reference, nodes.get(reference) or nodes.get(reference.rsplit("__", 1)[0]))
+        for reference in references
+    ]
 
 
 def body_records(state: WorkflowState, node: Node, task: TaskState) -> list[TaskState]:

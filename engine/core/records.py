@@ -28,7 +28,7 @@ def existing(state: WorkflowState, reference: str, node: Node | None) -> TaskSta
         return task
     loop = node.loop()
     if loop is not None:
-        loop_id = state.latest_by_base.get(loop.reference.split("__", 1)[0])
+        loop_id = state.latest_loops.get(loop.reference)
         if loop_id is not None and task.seq < state.tasks[loop_id].seq:
             return None
     return task

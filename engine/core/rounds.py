@@ -149,7 +149,7 @@ def _tell_loops(turn: Turn, record: TaskState) -> None:
     while node is not None and (node := node.loop()) is not None:
         loops.append(node)
     for loop in reversed(loops):
-        around = turn.state.tasks.get(turn.state.latest_by_base.get(loop.reference, ""))
+        around = turn.state.tasks.get(turn.state.latest_loops.get(loop.reference, ""))
         if around is not None and not around.status.is_terminal:
             task_type_of(turn, around).failed_inside(turn, around, turn.state.tasks[record.task_id])
 

@@ -158,6 +158,7 @@ class WorkflowState:
         "last_seq",
         "latest",
         "latest_by_base",
+        "latest_loops",
         "logic",
         "messages",
         "open_task_ids",
@@ -231,6 +232,8 @@ class WorkflowState:
         self.tasks: dict[str, TaskState] = {}
         self.latest: dict[str, str] = {}
         self.latest_by_base: dict[str, str] = {}
+        self.latest_loops: dict[str, str] = {}
+        """The newest record of each DO_WHILE, by the reference of its workflow task."""
         self.unprocessed: dict[str, int] = {}
         self.open_task_ids: dict[str, None] = {}
         self.revisited: dict[str, int] = {}

@@ -140,6 +140,8 @@ def _scheduled(state: WorkflowState, event: HistoryEvent) -> None:
 def _index(state: WorkflowState, task: TaskState) -> None:
     state.latest[task.reference_task_name] = task.task_id
     state.latest_by_base[task.base_reference] = task.task_id
+    if task.task_type == "DO_WHILE":
+        state.latest_loops[task.node] = task.task_id
     state.last_seq = max(state.last_seq, task.seq)
 
 
@@ -211,6 +213,7 @@ def reindex(state: WorkflowState) -> None:
     """Rebuild the derived tables of ``state`` from its task records."""
     state.latest.clear()
     state.latest_by_base.clear()
+    state.latest_loops.clear()
     state.executed_references.clear()
     state.last_seq = 0
     for task in state.tasks.values():

@@ -81,10 +81,11 @@ class Pruner:
         self._positions.sort(reverse=True)
 
     def _forget(self, workflow_id: str, fed: int) -> None:
-        """Strike an execution out, unless events have come since."""
+        """Strike an execution out, unless events have come since: those are for the next plan."""
         struck = self._connection.execute(
-            "DELETE FROM ended_executions WHERE workflow_id = ? AND position <= ?",
-            (workflow_id, fed),
+            "DELETE FROM ended_executions WHERE workflow_id = ? AND position <= ? "
+            f"AND NOT EXISTS (SELECT 1 FROM events WHERE execution = {EXECUTION_OF})",
+            (workflow_id, fed, workflow_id),
         ).rowcount
         if struck:
             forget_execution(self._connection, workflow_id)

@@ -110,7 +110,8 @@ def _check_indexes(state: WorkflowState) -> None:
     fresh = state.snapshot()
     reindex(fresh)
     for name in (
-        "latest", "latest_by_base", "unprocessed", "open_task_ids", "revisited", "scripts",
+        "latest", "latest_by_base", "latest_loops", "unprocessed", "open_task_ids", "revisited",
+        "scripts",
     ):  # fmt: skip
         kept, made = getattr(state, name), getattr(fresh, name)
         assert kept == made, f"{state.workflow_id}.{name}: {kept} should be {made}"

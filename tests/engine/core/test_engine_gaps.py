@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import NotFoundError
 from engine.testing.audit import audit_engine
-from engine.testing.definitions import fork, loop, set_variable, simple, sub, wait, workflow
+from engine.testing.definitions import fork, loop, node, set_variable, simple, sub, wait, workflow
 from engine.testing.inline import InlineEngine
 
 Wire = dict[str, Any]
@@ -164,3 +164,43 @@ def test_result_for_an_unknown_task_stores_no_log_lines() -> None:
         task = engine.state(execution).task("a")
         assert task is not None
         assert [line["log"] for line in engine.service.logs(task.task_id)] == ["mine"]
+
+
+def test_names_with_two_underscores_are_no_iterations() -> None:
+    branches = fork("f", [simple("t"), simple("u")], [simple("loop__b")])
+    rounds = loop("loop__a", *branches, condition="$.loop__a.iteration < 2")
+    with InlineEngine(workflow("w", rounds)) as engine:
+        execution = engine.start("w")
+        for _ in range(2):
+            for name in ("t", "loop__b", "u"):
+                engine.complete(name)
+        assert str(engine.state(execution).status) == "COMPLETED"
+
+
+def test_a_join_waits_for_this_rounds_branch_whatever_its_name() -> None:
+    inner = loop(
+        "inner__x", *fork("f", [simple("s"), simple("t__x")], [simple("u")]), condition="false"
+    )
+    outer = loop("outer__x", inner, condition="$.outer__x.iteration < 2")
+    with InlineEngine(workflow("w", outer)) as engine:
+        execution = engine.start("w")
+        for _ in range(2):
+            engine.complete("u")
+            join = engine.state(execution).task("f_join__1")
+            assert join is not None
+            assert str(join.status) == "IN_PROGRESS"
+            engine.complete("s")
+            engine.complete("t__x")
+        assert str(engine.state(execution).status) == "COMPLETED"
+
+
+def test_a_loop_fails_with_its_switch_whatever_its_name() -> None:
+    chooses = node(
+        "s", "SWITCH", evaluatorType="javascript", expression="nope()", decisionCases={"x": []}
+    )
+    with InlineEngine(workflow("w", loop("a__loop", "a", chooses))) as engine:
+        execution = engine.start("w")
+        engine.complete("a")
+        task = engine.state(execution).task("a__loop")
+        assert task is not None
+        assert str(task.status) == "FAILED"

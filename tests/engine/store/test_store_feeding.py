@@ -101,6 +101,29 @@ def test_a_half_forgotten_execution_is_reopened_whole(
     assert store.query("SELECT count(*) AS n FROM events") == [{"n": len(long) + 1}]
 
 
+def test_an_event_that_comes_while_its_execution_is_being_forgotten_is_not_lost(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store._feeder, "_tidy", lambda prunes: False)
+    long = history("long", steps=300)
+    store.commit(commit_of(long))
+    store.catch_up()
+    store._journal.prune(store._history.watermark)
+    late = event("long", len(long) + 1, EventKind.TASKS_EVALUATED, {})
+    store.commit(Commit(events=[late]))
+    store.catch_up()  # what is planned to be forgotten does not have it, the history does
+    for _ in range(10):
+        store._journal.prune(store._history.watermark)
+    assert store.events("long") == [*long, late]
+    again = event("long", len(long) + 2, EventKind.WORKFLOW_RESTARTED, {})
+    store.commit(Commit(events=[again], reopened=["long"]))
+    assert store.events("long") == [*long, late, again]
+    with closing(sqlite3.connect(store._journal.path)) as journal:
+        query = "SELECT count(*), count(j.execution) FROM events LEFT JOIN journalled AS j "
+        query += "ON j.execution = events.execution"
+        assert journal.execute(query).fetchone() == (len(long) + 2, len(long) + 2)
+
+
 def test_a_reopened_execution_survives_the_loss_of_the_history(tmp_path: Path) -> None:
     path = tmp_path / "x.duckdb"
     events = history("a")
