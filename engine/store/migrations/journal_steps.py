@@ -170,5 +170,13 @@ JOURNAL_STEPS: Final = (
             "DROP TABLE events_by_id",
         ),
     ),
-    Step(7, "checksums of removals", ("ALTER TABLE removals ADD COLUMN seal INTEGER",)),
+    Step(
+        7,
+        "checksums of removals; a second place for what had one, which tells when rows are lost",
+        (
+            "ALTER TABLE removals ADD COLUMN seal INTEGER",
+            "CREATE INDEX protected_by_time ON protected (wall_ms)",
+            "CREATE INDEX audit_by_time ON audit (wall_ms)",
+        ),
+    ),
 )

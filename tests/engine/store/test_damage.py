@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,28 @@ def test_a_text_that_became_bytes_on_disk_is_never_answered(tmp_path: Path, tabl
         assert changed.execute(f"UPDATE {table} SET {_KINDS[table]}").rowcount
     with pytest.raises(StoreCorruptError), closing(Journal(path)) as journal:
         _everything(journal)
+
+
+_EMPTY_LEAF = {"protected": 0x0A, "audit": 0x0D, "metadata": 0x0D, "logs": 0x0D, "events": 0x0D}
+"""By table: what its root begins with when it has no rows."""
+
+
+@pytest.mark.parametrize("table", _EMPTY_LEAF)
+def test_rows_lost_with_their_page_are_noticed_at_the_start(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "x.journal"
+    with closing(Journal(path)) as journal:
+        for commit in islice(_commits(ended=False), 2):
+            journal.commit(commit)
+    with closing(sqlite3.connect(path)) as looked:
+        where = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        [page] = looked.execute(where, (table,)).fetchone()
+        [size] = looked.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    head = struct.pack(">BHHHB", _EMPTY_LEAF[table], 0, 0, size, 0)
+    content[(page - 1) * size : page * size] = head.ljust(size, b"\0")
+    path.write_bytes(content)
+    with pytest.raises(StoreCorruptError):
+        Journal(path)
 
 
 def _store_questions(store: LocalStore) -> Questions:
