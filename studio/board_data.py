@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .execution_filter import STATUS_SQL, STATUSES
-from .execution_list import Query, rows_by_id
+from .execution_list import rows_by_id
+from .reopened import STOOD_ENDED, Query
 from .words import last_task, place_words
 
 SPANS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000}
@@ -48,11 +49,16 @@ buckets AS (
         count(*) AS ended
     FROM base WHERE {_ENDED} GROUP BY 1
 ),
+idle AS (
+    SELECT workflow_id, sum(to_ms - greatest(from_ms, create_time)) AS ms
+    FROM ({STOOD_ENDED}) JOIN base USING (workflow_id) WHERE to_ms > create_time GROUP BY 1
+),
 workflows AS (
     SELECT workflow_type AS workflow, max(workflow_version) AS version, count(*) AS n,
         count(*) FILTER (WHERE {_FAILED}) AS failed,
-        quantile_cont(end_time - create_time, [0.5, 0.95, 0.99]) AS durations
-    FROM base WHERE {_ENDED} GROUP BY 1 ORDER BY n DESC, 1 LIMIT 6
+        quantile_cont(end_time - create_time - coalesce(ms, 0), [0.5, 0.95, 0.99]) AS durations
+    FROM base LEFT JOIN idle USING (workflow_id) WHERE {_ENDED}
+    GROUP BY 1 ORDER BY n DESC, 1 LIMIT 6
 ),
 recent AS (
     SELECT workflow_id FROM base ORDER BY create_time DESC, workflow_id LIMIT 8

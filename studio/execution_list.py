@@ -6,13 +6,13 @@ Everything here is blocking SQL: call it off the event loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from .execution_filter import FACET_SQL, STATUS_SQL, ExecutionFilter, marks
+from .reopened import Query, reopened
 from .words import CONTROL_TYPES, last_task, place_words, waits_for
 
-Query = Callable[[str, Sequence[Any]], list[dict[str, Any]]]
 PAGE_SIZE: Final = 50
 FACET_SIZE: Final = 8
 OPEN: Final = ("RUNNING", "PAUSED")
@@ -54,7 +54,10 @@ def load_executions(
 
 
 def rows_by_id(query: Query, workflow_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return rows for a list of executions, newest first, with one line of ``note`` each."""
+    """Return rows for a list of executions, newest first, with one line of ``note`` each.
+
+    ``idle_ms`` of their time they stood ended; ``again`` says who was opened again, and when.
+    """
     if not workflow_ids:
         return []
     found = query(
@@ -63,10 +66,13 @@ def rows_by_id(query: Query, workflow_ids: Sequence[str]) -> list[dict[str, Any]
         workflow_ids,
     )
     waiting = _waiting(query, [row["workflow_id"] for row in found if row["status"] in OPEN])
-    return [_row(row, waiting) for row in found]
+    again = reopened(query, found)
+    return [_row(row, waiting, again.get(row["workflow_id"])) for row in found]
 
 
-def _row(row: dict[str, Any], waiting: dict[str, str]) -> dict[str, Any]:
+def _row(
+    row: dict[str, Any], waiting: dict[str, str], again: dict[str, Any] | None
+) -> dict[str, Any]:
     lead, note = "", ""
     if row["status"] in OPEN:
         note = waiting.get(row["workflow_id"], "")
@@ -90,6 +96,8 @@ def _row(row: dict[str, Any], waiting: dict[str, str]) -> dict[str, Any]:
         "correlation_id": row["correlation_id"],
         "start_ms": row["create_time"],
         "end_ms": 0 if row["status"] in OPEN else row["end_time"] or 0,
+        "idle_ms": again["idle_ms"] if again else 0,
+        "again": again,
         "lead": lead,
         "note": note.splitlines()[0][:300] if note else "",
         "place": place_words(row["failed_path"]),

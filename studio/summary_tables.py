@@ -60,6 +60,7 @@ CREATE TABLE tasks (
     worker_id VARCHAR, domain VARCHAR, reason_for_incompletion VARCHAR, error_type VARCHAR,
     fingerprint VARCHAR, sub_workflow_id VARCHAR, retried_task_id VARCHAR, poll_count INTEGER,
     optional BOOLEAN, input_data VARCHAR, output_data VARCHAR, removed BOOLEAN DEFAULT false);
+CREATE TABLE events (workflow_id VARCHAR, number INTEGER, kind VARCHAR, wall_ms BIGINT);
 """
 
 

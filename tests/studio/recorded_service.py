@@ -32,6 +32,8 @@ TASK_COLUMNS = """
     scheduled_time BIGINT, start_time BIGINT, end_time BIGINT, update_time BIGINT,
     worker_id VARCHAR, optional BOOLEAN, removed BOOLEAN DEFAULT false"""
 
+EVENT_COLUMNS = "workflow_id VARCHAR, number INTEGER, kind VARCHAR, wall_ms BIGINT"
+
 
 class RecordedService:
     """The part of the service that pages read, over rows a test puts in."""
@@ -49,6 +51,7 @@ class RecordedService:
         self._database = duckdb.connect(":memory:")
         self._database.execute(f"CREATE TABLE executions ({EXECUTION_COLUMNS})")
         self._database.execute(f"CREATE TABLE tasks ({TASK_COLUMNS})")
+        self._database.execute(f"CREATE TABLE events ({EVENT_COLUMNS})")
         self._lock = threading.Lock()
         self.subscribers: list[Callable[[list[Any]], None]] = []
 
@@ -63,6 +66,7 @@ class RecordedService:
         with self._lock:
             self._database.execute("DELETE FROM executions")
             self._database.execute("DELETE FROM tasks")
+            self._database.execute("DELETE FROM events")
 
     def add_execution(self, workflow_id: str, status: str = "COMPLETED", **columns: Any) -> None:
         now = int(time.time() * 1000)
@@ -101,6 +105,12 @@ class RecordedService:
             **columns,
         }
         self._insert("tasks", row)
+
+    def add_events(self, workflow_id: str, *events: tuple[str, int]) -> None:
+        """Kinds with their times, in order."""
+        for number, (kind, wall_ms) in enumerate(events, 1):
+            row = {"workflow_id": workflow_id, "number": number, "kind": kind, "wall_ms": wall_ms}
+            self._insert("events", row)
 
     def subscribe(
         self, callback: Callable[[list[Any]], None], workflow_id: str | None = None

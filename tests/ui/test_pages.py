@@ -153,3 +153,23 @@ def test_unknown_execution_gets_a_page_with_a_way_back(open_page):
     expect(page.get_by_role("heading", name="There is no such execution here.")).to_be_visible()
     page.get_by_role("link", name="All executions").click()
     page.wait_for_url("**/executions")
+
+
+def test_execution_that_was_retried_by_hand_says_so_beside_its_duration(open_page, service):
+    now = int(time.time() * 1000)
+    service.add_execution("again", create_time=now - 7_300_000, end_time=now - 60_000)
+    service.add_events(
+        "again",
+        ("WorkflowEnded", now - 7_200_000),
+        ("WorkflowRetried", now - 100_000),
+        ("WorkflowEnded", now - 60_000),
+    )
+    page = open_page("executions")
+    cell = page.locator("tbody td.du")
+    expect(cell).to_have_attribute("title", re.compile("^Retried by hand at .*1 h 58 min before"))
+    expect(cell.locator(".t")).to_have_text("2:20")  # 100 s and 40 s
+    expect(cell).to_contain_text("retried by hand")
+    page = open_page("")
+    recent = page.get_by_role("link", name=re.compile("order_flow again"))
+    expect(recent).to_contain_text("2:20")
+    expect(recent).to_contain_text("retried by hand")

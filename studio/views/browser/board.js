@@ -1,7 +1,7 @@
 // @ts-check
 /** The Board: what fails now, how much goes through, who waits. Draws `model.data`; asks through
  *  `model.request`. The throughput plot is a Bokeh figure that Python hands over as a child. */
-import { ago, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, svg, took } from "./ui.js";
+import { again_sign, again_words, ago, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, svg, took, worked } from "./ui.js";
 import { greet } from "./hello.js";
 import { sharing } from "./sharing.js";
 import { starting } from "./start.js";
@@ -130,7 +130,7 @@ function drawRecent(box, data) {
   box.note.classList.add("end");
   box.body.replaceChildren(...data.recent.map((/** @type {any} */ one) => {
     const look = status(one.status), note = [one.lead, one.note].filter(Boolean).join(" ");
-    return row(one.id, look, [one.workflow, " ", el("code", { class: "t3" }, one.id.slice(0, 8))], [note || look.word], one.end_ms ? el("span", { class: "t2" }, `${took(one.end_ms - one.start_ms)} · ${ago(one.start_ms)}`) : el("span", { class: `word ${look.family}` }, `${look.word} ${took(Date.now() - one.start_ms)}`));
+    return row(one.id, look, [one.workflow, " ", el("code", { class: "t3" }, one.id.slice(0, 8))], [note || look.word], el("span", { class: one.end_ms ? "t2" : `word ${look.family}`, title: again_words(one) || null }, again_sign(one), one.again ? " " : "", one.end_ms ? `${took(worked(one))} · ${ago(one.start_ms)}` : `${look.word} ${took(worked(one))}`));
   }));
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** The Executions page: quick searches, search line, facets, table. Python holds the data; this
  *  draws `model.page` and asks for another one through `model.request`. */
-import { clock, copyButton, count, el, execution, glyph, moment, ready, search, status, STATUS, took } from "./ui.js";
+import { again_sign, again_words, clock, copyButton, count, el, execution, glyph, moment, ready, search, status, STATUS, took, worked } from "./ui.js";
 import { greet } from "./hello.js";
 import { starting } from "./start.js";
 
@@ -128,7 +128,7 @@ export function render({ model }) {
       name === "status" ? glyph(status(value).glyph, status(value).family) : null, el("span", { class: "ell" }, word), n === null ? null : el("span", { class: "c" }, count(n)));
   }
   function drawRows() {
-    const longest = Math.max(1, ...page.rows.map((/** @type {any} */ row) => (row.end_ms || Date.now()) - row.start_ms));
+    const longest = Math.max(1, ...page.rows.map((/** @type {any} */ row) => worked(row)));
     table.hidden = !page.rows.length; empty.hidden = page.rows.length > 0;
     if (!page.rows.length) drawEmpty();
     const ids = new Set(page.rows.map((/** @type {any} */ row) => row.id));
@@ -151,7 +151,7 @@ export function render({ model }) {
   /** @param {HTMLTableRowElement} row @param {any} data @param {number} longest */
   function fillRow(row, data, longest) {
     const look = status(data.status), open = !data.end_ms, hot = look.family === "failure";
-    const ms = (data.end_ms || Date.now()) - data.start_ms;
+    const ms = worked(data);
     const bar = el("i", { class: look.family });
     // Square root: short executions stay visible beside one that took an hour.
     bar.style.width = `${Math.max(2, Math.sqrt(ms / longest) * 100)}%`;
@@ -160,7 +160,7 @@ export function render({ model }) {
       el("td", { class: "st" }, el("span", { class: "status" }, glyph(look.glyph, look.family), look.word)),
       el("td", { class: "wf" }, el("a", { href: execution(data.id), tabindex: -1 }, el("b", {}, data.workflow)), el("span", { class: "mono" }, data.id.slice(0, 8))),
       el("td", { class: "tm", title: moment(data.start_ms) }, clock(data.start_ms)),
-      el("td", { class: "du" }, el("span", { class: "dur" }, bar, el("span", { class: "t", "data-since": open ? data.start_ms : null }, took(ms)))),
+      el("td", { class: "du", title: again_words(data) || null }, el("span", { class: "dur" }, bar, again_sign(data), el("span", { class: "t", "data-since": open ? data.start_ms + data.idle_ms : null }, took(ms)))),
       el("td", { class: "er", title: [data.place, data.lead, data.note].filter(Boolean).join(" · ") }, data.lead ? el("b", {}, data.lead) : null, data.lead ? " " : "", el("span", {}, data.note)),
       el("td", { class: "re num" }, data.retries ? count(data.retries) : ""));
   }

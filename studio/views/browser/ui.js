@@ -49,6 +49,7 @@ const GLYPHS = {
   search: [["circle", { cx: 7, cy: 7, r: 4.5, ...LINE }], ["path", { d: "M10.5 10.5l3.3 3.3", ...LINE }]],
   close: [["path", { d: "M4 4l8 8M12 4l-8 8", ...LINE }]],
   arrow: [["path", { d: "M3 8h9.5M9 4.5 12.5 8 9 11.5", ...LINE }]],
+  again: [["path", { d: "M13.2 8.6A5.3 5.3 0 1 1 11.6 4.2L13.2 5.8M13.4 2.2v3.8H9.6", ...LINE }]],
   copy: [["rect", { x: 5.5, y: 5.5, width: 8, height: 8, rx: 1.5, ...LINE, "stroke-width": 1.3 }], ["path", { d: "M3.5 10.5h-1v-8h8v1", ...LINE, "stroke-width": 1.3 }]],
   branch: [["circle", { cx: 4, cy: 3.4, r: 1.8, ...LINE }], ["circle", { cx: 4, cy: 12.6, r: 1.8, ...LINE }], ["circle", { cx: 12, cy: 5.4, r: 1.8, ...LINE }], ["path", { d: "M4 5.2v5.6M12 7.2c0 2.6-4 2-7 3.6", ...LINE }]],
   worker: [["rect", { x: 2, y: 2.5, width: 12, height: 4.5, rx: 1, ...LINE }], ["rect", { x: 2, y: 9, width: 12, height: 4.5, rx: 1, ...LINE }], ["path", { d: "M4.6 4.8h.1M4.6 11.2h.1", ...LINE }]],
@@ -113,6 +114,18 @@ export function clock(ms, seconds = true) {
 
 /** The moment in full with its zone, for titles. @param {number} ms */
 export const moment = (ms) => new Date(ms).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
+
+/** How long an execution was at work, in milliseconds; the time in which it stood ended before
+ *  somebody opened it again is not counted. @param {any} row of a list @param {number} [now] */
+export const worked = (row, now = Date.now()) => (row.end_ms || now) - row.start_ms - row.idle_ms;
+
+/** What a duration leaves out, as a title; "" when nothing. @param {any} row of a list */
+export const again_words = (row) => row.again
+  ? `${row.again.word[0].toUpperCase()}${row.again.word.slice(1)} by hand at ${clock(row.again.at_ms, false)}; it stood ended for ${took(row.again.stood_ms)} before that, which is not counted` : "";
+
+/** The sign beside such a duration, with its words for those who don't see it; null when there is none.
+ *  @param {any} row of a list */
+export const again_sign = (row) => row.again ? el("span", { class: "again", title: again_words(row) }, glyph("again"), el("span", { class: "sr" }, `${row.again.word} by hand,`)) : null;
 
 /** Address of an execution. @param {string} id */
 export const execution = (id) => `execution?id=${encodeURIComponent(id)}`;
