@@ -49,7 +49,7 @@ class ExecutionFilter:
     task: tuple[str, ...] = ()
     """Reference names of the task that failed."""
     cause: tuple[str, ...] = ()
-    """Fingerprints of failures."""
+    """What failures say, by their keys (``execution_causes.cause_key``); in SQL: fingerprints."""
     text: str = ""
     """Found anywhere in id, correlation id, workflow, error or input; case does not matter."""
     sub_workflows: bool = False

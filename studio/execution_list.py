@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from .execution_causes import CAUSES_READ, Causes, same_causes
 from .execution_filter import FACET_SQL, STATUS_SQL, ExecutionFilter, marks
 from .reopened import Query, reopened
 from .words import CONTROL_TYPES, last_task, place_words, waits_for
@@ -31,13 +32,16 @@ def load_executions(
 
     Keys: ``rows`` newest first, ``total`` that match, ``known`` executions in all (counted only
     when nothing matches), ``start``, ``size``, ``facets``, ``filter``, ``sql``, ``took_ms``,
-    ``cause_words`` by fingerprint, and ``ways_out``, filled only when nothing matches.
+    ``cause_words`` by key, and ``ways_out``, filled only when nothing matches.
     """
     began = time.perf_counter()
-    total, facets, ids = _search(query, wanted, start, size)
+    causes = Causes(query, wanted)
+    searched = causes.searched(wanted)
+    total, facets, ids = _search(query, searched, start, size)
     if total and not ids:
         start = (total - 1) // size * size
-        total, facets, ids = _search(query, wanted, start, size)
+        total, facets, ids = _search(query, searched, start, size)
+    facets = {name: _with_ticked(rows, getattr(wanted, name)) for name, rows in facets.items()}
     return {
         "rows": rows_by_id(query, ids),
         "total": total,
@@ -46,9 +50,11 @@ def load_executions(
         "size": size,
         "facets": facets,
         "filter": wanted.as_dict(),
-        "sql": wanted.as_sql(),
-        "cause_words": _cause_words(facets["cause"]),
-        "ways_out": [] if total else _ways_out(query, wanted),
+        "sql": searched.as_sql(),
+        "cause_words": {
+            row["value"]: row["label"] or causes.words(row["value"]) for row in facets["cause"]
+        },
+        "ways_out": [] if total else _ways_out(query, wanted, causes),
         "took_ms": round((time.perf_counter() - began) * 1000),
     }
 
@@ -131,7 +137,8 @@ def _search(
     """How many match, counts per facet and the ids of one page: one pass over the executions.
 
     Finding the newest version of every execution is what costs, so it is done once. A facet's
-    counts leave its own ticks out: they say what one more tick would give.
+    counts leave its own ticks out: they say what one more tick would give. Fingerprints come in
+    great numbers, since texts that are the same are put together afterwards.
     """
     scope, parameters = wanted.scope()
     conditions = wanted.conditions()
@@ -146,9 +153,9 @@ def _search(
         f"WHERE {_all_but('')} ORDER BY n DESC, value LIMIT {int(size)} OFFSET {int(start)})",
     ]
     parts += [
-        f"(SELECT '{name}' AS part, {name} AS value, count(*) AS n, any_value(error) AS label "
+        f"(SELECT '{name}' AS part, {name} AS value, count(*) AS n, min(error) AS label "
         f"FROM base WHERE {_all_but(name)} AND {name} <> '' GROUP BY {name} "
-        f"ORDER BY n DESC, value LIMIT {FACET_SIZE})"
+        f"ORDER BY n DESC, value LIMIT {CAUSES_READ if name == 'cause' else FACET_SIZE})"
         for name in conditions
     ]
     rows = query(
@@ -160,9 +167,8 @@ def _search(
     for row in rows:
         by_part.setdefault(row["part"], []).append(row)
     page = sorted(by_part.get("page", []), key=lambda row: (-row["n"], row["value"]))
-    facets = {
-        name: _with_ticked(by_part.get(name, []), getattr(wanted, name)) for name in conditions
-    }
+    facets = {name: by_part.get(name, []) for name in conditions}
+    facets["cause"] = same_causes(sorted(facets["cause"], key=_most_first))[:FACET_SIZE]
     return by_part["total"][0]["n"], facets, [row["value"] for row in page]
 
 
@@ -170,9 +176,13 @@ def _all_but(left_out: str) -> str:
     return " AND ".join(f"in_{name}" for name in FACET_SQL if name != left_out)
 
 
+def _most_first(row: dict[str, Any]) -> tuple[int, str]:
+    return -row["n"], row["value"]
+
+
 def _with_ticked(rows: list[dict[str, Any]], ticked: tuple[str, ...]) -> list[dict[str, Any]]:
     """Values by count; a ticked one stays in the list even when nothing has it any more."""
-    rows = sorted(rows, key=lambda row: (-row["n"], row["value"]))
+    rows = sorted(rows, key=_most_first)
     found = [{"value": row["value"], "n": row["n"], "label": row["label"]} for row in rows]
     there = {row["value"] for row in rows}
     return found + [{"value": one, "n": 0, "label": ""} for one in ticked if one not in there]
@@ -187,17 +197,15 @@ def _known(query: Query) -> int:
     return query("SELECT count(*) AS n FROM executions WHERE NOT removed", ())[0]["n"]
 
 
-def _cause_words(causes: list[dict[str, Any]]) -> dict[str, str]:
-    return {row["value"]: row["label"] or row["value"][:12] for row in causes}
-
-
-def _ways_out(query: Query, wanted: ExecutionFilter) -> list[dict[str, Any]]:
+def _ways_out(query: Query, wanted: ExecutionFilter, causes: Causes) -> list[dict[str, Any]]:
     """For each chip: how many would match without it, most first."""
     ways = []
     for chip in wanted.chips():
         without = wanted.without(chip["name"], chip["value"])
-        ways.append({**chip, "n": _total(query, without)})
+        ways.append({**chip, "n": _total(query, causes.searched(without))})
     if not (wanted.sub_workflows or wanted.text):
         shown = ExecutionFilter.parse({**wanted.as_dict(), "sub_workflows": True})
-        ways.append({"name": "sub_workflows", "value": "1", "n": _total(query, shown)})
+        ways.append(
+            {"name": "sub_workflows", "value": "1", "n": _total(query, causes.searched(shown))}
+        )
     return sorted((way for way in ways if way["n"]), key=lambda way: -way["n"])
