@@ -239,6 +239,7 @@ class Decider:
             self._execute(letter, outbox)
             while self._come_again:
                 self._execute(self._come_again.pop(0), outbox)
+        desk.retrieval.look_again(desk)
         desk.due_window.keep_up(desk)
         self._ring()
         left_over = desk.carry_out_effects()
@@ -341,7 +342,7 @@ class Decider:
                     desk.scheduler.ring(desk, workflow_id, task_ids)
                     continue
                 if desk.executions.page(workflow_id) is not None:
-                    desk.retrieval.fetch(desk, workflow_id)  # its timers ring when it is back
+                    desk.retrieval.insist(desk, workflow_id)  # its timers ring when it is back
                     continue
                 due = [task_id for task_id in task_ids if task_id]
                 if len(due) < len(task_ids):  # one for the execution may be for any of its tasks

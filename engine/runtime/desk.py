@@ -267,7 +267,7 @@ class Desk(Filing):
             return False
         # What can't be read is for the effect itself to find out, and to tell.
         effects = self._effects  # those of now: after a refused commit there are others
-        self.retrieval.fetch(
+        self.retrieval.insist(
             self,
             missing[0],
             lambda error: effects.append((workflow_id, effect, error is None)),
@@ -288,8 +288,8 @@ class Desk(Filing):
             elif workflow_id in self.executions:
                 try:
                     self.act(workflow_id)
-                except EngineError as error:
-                    logger.error("Execution %s can't go on: %s", workflow_id, error)
+                except Exception:  # one that it needs can't be read
+                    logger.exception("Execution %s can't go on.", workflow_id)
 
     def _go_on_when_read(self, workflow_id: str) -> None:
         """Give an execution that is paged out its share once it is back, as one with a new slot."""
@@ -299,7 +299,7 @@ class Desk(Filing):
             if error is None and workflow_id not in unfinished:
                 unfinished.append(workflow_id)
 
-        self.retrieval.fetch(self, workflow_id, then)
+        self.retrieval.insist(self, workflow_id, then)
 
     # -- scripts -------------------------------------------------------------------------
 

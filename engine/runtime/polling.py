@@ -15,7 +15,7 @@ from ..core.state import TaskState, WorkflowState
 from ..core.turn import Turn
 from ..core.updates import start_task, update_task
 from ..core.wire import task_wire
-from ..errors import EngineError, NotFoundError
+from ..errors import NotFoundError
 from ..models.enums import TaskStatus
 from ..store.faults import fault_point
 from .answers import Answer
@@ -106,10 +106,8 @@ class Polling:
         for entry in entries:
             if desk.executions.page(entry.workflow_id) is None:
                 present.append(entry)
-                continue
-            reason = f"reading/{entry.workflow_id}"
-            desk.queues.hold(entry, reason)
-            desk.retrieval.fetch(desk, entry.workflow_id, _released(desk, reason))
+            else:
+                _hold_until_read(desk, entry)
         return present
 
     def _hand_over(
@@ -119,8 +117,9 @@ class Polling:
         for entry in entries:
             try:
                 state = desk.executions.get(entry.workflow_id)
-            except EngineError as error:  # damaged: others of the queue are handed out
+            except Exception as error:  # damaged, or away: others of the queue are handed out
                 logger.error("Task %s can't be handed out: %s", entry.task_id, error)
+                _hold_until_read(desk, entry)
                 continue
             task = None if state is None else state.tasks.get(entry.task_id)
             if state is None or task is None or task.status.is_terminal:
@@ -201,6 +200,12 @@ class Polling:
             desk.act(workflow_id, apply_result, actor)
             fault_point(RESULT_TAKEN)
         return state.tasks.get(task_id) or task
+
+
+def _hold_until_read(desk: Desk, entry: Entry) -> None:
+    reason = f"reading/{entry.workflow_id}"
+    desk.queues.hold(entry, reason)
+    desk.retrieval.insist(desk, entry.workflow_id, _released(desk, reason))
 
 
 def _released(desk: Desk, reason: str) -> Then:

@@ -7,11 +7,13 @@ execution is put aside until it has been read; everybody else goes on meanwhile.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.events import HistoryEvent
+from ..errors import StoreClosedError, StoreCorruptError
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -24,6 +26,10 @@ ReadApart = Callable[[Callable[[], Any], Use], None]
 Then = Callable[[Exception | None], None]
 """Told that an execution is in memory, or why it can't be."""
 
+RETRY_MS: Final = 5_000
+_FOR_GOOD: Final = (StoreCorruptError, StoreClosedError)
+"""Why reading again would not help; else a bucket may be out of reach for a while."""
+
 
 class Retrieval:
     """Which executions are being read, and who waits for each. Decider thread only."""
@@ -31,6 +37,8 @@ class Retrieval:
     def __init__(self) -> None:
         """Nothing is being read."""
         self._waiting: dict[str, list[Then]] = {}
+        self._later: deque[tuple[int, str, Then | None]] = deque()
+        """(when to read again, execution, who is told)."""
 
     @property
     def is_busy(self) -> bool:
@@ -57,6 +65,29 @@ class Retrieval:
             desk.read_apart(lambda: desk.store.events(workflow_id), use)
         if then is not None:
             waiting.append(then)
+
+    def insist(self, desk: Desk, workflow_id: str, then: Then | None = None) -> None:
+        """The same for what nobody would ask for again: a timer, a parent that has to be told.
+
+        It is read again until that succeeds; ``then`` is told so, or that the store is damaged.
+        """
+
+        def came(error: Exception | None) -> None:
+            if error is not None and not isinstance(error, _FOR_GOOD):
+                at = desk.clock.now().wall_ms + RETRY_MS
+                self._later.append((at, workflow_id, then))
+            elif then is not None:
+                then(error)
+
+        self.fetch(desk, workflow_id, came)
+
+    def look_again(self, desk: Desk) -> None:
+        """Read again what could not be read some time ago. Once a batch."""
+        if self._later:
+            now_ms = desk.clock.now().wall_ms
+            while self._later and self._later[0][0] <= now_ms:
+                _, workflow_id, then = self._later.popleft()
+                self.insist(desk, workflow_id, then)
 
     def _arrived(self, desk: Desk, workflow_id: str, found: Future[list[HistoryEvent]]) -> None:
         waiting = self._waiting.pop(workflow_id)

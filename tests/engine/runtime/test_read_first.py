@@ -40,9 +40,12 @@ class GatedStorage(MemoryStorage):
         self.gate = threading.Event()
         self.gate.set()
         self.asked = threading.Event()
+        self.is_away = False
 
     def get(self, name: str) -> bytes:
         self.asked.set()
+        if self.is_away:
+            raise ConnectionError("the bucket can't be reached")
         assert self.gate.wait(20)
         return super().get(name)
 
@@ -178,6 +181,26 @@ def test_what_cannot_be_read_is_told_to_who_asked(running: Running) -> None:
         running.service.workflow(large).result(10)
     assert running.service.poll("job", "w", None, 1, 0).result(10) == []
     assert running.goes_on()
+
+
+def test_what_could_not_be_read_for_a_while_goes_on_afterwards(running: Running) -> None:
+    parent = running.start("parent", LARGE)
+    waits = running.start("waits", LARGE)
+    works = running.start("works", {**LARGE, "n": 7})
+    (sub,) = running.service.workflow(parent).result(10)["tasks"]
+    running.page_out()
+    running.storage.gate.set()
+    running.storage.is_away = True
+    polled = running.service.poll("job", "w", None, 1, 5000)
+    running.service.terminate(sub["subWorkflowId"], "enough").result(10)
+    running.clock.move(seconds=1800)
+    assert running.goes_on()
+    running.storage.is_away = False
+    running.clock.move(seconds=6)
+    until(lambda: running.service.workflow(parent).result(10)["status"] == "TERMINATED")
+    until(lambda: running.service.workflow(waits).result(10)["status"] == "COMPLETED")
+    found = polled.result(10) or running.service.poll("job", "w", None, 1, 0).result(10)
+    assert [task["workflowInstanceId"] for task in found] == [works]
 
 
 def test_what_waits_when_the_engine_closes_is_answered(running: Running) -> None:
