@@ -173,3 +173,47 @@ def test_execution_that_was_retried_by_hand_says_so_beside_its_duration(open_pag
     recent = page.get_by_role("link", name=re.compile("order_flow again"))
     expect(recent).to_contain_text("2:20")
     expect(recent).to_contain_text("retried by hand")
+
+
+LONG_NAME = "customer_onboarding_with_identity_verification"
+ENDLESS_NAME = "urn:acme:" + "warehouse:incremental-snapshot:" * 8 + "orders"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_long_workflow_names_get_the_room_they_need_within_reason(open_page, service, width):
+    for name in (LONG_NAME, ENDLESS_NAME):
+        service.add_execution(
+            f"{len(name):08x}-of-it",
+            "FAILED",
+            workflow_type=name,
+            error="ValueError: amount is negative",
+            failed_path="order_flow/charge_card",
+            fingerprint="p",
+        )
+    page = open_page("executions", width=width)
+    cells = page.locator("tbody td.wf")
+    expect(cells).to_have_count(2)
+    is_whole = "(one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
+    names = {
+        cell.locator("b").inner_text(): cell.locator(".wfn" if width < 700 else "a")
+        for cell in cells.all()
+    }
+    if width != 1024:
+        assert names[LONG_NAME].evaluate(is_whole)
+    assert not names[ENDLESS_NAME].evaluate(is_whole)
+    for cell in cells.all():
+        title = cell.get_attribute("title")
+        assert title.startswith(f"{cell.locator('b').inner_text()}, version 7, ")
+        assert title.endswith("-of-it")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # The rest of the row keeps its place and can be read.
+    error = page.locator("tbody td.er").first.bounding_box()
+    assert error["width"] >= (140 if width == 1024 else 200)
+    assert error["x"] + error["width"] <= width
+    if width > 700:
+        heads = [one.bounding_box()["x"] for one in page.locator("thead th:visible").all()]
+        row = page.locator("tbody tr").first.locator("td:visible").all()
+        assert [one.bounding_box()["x"] for one in row] == pytest.approx(heads)
+        assert page.locator("tbody td.wf .mono").first.is_visible()
+    else:
+        assert all(one.bounding_box()["height"] <= 66 for one in cells.all())  # three lines

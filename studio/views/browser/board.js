@@ -112,7 +112,7 @@ function drawFlows(box, data) {
     el("tbody", {}, ...data.workflows.map((/** @type {any} */ flow) => {
       const share = flow.failed_share * 100, bar = el("i", {});
       bar.style.width = `${Math.max(share ? 2 : 0, Math.min(100, share))}%`;
-      return el("tr", {}, el("td", {}, el("a", { class: "wn", href: search({ workflow: [flow.workflow] }) }, flow.workflow), " ", el("span", { class: "t3 xs" }, `v${flow.version}`)),
+      return el("tr", {}, el("td", {}, el("a", { class: "wn", title: flow.workflow, href: search({ workflow: [flow.workflow] }) }, flow.workflow), " ", el("span", { class: "t3 xs" }, `v${flow.version}`)),
         el("td", { class: "num" }, flow.per_hour >= 10 ? count(Math.round(flow.per_hour)) : flow.per_hour.toFixed(1)),
         el("td", {}, el("span", { class: "rate" }, el("span", { class: "rb", "aria-hidden": "true" }, bar), el("b", { class: share ? "hot" : "" }, `${share && share < 10 ? share.toFixed(1) : Math.round(share)} %`))),
         el("td", { class: "num t2" }, flow.durations_ms.map(took).join(" · ")));

@@ -103,7 +103,7 @@ export function render({ model }) {
     const found = [];
     for (const name of ["status", "workflow", "task", "cause"])
       for (const value of page.filter[name] ?? [])
-        found.push(el("span", { class: "chip" }, el("i", {}, { status: "status", workflow: "workflow", task: "failed task", cause: "error" }[name]), el("span", { class: "ell" }, words(name, value)),
+        found.push(el("span", { class: "chip" }, el("i", {}, { status: "status", workflow: "workflow", task: "failed task", cause: "error" }[name]), el("span", { class: "ell", title: words(name, value) }, words(name, value)),
           el("button", { type: "button", "aria-label": `Remove ${words(name, value)}`, click: () => change(name, value, false) }, glyph("close"))));
     chips.replaceChildren(...found);
     const root = /** @type {ShadowRoot} */ (input.getRootNode());
@@ -158,7 +158,7 @@ export function render({ model }) {
     row.className = hot ? "hot" : "";
     row.replaceChildren(
       el("td", { class: "st" }, el("span", { class: "status" }, glyph(look.glyph, look.family), look.word)),
-      el("td", { class: "wf" }, el("a", { href: execution(data.id), tabindex: -1 }, el("b", {}, data.workflow)), el("span", { class: "mono" }, data.id.slice(0, 8))),
+      el("td", { class: "wf", title: `${data.workflow}, version ${data.version}, ${data.id}` }, el("span", { class: "wfn" }, el("a", { href: execution(data.id), tabindex: -1 }, el("b", {}, data.workflow)), el("span", { class: "mono" }, data.id.slice(0, 8)))),
       el("td", { class: "tm", title: moment(data.start_ms) }, clock(data.start_ms)),
       el("td", { class: "du", title: again_words(data) || null }, el("span", { class: "dur" }, bar, again_sign(data), el("span", { class: "t", "data-since": open ? data.start_ms + data.idle_ms : null }, took(ms)))),
       el("td", { class: "er", title: [data.place, data.lead, data.note].filter(Boolean).join(" · ") }, data.lead ? el("b", {}, data.lead) : null, data.lead ? " " : "", el("span", {}, data.note)),
