@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..models.capability import EVERY_CAPABILITY
+from ..models.codec import recorded
 from .service_client import ServiceClient
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class LocalClient(ServiceClient):
     def service(self) -> Service:
         """The engine behind it."""
         return self._service
+
+    def _own(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy as it is read from a record: whoever changes it changes nothing in the engine."""
+        copy: dict[str, Any] = recorded(dict(value))
+        return copy
 
     @property
     def capabilities(self) -> frozenset[str]:

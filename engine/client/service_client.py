@@ -52,6 +52,10 @@ class ServiceClient(Drawn):
         """What carries the calls out."""
         return self._service
 
+    def _own(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given or shown, apart from what the back end keeps: a network does that."""
+        return dict(value)
+
     def register_workflow_def(self, definition: WorkflowDef | Wire, overwrite: bool = True) -> None:
         """Store one version of a workflow definition."""
         self._service.create_workflow_def(_wire(definition), overwrite).result()
@@ -106,7 +110,7 @@ class ServiceClient(Drawn):
         """Start an execution and return its id."""
         request = _given(
             name=name,
-            input=dict(input or {}),
+            input=self._own(input or {}),
             version=version,
             correlationId=correlation_id,
             priority=priority,
@@ -117,11 +121,12 @@ class ServiceClient(Drawn):
 
     def workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
         """One execution."""
-        return Workflow.from_wire(self._service.workflow(workflow_id, include_tasks).result())
+        found = self._service.workflow(workflow_id, include_tasks).result()
+        return Workflow.from_wire(self._own(found))
 
     def task(self, task_id: str) -> Task:
         """One attempt of a task."""
-        return Task.from_wire(self._service.task(task_id).result())
+        return Task.from_wire(self._own(self._service.task(task_id).result()))
 
     def running(self, name: str) -> list[str]:
         """Ids of the open executions of a definition."""
@@ -183,8 +188,8 @@ class ServiceClient(Drawn):
         request = _given(
             reRunFromWorkflowId=workflow_id,
             reRunFromTaskId=task_id,
-            taskInput=None if task_input is None else dict(task_input),
-            workflowInput=None if workflow_input is None else dict(workflow_input),
+            taskInput=None if task_input is None else self._own(task_input),
+            workflowInput=None if workflow_input is None else self._own(workflow_input),
             correlationId=correlation_id,
         )
         return self._service.rerun(workflow_id, request).result()
@@ -211,11 +216,11 @@ class ServiceClient(Drawn):
     ) -> list[Task]:
         """Take up to ``count`` tasks."""
         found = self._service.poll(task_type, worker_id, domain, count, timeout_ms).result()
-        return [Task.from_wire(wire) for wire in found]
+        return [Task.from_wire(self._own(wire)) for wire in found]
 
     def update_task(self, result: TaskResult | Wire) -> str:
         """Report on a task and return its id."""
-        return self._service.update_task(_wire(result)).result()
+        return self._service.update_task(self._own(_wire(result))).result()
 
     def update_task_by_reference(
         self,
@@ -227,18 +232,18 @@ class ServiceClient(Drawn):
     ) -> str | None:
         """Report on the open task of a reference name."""
         return self._service.update_task_by_reference(
-            workflow_id, reference, status, dict(output or {}), worker_id
+            workflow_id, reference, status, self._own(output or {}), worker_id
         ).result()
 
     def signal(
         self, workflow_id: str, status: str, output: Mapping[str, Any] | None = None
     ) -> None:
         """Answer the first open WAIT."""
-        self._service.signal(workflow_id, status, dict(output or {})).result()
+        self._service.signal(workflow_id, status, self._own(output or {})).result()
 
     def push_message(self, workflow_id: str, payload: Mapping[str, Any]) -> str:
         """Send a message to a running execution; its id."""
-        return self._service.push_message(workflow_id, dict(payload)).result()
+        return self._service.push_message(workflow_id, self._own(payload)).result()
 
     def task_types(self) -> list[dict[str, Any]]:
         """What a palette shows of each task type."""
@@ -291,8 +296,8 @@ class ServiceClient(Drawn):
         return self._service.branch(
             workflow_id,
             task_id,
-            None if input_edits is None else dict(input_edits),
-            None if workflow_input is None else dict(workflow_input),
+            None if input_edits is None else self._own(input_edits),
+            None if workflow_input is None else self._own(workflow_input),
             self._actor,
         ).result()
 

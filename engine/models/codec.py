@@ -33,6 +33,11 @@ def dumps(value: JsonValue) -> bytes:
         return _encoder.encode(with_whole_characters(value))
 
 
+def recorded(value: JsonValue) -> JsonValue:
+    """A copy of a value as it will be read from its record: JSON only, nothing of it shared."""
+    return _decoder.decode(dumps(value))
+
+
 def whole_characters(text: str) -> str:
     """A text whose surrogates are joined to characters; a half of a pair alone is U+FFFD."""
     try:
