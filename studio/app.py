@@ -162,7 +162,7 @@ class StudioApp:
 
     def _frame(self, session: Session, document: Document, page: Page) -> ShellView:
         """The changing part of the frame. What a share link opens has no numbers."""
-        frame = ShellView({} if page.is_shared else self._counts, theme=session.theme)
+        frame = ShellView(None if page.is_shared else self._counts, theme=session.theme)
         frame.link(session, theme="theme")
         if not page.is_shared:
             self._keep_counts(document, page, frame)

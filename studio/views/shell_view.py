@@ -18,17 +18,17 @@ class ShellView(BrowserView):
 
     frame = param.Dict(
         default={},
-        doc="counts: known, parts, live, failing, or nothing yet; condition: word, headline, "
-        "words, reason.",
+        doc="counts: known, parts, live, failing; empty: not known yet; None: the rail has none. "
+        "condition: word, headline, words, reason.",
     )
     theme = param.String(default="light", doc="light or dark, as the page shows it now.")
 
     _bundle = module("shell_view.js")
 
-    def __init__(self, counts: Mapping[str, int], **params: Any) -> None:
-        """``counts``: what the rail was rendered with; empty: it has none."""
+    def __init__(self, counts: Mapping[str, int] | None, **params: Any) -> None:
+        """``counts``: what the rail was rendered with; None: it has none."""
         super().__init__(**params)
-        self._counts, self._condition = dict(counts), WELL
+        self._counts, self._condition = counts, WELL
         self.on_hello(self._show_both)
 
     @property
@@ -38,7 +38,7 @@ class ShellView(BrowserView):
 
     def show_counts(self, counts: Mapping[str, int]) -> None:
         """Bring the rail's numbers up to date."""
-        self._counts = dict(counts)
+        self._counts = counts
         self._show_both()
 
     def show_condition(self, condition: Condition) -> None:
@@ -47,4 +47,5 @@ class ShellView(BrowserView):
         self._show_both()
 
     def _show_both(self) -> None:
-        self.show({"counts": self._counts, "condition": self._condition._asdict()})
+        counts = None if self._counts is None else dict(self._counts)
+        self.show({"counts": counts, "condition": self._condition._asdict()})

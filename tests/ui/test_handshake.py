@@ -97,6 +97,17 @@ def test_first_data_that_gets_lost_is_sent_again(
     assert page.evaluate("window.loads") == 1
 
 
+def test_numbers_of_the_rail_that_get_lost_are_sent_again(
+    page: Any, service: RecordedService
+) -> None:
+    fill(service, 30)
+    with StudioServer(service, port=0) as fresh:  # it knows no numbers yet
+        line = Line(page, first(1, '"known"'))
+        page.goto(f"{fresh.url}/executions", wait_until="commit")
+        expect(page.locator('[data-rail="known"]')).to_have_text("30 executions")
+        assert line.dropped == 1
+
+
 def test_unknown_execution_is_told_though_the_answer_got_lost(
     page: Any, server: StudioServer
 ) -> None:

@@ -26,7 +26,7 @@ export function render({ model }) {
     const said = [now.headline, now.reason, now.words].filter(Boolean);
     // Only what is new is read out, so a strip that says it already is left alone.
     if (strip && [...strip.children].map((one) => one.textContent).join() !== said.join())
-      strip.replaceChildren(...said.map((text, at) => el(at ? "span" : "b", {}, text)));
+      strip.replaceChildren(...said.flatMap((text, at) => (at ? [" ", el("span", {}, text)] : [el("b", {}, text)])));
   };
   const theme = () => {
     const now = document.documentElement.dataset.theme ?? "light";
@@ -38,6 +38,7 @@ export function render({ model }) {
   model.on("remove", () => window.removeEventListener("studio-theme", theme));
   draw();
   theme();
-  greet(model, () => model.frame.version ?? 0);
+  // Without its numbers a rail has nothing of use yet; one that has none (null) needs none.
+  greet(model, () => (model.frame.counts === null || model.frame.counts?.known !== undefined ? model.frame.version ?? 0 : 0));
   return document.createElement("span");
 }
