@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future
-from typing import Any, cast
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar, cast
 
 from ..core.apply import fold
 from ..core.events import HistoryEvent
@@ -37,6 +37,7 @@ from .clock import FakeClock
 from .scripts import Evaluator, evaluate, outcome_of
 
 Wire = dict[str, Any]
+T = TypeVar("T")
 
 _MOST_BATCHES = 20
 """A batch that leaves something over has done thousands of events."""
@@ -77,6 +78,29 @@ class _InlineDecider(Decider):
     def submit(self, command: Command, may_wait: bool = False, reads: bool = False) -> Future[Any]:
         future = super().submit(command, may_wait, reads)
         self.after()
+        return future
+
+
+class _AtOnce(Executor):
+    """Reads on the calling thread, so that a world is the same every time; never amid a turn."""
+
+    def __init__(self, engine: InlineEngine) -> None:
+        self._engine = engine
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a function now, or as soon as the batch that is being decided is over."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        if self._engine.is_deciding:
+            self._engine.put_off.append(run)
+        else:
+            run()
         return future
 
 
@@ -136,7 +160,10 @@ class InlineEngine:
         self._task_types = task_types.extended([EventTask(event_publishers)])
         self._started = 0
         self._stepping = threading.RLock()
-        """A reader's thread decides what it asks for: never beside another's turn."""
+        """A thread of the service decides what it asks for: never beside another's turn."""
+        self.is_deciding = False
+        self.put_off: deque[Callable[[], None]] = deque()
+        """What the batch that is being decided wants to read afterwards."""
         self._open()
         self.clock.on_move(self.run_until_idle)
         self.register(*definitions, task_defs=task_defs)
@@ -160,6 +187,7 @@ class InlineEngine:
         self.decider.after = self.run_until_idle
         # The service asks nothing of a runtime but what stands above.
         self.service = Service(cast(Runtime, self))
+        self.service._readers = cast(ThreadPoolExecutor, _AtOnce(self))
         self.decider.submit(recover).result(0)
 
     def _read_apart(self, read: Callable[[], Any], use: Use) -> None:
@@ -203,7 +231,7 @@ class InlineEngine:
         with self._stepping:
             while True:
                 for _ in range(_MOST_BATCHES):
-                    if not self.decider.step():
+                    if not self._step():
                         break
                 else:
                     raise RuntimeError(f"The engine is still busy after {_MOST_BATCHES} batches.")
@@ -215,6 +243,18 @@ class InlineEngine:
                 if self.hold_scripts or not self.waiting_scripts:
                     return
                 self._next_script()
+
+    def _step(self) -> bool:
+        """Take one batch, then read what it has put off; whether more waits."""
+        self.is_deciding = True
+        try:
+            goes_on = self.decider.step()
+        finally:
+            self.is_deciding = False
+        goes_on = goes_on or bool(self.put_off)
+        while self.put_off:
+            self.put_off.popleft()()
+        return goes_on
 
     def run_script(self) -> bool:
         """Run the script that waits longest, then go on; False when none waits."""

@@ -332,7 +332,7 @@ class World:
 
         self._submit(take)
         self.engine.run_until_idle()
-        tasks = given[0]
+        tasks = given[0] if given else []  # refused while nothing can be written
         self._held += [(task["workflowInstanceId"], task["taskId"]) for task in tasks]
         return tasks
 
