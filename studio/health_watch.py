@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 3.0
 """So far apart the engine is asked, however many pages are open; not at all while none is."""
+_UNTOLD_FACTOR: Final = 10
+"""So many times less often a server is asked that does not tell: it may log what it refuses."""
 Heard = Callable[[], Any]
 
 
@@ -87,7 +89,7 @@ class HealthWatch:
 
     def _run(self) -> None:
         while self._is_wanted():
-            found = self._look()
+            found, rest_seconds = self._look()
             with self._changed:
                 told = list(self._watchers.values()) if found != self._condition else []
                 if self._watchers:
@@ -95,7 +97,7 @@ class HealthWatch:
             for heard in told:
                 self._tell(heard)
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._is_new, self._every_seconds)
+                self._changed.wait_for(lambda: self._closed or self._is_new, rest_seconds)
 
     def _is_wanted(self) -> bool:
         """Wait until somebody watches; False when it is over."""
@@ -104,16 +106,17 @@ class HealthWatch:
             self._is_new = False
             return not self._closed
 
-    def _look(self) -> Condition:
+    def _look(self) -> tuple[Condition, float]:
+        """How the engine is, and how long to rest then."""
         try:
-            return condition_of(self._service.health(), self._server)
+            return condition_of(self._service.health(), self._server), self._every_seconds
         except UnavailableError as error:
-            return out_of_reach(error, self._server)
-        except EngineError as error:  # it is there and does not tell
+            return out_of_reach(error, self._server), self._every_seconds
+        except EngineError as error:
             logger.debug("The health is not told: %s", error)
         except Exception:
             logger.exception("The health could not be asked for.")
-        return WELL
+        return WELL, self._every_seconds * _UNTOLD_FACTOR
 
     @staticmethod
     def _tell(heard: Heard) -> None:

@@ -184,9 +184,11 @@ def test_what_was_the_matter_when_the_last_page_closed_is_not_told_to_the_next_o
 def test_a_server_that_does_not_tell_is_not_said_to_be_unwell(error: Exception) -> None:
     service = Told()
     service.report = error
-    watch = HealthWatch(service, every_seconds=0.01)
+    watch = HealthWatch(service, every_seconds=0.02)
+    begun = time.monotonic()
     watch.watch(lambda: None)
     until(lambda: service.asked > 2)
+    assert time.monotonic() - begun >= 0.4  # it is left in peace
     assert watch.condition == WELL
     watch.close()
 
