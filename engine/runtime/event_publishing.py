@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..errors import NonRetryableError
+from ..models.codec import recorded
 from ..publishers import EventMessage, EventPublisher
 from ..workers.outcome import TaskOutcome
 from .daemon_threads import DaemonThreads
@@ -49,7 +50,7 @@ class EventWorker:
         kind, _, address = sink.partition(":")
         try:
             publisher = self._publishers[kind]
-            publisher.publish(EventMessage(task["taskId"], sink, address, output))
+            publisher.publish(EventMessage(task["taskId"], sink, address, recorded(output)))
         except BaseException as error:
             final = isinstance(error, NonRetryableError)
             return TaskOutcome(

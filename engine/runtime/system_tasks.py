@@ -10,6 +10,7 @@ from typing import Any
 
 from ..binding import output_of
 from ..errors import NonRetryableError
+from ..models.codec import recorded
 from ..system_tasks import Elsewhere, InProgress, SystemTask, SystemTaskContext
 from ..workers.outcome import TaskOutcome
 from .daemon_threads import DaemonThreads
@@ -88,6 +89,7 @@ class SystemTaskRunner:
 
     def _context(self, task: Wire) -> SystemTaskContext:
         send = self._send_heartbeat
+        task = recorded(task)  # whatever is done to it, the engine's own stays as it is
         return SystemTaskContext(
             task,
             self._system_task.checked_input(task.get("inputData") or {}),

@@ -76,6 +76,31 @@ def test_start_then_execute_until_it_is_done_on_threads_of_their_own() -> None:
     assert done.tasks[0].task_type == "INVOICE"
 
 
+class Careless(SystemTask):
+    """Changes what it is shown."""
+
+    task_type = "CARELESS"
+    summary = "Change what it is shown."
+
+    def start(self, context: SystemTaskContext) -> InProgress:
+        context.input["items"].append("mine")
+        return InProgress({"seen": []}, again_after_seconds=0)
+
+    def execute(self, context: SystemTaskContext) -> Any:
+        context.output["seen"].append("mine")
+        raise NonRetryableError("enough")
+
+
+def test_what_it_does_to_its_input_and_output_is_its_own() -> None:
+    careless = node("c", "CARELESS", inputParameters={"items": "${workflow.input.items}"})
+    with Engine(system_tasks=[Careless()]) as engine:
+        engine.client.register_workflow_def(workflow("w", careless))
+        failed = engine.run("w", {"items": [1]})
+        events = engine.client.events(failed.workflow_id)
+    assert failed.input == events[0].data["input"] == {"items": [1]}
+    assert failed.tasks[0].input_data == {"items": [1]}
+
+
 class Held(Invoice):
     """Starts, and is looked after again in an hour; or never returns before it may."""
 
