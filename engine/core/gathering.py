@@ -87,9 +87,17 @@ def gathered(state: WorkflowState, task: TaskState, before: int | None = None) -
             nothing more is gathered if the record itself is as young: the JOIN was not looked
             at since. None for the present.
     """
+    return _gathered(state, task, before, {})
+
+
+def _gathered(
+    state: WorkflowState, task: TaskState, before: int | None, known: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """``known``: of joins met on the way. One that waits for itself shows what it has recorded."""
     output = dict(task.output_data)
     if before is not None and task.last_event >= before:
         return output
+    known[task.task_id] = task.output_data
     references = joined_references(state, task)
     for reference, record in zip(references, joined_records(state, references), strict=True):
         if record is None:
@@ -98,9 +106,12 @@ def gathered(state: WorkflowState, task: TaskState, before: int | None = None) -
             child = record.sub_workflow_id
             shown = {"subWorkflowId": child} if child else {}
         elif is_open_join(record):
-            shown = gathered(state, record, before)
+            shown = known.get(record.task_id)
+            if shown is None:
+                shown = _gathered(state, record, before, known)
         else:
             shown = record.output_data
         if shown:
             output[reference] = shown
+    known[task.task_id] = output
     return output

@@ -204,3 +204,28 @@ def test_a_loop_fails_with_its_switch_whatever_its_name() -> None:
         task = engine.state(execution).task("a__loop")
         assert task is not None
         assert str(task.status) == "FAILED"
+
+
+def test_a_join_that_waits_for_itself_can_be_shown_and_ended() -> None:
+    forked, join = fork("f", [simple("a")], [simple("b")])
+    join["joinOn"] = ["a", "f_join"]
+    with InlineEngine(workflow("w", forked, join)) as engine:
+        execution = engine.start("w")
+        engine.complete("a", {"n": 1})
+        shown = engine.service.workflow(execution).result(5)
+        assert shown["tasks"][3]["outputData"] == {"a": {"n": 1}}
+        engine.service.terminate(execution, "it waits for itself").result(5)
+        assert str(engine.state(execution).status) == "TERMINATED"
+
+
+def test_joins_of_joins_are_gathered_once_each() -> None:
+    branches = [[simple("a")]]
+    tasks: list[Wire] = []
+    for depth in range(12):
+        tasks = fork(f"f{depth}", *branches)
+        tasks[1]["joinOn"] = tasks[1]["joinOn"] * 8
+        branches = [[*tasks]]
+    with InlineEngine(workflow("w", *tasks)) as engine:
+        execution = engine.start("w")
+        assert len(engine.service.workflow(execution).result(5)["tasks"]) == 25
+        engine.service.terminate(execution, "enough").result(5)
