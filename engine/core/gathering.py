@@ -94,10 +94,10 @@ def _gathered(
     state: WorkflowState, task: TaskState, before: int | None, known: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """``known``: of joins met on the way. One that waits for itself shows what it has recorded."""
+    known[task.task_id] = task.output_data
     output = dict(task.output_data)
     if before is not None and task.last_event >= before:
         return output
-    known[task.task_id] = task.output_data
     references = joined_references(state, task)
     for reference, record in zip(references, joined_records(state, references), strict=True):
         if record is None:
@@ -106,9 +106,9 @@ def _gathered(
             child = record.sub_workflow_id
             shown = {"subWorkflowId": child} if child else {}
         elif is_open_join(record):
-            shown = known.get(record.task_id)
-            if shown is None:
-                shown = _gathered(state, record, before, known)
+            if record.task_id not in known:
+                _gathered(state, record, before, known)
+            shown = known[record.task_id]
         else:
             shown = record.output_data
         if shown:
