@@ -12,7 +12,7 @@ from tornado.web import RequestHandler
 from engine.errors import EngineError, ForbiddenError, TooManyRequestsError
 from engine.http_api.guard import Guard, is_same_origin
 from engine.http_api.identity import LINK_COOKIE, SESSION_COOKIE, cookie_value
-from engine.service.accounts import SESSION_SECONDS
+from engine.service.credentials import SESSION_SECONDS
 
 from .bare_pages import bare_page
 

@@ -18,7 +18,7 @@ from engine.errors import (
 from engine.functions import FunctionRegistry
 from engine.runtime.throttle import LoginThrottle, RateLimit
 from engine.service import Service
-from engine.service.accounts import SESSION_SECONDS, TOKEN_SECONDS
+from engine.service.credentials import SESSION_SECONDS, TOKEN_SECONDS
 from engine.testing.clock import FakeClock
 
 PASSWORD = "correct horse battery"
