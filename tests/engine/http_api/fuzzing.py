@@ -119,8 +119,9 @@ class Fuzzer:
         get, delete = self.session.get, self.session.delete
         api = f"{self.url}/api"
         while True:
-            found = get(f"{api}/workflow/search", params={"size": 500}, timeout=60).json()
-            ids = [line["workflowId"] for line in found["results"]]
+            found = get(f"{api}/workflow/search", params={"size": 500}, timeout=60)
+            assert found.status_code == 200, found.text
+            ids = [line["workflowId"] for line in found.json()["results"]]
             if not ids:
                 break
             self.session.post(f"{api}/workflow/bulk/terminate", json=ids, timeout=60)
