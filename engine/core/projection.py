@@ -74,6 +74,11 @@ def shown_payload(payload: dict[str, Any], path: str) -> dict[str, Any]:
     return {"externalPayloadStoragePath": path} if path else payload
 
 
+def _int32(number: int) -> int:
+    """A number that came as data as near as a column can hold it: the event has it exactly."""
+    return max(-(2**31), min(number, 2**31 - 1))
+
+
 def execution_row(state: WorkflowState) -> ExecutionRow:
     """The row of an execution as it stands now; one that failed names its first cause."""
     failed_path, error, mark = _cause(state) if state.status in _FAILED else (None, None, None)
@@ -82,10 +87,10 @@ def execution_row(state: WorkflowState) -> ExecutionRow:
         workflow_id=state.workflow_id,
         version=state.last_event,
         workflow_type=_workflow_type(state),
-        workflow_version=state.definition.version if state.definition is not None else 0,
+        workflow_version=_int32(state.definition.version if state.definition is not None else 0),
         status=str(state.status),
         correlation_id=state.correlation_id,
-        priority=state.priority,
+        priority=_int32(state.priority),
         create_time=state.create_time,
         update_time=state.update_time,
         end_time=state.end_time,

@@ -20,6 +20,7 @@ from .lenient import (
     Boolean,
     Document,
     Integer,
+    Integer32,
     ListOf,
     MapOf,
     OptionalBoolean,
@@ -87,7 +88,7 @@ class SchemaDef(AuditedModel):
     wire_title: ClassVar[str] = "schema definition"
 
     name: Text = ""
-    version: Integer = 1
+    version: Integer32 = 1
     type: Annotated[SchemaType | None, enum_of(SchemaType, None)] = None
     data: dict[str, Any] | None = None
     external_ref: OptionalText = None
@@ -283,7 +284,7 @@ class WorkflowDef(Drawn, AuditedModel):
 
     name: Text = ""
     description: OptionalText = None
-    version: Integer = 1
+    version: Integer32 = 1
     tasks: ListOf[WorkflowTask] = Field(default_factory=list)
     input_parameters: ListOf[Text] = Field(default_factory=list)
     output_parameters: Document = Field(default_factory=dict)

@@ -43,6 +43,13 @@ def _integer(value: Any) -> Any:
     return number
 
 
+def _integer32(value: Any) -> Any:
+    number = _whole(value)
+    if not -(2**31) <= number < 2**31:  # Conductor's int, and a column of ours
+        raise _refuse("a whole number of at most 32 bits", value)
+    return number
+
+
 def _whole(value: Any) -> int:
     kind = value.__class__
     if kind is int:
@@ -141,6 +148,7 @@ def enum_of(enum: type[StrEnum], default: StrEnum | None) -> BeforeValidator:
 
 
 Integer = Annotated[int, BeforeValidator(_integer)]
+Integer32 = Annotated[int, BeforeValidator(_integer32)]
 PositiveInteger = Annotated[int, BeforeValidator(_positive)]
 """A whole number whose default is 1; null is the default, not 0."""
 OptionalInteger = Annotated[int | None, BeforeValidator(_optional(_integer))]

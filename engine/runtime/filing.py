@@ -36,6 +36,8 @@ from .timers import Timers
 from .writer import Outbox
 
 RECENTLY_ENDED = 500
+_LATEST_MS = 2**62
+"""The journal keeps no later moment: a definition may name seconds by the trillion."""
 _SHOWN_WHILE_OPEN = frozenset({"HUMAN", "WAIT"})
 """Types whose open tasks are rows of the history too: people look for what waits for them."""
 _ROW_KINDS = frozenset(
@@ -374,7 +376,8 @@ def _deadlines(state: WorkflowState) -> Iterator[tuple[str, int]]:
 
 def earliest_deadline_ms(state: WorkflowState) -> int:
     """When an execution has to be looked at next, 0 for never."""
-    return min((deadline for _, deadline in _deadlines(state)), default=0)
+    earliest = min((deadline for _, deadline in _deadlines(state)), default=0)
+    return min(earliest, _LATEST_MS)
 
 
 def due_task_ids(state: WorkflowState, now_ms: int) -> list[str]:

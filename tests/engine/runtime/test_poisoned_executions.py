@@ -12,6 +12,7 @@ import pytest
 from engine.core import decide
 from engine.core.apply import fold
 from engine.core.limits import SIZE_LIMITS, least_size
+from engine.errors import InvalidRequestError
 from engine.facade import Engine
 from engine.functions import FunctionRegistry, TaskContext, task
 from engine.models.codec import dumps
@@ -165,6 +166,39 @@ def test_no_text_at_all_keeps_others_from_being_recorded(tmp_path: Any) -> None:
         found = service._runtime.store.query("SELECT reason_for_incompletion AS why FROM tasks")
         assert found == [{"why": "no \ufffd"}]
         assert service._runtime.writer.failure is None
+
+
+@pytest.mark.parametrize("seconds", [2**53, 2**62, 2**63 - 1])
+def test_deadlines_beyond_all_time_keep_nobody_from_being_recorded(
+    tmp_path: Any, seconds: int
+) -> None:
+    late = {**workflow("late", simple("step")), "timeoutSeconds": seconds}
+    with Engine(tmp_path / "late.duckdb", threads=0) as engine:
+        service, runtime = engine.service, engine.service._runtime
+        runtime.desk.executions.resident_limit = 0
+        service.create_workflow_def({**late, "timeoutPolicy": "TIME_OUT_WF"}).result(30)
+        ids = [service.start_workflow({"name": "late", "input": {}}).result(30) for _ in range(3)]
+        while runtime.desk.executions.paged_count < len(ids):
+            runtime.decider.submit(lambda desk: None).result(30)
+        runtime.decider.submit(lambda desk: None).result(30)
+        assert runtime.writer.failure is None
+        assert sorted(service.running("late")) == sorted(ids)
+
+
+def test_numbers_too_large_for_a_column_do_not_hold_the_history_up(tmp_path: Any) -> None:
+    param = {"name": "child", "version": 1, "priority": "${workflow.input.priority}"}
+    calls = workflow("calls", node("s", "SUB_WORKFLOW", subWorkflowParam=param))
+    with Engine(tmp_path / "large.duckdb", threads=0) as engine:
+        service = engine.service
+        for definition in (workflow("child", simple("step")), calls):
+            service.create_workflow_def(definition).result(30)
+        with pytest.raises(InvalidRequestError, match="validation|32 bits"):
+            service.create_workflow_def({**calls, "version": 2**31}).result(30)
+        with pytest.raises(InvalidRequestError, match="validation|32 bits"):
+            service.save_schemas([{"name": "s", "version": 2**31, "type": "JSON"}]).result(30)
+        service.start_workflow({"name": "calls", "input": {"priority": 2**40}}).result(30)
+        found = service._runtime.store.query("SELECT max(priority) AS p FROM executions")
+        assert found == [{"p": 2**31 - 1}]
 
 
 def test_a_workflow_that_starts_itself_comes_to_an_end() -> None:
