@@ -36,6 +36,8 @@ from .timers import Timers
 from .writer import Outbox
 
 RECENTLY_ENDED = 500
+RECENTLY_REMOVED = 10_000
+"""Many more than batches hold that are not committed yet."""
 _LATEST_MS = 2**62
 """The journal keeps no later moment: a definition may name seconds by the trillion."""
 _SHOWN_WHILE_OPEN = frozenset({"HUMAN", "WAIT"})
@@ -100,6 +102,8 @@ class Filing:
         """Size of the outbox at which the command at hand has not done anything yet and can be
         run again later; -1: it can't."""
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
+        self.removed: OrderedDict[str, None] = OrderedDict()
+        """Executions deleted lately: the store may still have them, or a reader have read them."""
         self._may_read = True
         self.task_home: dict[str, str] = {}
         self.evaluating: dict[str, dict[str, EvaluationRequest]] = {}
@@ -122,9 +126,9 @@ class Filing:
         """
         state = self.executions.get(workflow_id) or self.ended.get(workflow_id)
         if state is None:
-            if not self._may_read:
+            if not self._may_read and workflow_id not in self.removed:
                 raise NotAtHandError(workflow_id)
-            events = self.store.events(workflow_id)
+            events = [] if workflow_id in self.removed else self.store.events(workflow_id)
             if not events:
                 raise NotFoundError(f"No such workflow found by id: {workflow_id}")
             state = fold(events, self.registry.definition_of)
@@ -193,7 +197,7 @@ class Filing:
     def adopt(self, state: WorkflowState) -> None:
         """Take over an ended execution that another thread has read and folded."""
         workflow_id = state.workflow_id
-        if workflow_id not in self.executions and workflow_id not in self.ended:
+        if not self.knows(workflow_id) and workflow_id not in self.removed:
             self._keep_ended(state)
 
     def _keep_ended(self, state: WorkflowState) -> None:
@@ -218,6 +222,9 @@ class Filing:
             self.timers.forget(workflow_id, task_id)
             self.task_home.pop(task_id, None)
         self.outbox.commit.removed.append(workflow_id)
+        self.removed[workflow_id] = None
+        if len(self.removed) > RECENTLY_REMOVED:
+            self.removed.popitem(last=False)
         fault_point(FORGOTTEN)
 
     def pass_slot_on(self, state: WorkflowState) -> None:

@@ -85,7 +85,9 @@ class ImportingService(SignOnService):
             fault_point(IMPORT_OBSERVED)
 
             def take_over(desk: Desk) -> str:
-                if desk.knows(workflow_id) and desk.state(workflow_id).last_event != last_event:
+                is_gone = bool(known) and workflow_id in desk.removed
+                knows = desk.knows(workflow_id)
+                if is_gone or (knows and desk.state(workflow_id).last_event != last_event):
                     raise HistoryConflictError(f"{workflow_id} was changed while it was imported.")
                 return self._take_over(desk, state, place.definition, events, source, seen)
 
@@ -125,6 +127,7 @@ class ImportingService(SignOnService):
         turn.events[-1] = msgspec.structs.replace(last, data={**last.data, "seen": seen})
         # Filed like one that was open and has ended in this very turn.
         desk.ended.pop(workflow_id, None)
+        desk.removed.pop(workflow_id, None)
         desk.executions[workflow_id] = state
         text = desk.registry.text_if_new(definition)
         if text is not None:

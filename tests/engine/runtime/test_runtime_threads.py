@@ -14,7 +14,7 @@ import pytest
 from engine import Engine
 from engine import task as worker_function
 from engine.core.events import EventKind, HistoryEvent
-from engine.errors import StoreClosedError, UnavailableError
+from engine.errors import NotFoundError, StoreClosedError, UnavailableError
 from engine.functions import FunctionRegistry
 from engine.runtime.desk import Desk
 from engine.runtime.runtime import Runtime
@@ -214,6 +214,40 @@ def test_a_fault_of_the_decider_is_forgotten_with_what_it_left_half_done(
     (task,) = running.service.poll("a", "w1", None, 1, 1000).result(10)
     assert task["workflowInstanceId"] == before
     assert running.service.running("linear") == [before]
+
+
+def test_what_is_removed_stays_so_while_its_removal_is_being_written(running: Running) -> None:
+    running.register(linear("a", "b"))
+    removed = running.start("linear")
+    (task,) = running.service.poll("a", "w1", None, 1, 1000).result(10)
+    running.store.close_gate()
+    removal = running.service.remove(removed, archive=False)
+    assert running.store.waiting.wait(10)
+    result = {"workflowInstanceId": removed, "taskId": task["taskId"], "status": "COMPLETED"}
+    update = running.service.update_task(result)
+    variables = running.service.set_variables(removed, {"x": 1})
+    time.sleep(0.2)  # both have read by now what the store still has
+    running.store.gate.set()
+    removal.result(10)
+    for refused in (update, variables):
+        with pytest.raises(NotFoundError):
+            refused.result(10)
+    assert running.store.events(removed) == []
+    assert not running.runtime.desk.knows(removed)
+
+
+def test_what_is_removed_right_after_it_was_changed_is_not_read_again(running: Running) -> None:
+    running.register(linear("a"))
+    removed = running.start("linear")
+    gate = threading.Event()
+    running.runtime.decider.submit(lambda desk: gate.wait(10))
+    variables = running.service.set_variables(removed, {"x": 1})
+    removal = running.service.remove(removed, archive=False)
+    gate.set()
+    removal.result(10)
+    with pytest.raises(NotFoundError):
+        variables.result(10)
+    assert not running.runtime.desk.knows(removed)
 
 
 def test_a_closed_engine_says_so() -> None:
