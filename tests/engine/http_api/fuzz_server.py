@@ -1,4 +1,7 @@
-"""A server of its own process to be fuzzed: prints its address, ends with its standard input."""
+"""A server of its own process to be fuzzed: prints its port and a key, ends with its input.
+
+The key is an admin's. Without one the first user that a request made would shut the others out.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,10 @@ def main() -> None:
             secrets={"KEY": "s3cret"},
             secrets_key=b"k" * 32,
         ) as engine,
-        ApiServer(engine.service, port=0) as server,
+        ApiServer(engine.service, port=0, requests_per_second=0) as server,
     ):
-        print(server.port, flush=True)
+        key = engine.service.create_api_key("fuzzer", "admin").result(30)
+        print(server.port, key["keyId"], key["keySecret"], flush=True)
         sys.stdin.read()
 
 

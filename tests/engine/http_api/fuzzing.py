@@ -7,7 +7,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import requests
@@ -70,12 +70,24 @@ DEFINITION: Final = {
 }
 
 
+class Served(NamedTuple):
+    """Where a server is, and a key of an admin of it."""
+
+    port: int
+    key_id: str
+    key_secret: str
+
+
 class Fuzzer:
     """Sends requests to a server and collects what was wrong with the answers."""
 
-    def __init__(self, port: int, seed: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, server: Served, seed: int) -> None:
+        self.url = f"http://127.0.0.1:{server.port}"
         self.session = requests.Session()
+        key = {"keyId": server.key_id, "keySecret": server.key_secret}
+        token = self.session.post(f"{self.url}/api/token", json=key, timeout=30).json()["token"]
+        self.session.headers["X-Authorization"] = token
+        self._own_key = server.key_id
         self.random = random.Random(seed)
         self.sent = 0
         self.statuses: Counter[int] = Counter()
@@ -145,6 +157,13 @@ class Fuzzer:
         names = get(f"{api}/secrets", timeout=60).json()
         for name in names:
             delete(f"{api}/secrets/{quote(name, safe='')}", timeout=30)
+        for one in get(f"{api}/access/users", timeout=60).json():
+            delete(f"{api}/access/users/{quote(one['name'], safe='')}", timeout=30)
+        for one in get(f"{api}/access/keys", timeout=60).json():
+            if one["keyId"] != self._own_key:
+                delete(f"{api}/access/keys/{one['keyId']}", timeout=30)
+        for one in get(f"{api}/access/links", timeout=60).json():
+            delete(f"{api}/access/links/{one['id']}", timeout=30)
         for one in get(f"{api}/environment", timeout=60).json():
             delete(f"{api}/environment/{quote(one['name'], safe='')}", timeout=30)
 

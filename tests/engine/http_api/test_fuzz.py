@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("schemathesis", reason="needs the extra 'test'")
 
-from fuzzing import Fuzzer
+from fuzzing import Fuzzer, Served
 
 _SERVER = Path(__file__).with_name("fuzz_server.py")
 _GROWTH_BYTES = 16 * 1024 * 1024
@@ -20,7 +20,7 @@ _GROWTH_BYTES = 16 * 1024 * 1024
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def served() -> Iterator[Served]:
     with subprocess.Popen(
         [sys.executable, str(_SERVER)],
         stdin=subprocess.PIPE,
@@ -30,7 +30,8 @@ def port() -> Iterator[int]:
         cwd=Path(__file__).parents[3],
     ) as server:
         assert server.stdout is not None
-        yield int(server.stdout.readline())
+        port, *key = server.stdout.readline().split()
+        yield Served(int(port), *key)
         server.terminate() if server.stdin is None else server.stdin.close()
         assert server.wait(30) == 0, "the server did not survive"
 
@@ -47,8 +48,8 @@ def told(fuzzer: Fuzzer) -> str:
 
 
 @pytest.mark.timeout(120)
-def test_a_few_requests_to_every_operation_are_answered_as_documented(port: int) -> None:
-    fuzzer = Fuzzer(port, seed=1)
+def test_a_few_requests_to_every_operation_are_answered_as_documented(served: Served) -> None:
+    fuzzer = Fuzzer(served, seed=1)
     for operation in fuzzer.operations():
         fuzzer.attack(operation, 3, wrong=False)
     assert not fuzzer.wrong, told(fuzzer)
@@ -59,9 +60,9 @@ def test_a_few_requests_to_every_operation_are_answered_as_documented(port: int)
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_ten_thousand_requests_are_answered_as_documented_and_leave_no_memory_behind(
-    port: int,
+    served: Served,
 ) -> None:
-    fuzzer = Fuzzer(port, seed=2)
+    fuzzer = Fuzzer(served, seed=2)
     operations = list(fuzzer.operations())
     each = 10_000 // len(operations) // 3 + 1
     marks = []
