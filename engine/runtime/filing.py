@@ -102,6 +102,10 @@ class Filing:
         """Size of the outbox at which the command at hand has not done anything yet and can be
         run again later; -1: it can't."""
         self.ended: OrderedDict[str, WorkflowState] = OrderedDict()
+        self._touched: dict[str, None] = {}
+        """Ended executions that this batch has recorded something of."""
+        self._undurable: dict[str, int] = {}
+        """Ended executions by the newest batch that has something of them and is not committed."""
         self.removed: OrderedDict[str, None] = OrderedDict()
         """Executions deleted lately: the store may still have them, or a reader have read them."""
         self._may_read = True
@@ -203,10 +207,28 @@ class Filing:
     def _keep_ended(self, state: WorkflowState) -> None:
         self.ended[state.workflow_id] = state
         self.ended.move_to_end(state.workflow_id)
+        self._let_ended_go()
+
+    def _let_ended_go(self) -> None:
         while len(self.ended) > RECENTLY_ENDED:
-            _, oldest = self.ended.popitem(last=False)
-            for task_id in oldest.tasks:
+            oldest = next(iter(self.ended))
+            if oldest in self._touched or oldest in self._undurable:
+                return  # whoever read it from the store would not see how it ended
+            for task_id in self.ended.pop(oldest).tasks:
                 self.task_home.pop(task_id, None)
+
+    def let_ended_go(self, batch: int, committed: int) -> None:
+        """Forget ended executions beyond the latest, once all of them is durable.
+
+        Args:
+            batch: Number of the batch at whose end this is.
+            committed: Number of the last batch that is durable.
+        """
+        if self._undurable:
+            self._undurable = {key: n for key, n in self._undurable.items() if n > committed}
+        self._undurable |= dict.fromkeys(self._touched, batch)
+        self._touched.clear()
+        self._let_ended_go()
 
     def forget(self, state: WorkflowState) -> None:
         """Take an execution out of everything; its history is deleted with the next commit."""
@@ -261,6 +283,8 @@ class Filing:
         commit = self.outbox.commit
         commit.events += events
         self._file_openness(state)
+        if state.status.is_terminal:
+            self._touched[state.workflow_id] = None
         touched: dict[str, None] = {}
         removals: list[HistoryEvent] = []
         has_new_row = resumed = False

@@ -84,6 +84,7 @@ def page_out(desk: Desk, batch: int, committed: int) -> None:
     """
     executions = desk.executions
     desk.due_window.let_go(desk, committed)
+    desk.let_ended_go(batch, committed)
     for state in executions.let_go(committed):
         fault_point(PAGED_OUT)
         workflow_id, last_event = state.workflow_id, state.last_event

@@ -16,6 +16,7 @@ from engine import task as worker_function
 from engine.core.events import EventKind, HistoryEvent
 from engine.errors import NotFoundError, StoreClosedError, UnavailableError
 from engine.functions import FunctionRegistry
+from engine.runtime import filing
 from engine.runtime.desk import Desk
 from engine.runtime.runtime import Runtime
 from engine.service import Service
@@ -214,6 +215,36 @@ def test_a_fault_of_the_decider_is_forgotten_with_what_it_left_half_done(
     (task,) = running.service.poll("a", "w1", None, 1, 1000).result(10)
     assert task["workflowInstanceId"] == before
     assert running.service.running("linear") == [before]
+
+
+def test_who_comes_late_to_an_execution_whose_end_is_being_written_finds_it_ended(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filing, "RECENTLY_ENDED", 1)
+    running.register(linear("a", "b"))
+    ids = [running.start("linear") for _ in range(3)]
+    tasks = running.service.poll("a", "w1", None, 3, 1000).result(10)
+    running.store.close_gate()
+    ended = [running.service.terminate(workflow_id, "all of them") for workflow_id in ids]
+    assert running.store.waiting.wait(10)
+    updates = [
+        running.service.update_task(
+            {
+                "workflowInstanceId": t["workflowInstanceId"],
+                "taskId": t["taskId"],
+                "status": "COMPLETED",
+            }
+        )
+        for t in tasks
+    ]
+    time.sleep(0.2)
+    running.store.gate.set()
+    for answer in (*ended, *updates):
+        answer.result(10)
+    for workflow_id in ids:
+        assert running.store.events(workflow_id)[-1].kind is EventKind.WORKFLOW_ENDED
+    until(lambda: running.service.pause(running.start("linear")).result(10) is None)
+    assert len(running.runtime.desk.ended) == 1
 
 
 def test_what_is_removed_stays_so_while_its_removal_is_being_written(running: Running) -> None:
