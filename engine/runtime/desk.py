@@ -146,6 +146,7 @@ class Desk(Filing):
             del self.executions[workflow_id]
             self.pass_slot_on(state)
             raise
+        self.removed.pop(workflow_id, None)
         self.start_keys.opened(state)
         self.measures.started += 1
         text = self.registry.text_if_new(state.definition)

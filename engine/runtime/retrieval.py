@@ -85,7 +85,8 @@ class Retrieval:
         """Read again what could not be read some time ago. Once a batch."""
         if self._later:
             now_ms = desk.clock.now().wall_ms
-            while self._later and self._later[0][0] <= now_ms:
+            # Also where the clock has jumped back since.
+            while self._later and not now_ms < self._later[0][0] <= now_ms + RETRY_MS:
                 _, workflow_id, then = self._later.popleft()
                 self.insist(desk, workflow_id, then)
 
