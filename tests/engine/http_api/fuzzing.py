@@ -160,8 +160,8 @@ class Fuzzer:
         for one in get(f"{api}/access/users", timeout=60).json():
             delete(f"{api}/access/users/{quote(one['name'], safe='')}", timeout=30)
         for one in get(f"{api}/access/keys", timeout=60).json():
-            if one["keyId"] != self._own_key:
-                delete(f"{api}/access/keys/{one['keyId']}", timeout=30)
+            if one["id"] != self._own_key:
+                delete(f"{api}/access/keys/{one['id']}", timeout=30)
         for one in get(f"{api}/access/links", timeout=60).json():
             delete(f"{api}/access/links/{one['id']}", timeout=30)
         for one in get(f"{api}/environment", timeout=60).json():
