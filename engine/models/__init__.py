@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Workflow,
         WorkflowSummary,
     )
+    from .hints import definition_hints
     from .problems import VALIDATION_FAILED, validation_errors
     from .requests import (
         RerunWorkflowRequest,

@@ -30,15 +30,16 @@ def definition_hints(definition: WorkflowDef, task_types: Collection[str] = ()) 
     """
     hints = list(_key_hints(definition, definition.unknown_keys))
     references = {task.task_reference_name for _, task in definition.walk()}
+    sources = {*references, _ROOT}
     for path, task in definition.walk():
         found = [
             *_key_hints(task, task.unknown_keys),
             *_type_hints(task, task_types),
             *_join_hints(task, references),
-            *_reference_hints("inputParameters", task.input_parameters, references),
+            *_reference_hints("inputParameters", task.input_parameters, sources),
         ]
         hints += nested(path, found)
-    hints += _reference_hints("outputParameters", definition.output_parameters, references)
+    hints += _reference_hints("outputParameters", definition.output_parameters, sources)
     return hints
 
 
@@ -64,17 +65,16 @@ def _join_hints(task: WorkflowTask, references: Collection[str]) -> Iterator[Pro
             yield Problem(f"joinOn[{index}]", message, did_you_mean(name, references))
 
 
-def _reference_hints(path: str, value: Any, references: Collection[str]) -> Iterator[Problem]:
+def _reference_hints(path: str, value: Any, sources: Collection[str]) -> Iterator[Problem]:
     """Expressions that begin with the name of no task; a fork made at run time may have them."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _reference_hints(child(path, str(key)), item, references)
+            yield from _reference_hints(child(path, str(key)), item, sources)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _reference_hints(child(path, index), item, references)
+            yield from _reference_hints(child(path, index), item, sources)
     elif isinstance(value, str) and "${" in value:
-        known = {*references, _ROOT}
         for name in dict.fromkeys(_EXPRESSION.findall(value)):
-            if name not in known and (meant := did_you_mean(name, known)):
+            if name not in sources and (meant := did_you_mean(name, sources)):
                 message = f"'${{{name}…}}' names no task of this workflow and gives null."
                 yield Problem(path, message, meant)

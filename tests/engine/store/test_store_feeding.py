@@ -83,14 +83,21 @@ def test_a_long_execution_is_forgotten_in_small_steps(store: LocalStore) -> None
     assert store.events("long") == long
 
 
-def test_a_half_forgotten_execution_is_reopened_whole(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def half_forgotten(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> list[HistoryEvent]:
+    """Events of an ended execution, of which the journal has begun to forget."""
     monkeypatch.setattr(store._feeder, "_tidy", lambda prunes: False)
     long = history("long", steps=300)
     store.commit(commit_of(long))
     store.catch_up()
     store._journal.prune(store._history.watermark)
+    return long
+
+
+def test_a_half_forgotten_execution_is_reopened_whole(
+    store: LocalStore, half_forgotten: list[HistoryEvent]
+) -> None:
+    long = half_forgotten
     assert 1 < _journal_events(store, "long")[0] < len(long)
     again = event("long", len(long) + 1, EventKind.WORKFLOW_RESTARTED, {})
     store.commit(Commit(events=[again], reopened=["long"]))
@@ -102,13 +109,9 @@ def test_a_half_forgotten_execution_is_reopened_whole(
 
 
 def test_an_event_that_comes_while_its_execution_is_being_forgotten_is_not_lost(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, half_forgotten: list[HistoryEvent]
 ) -> None:
-    monkeypatch.setattr(store._feeder, "_tidy", lambda prunes: False)
-    long = history("long", steps=300)
-    store.commit(commit_of(long))
-    store.catch_up()
-    store._journal.prune(store._history.watermark)
+    long = half_forgotten
     late = event("long", len(long) + 1, EventKind.TASKS_EVALUATED, {})
     store.commit(Commit(events=[late]))
     store.catch_up()  # what is planned to be forgotten does not have it, the history does
